@@ -1,0 +1,76 @@
+"""Softmax regression in JAX: the exact optimum, with a proof, from the same pure functions everywhere.
+
+Names are imported when first used, so that `import softmax_jax` costs nothing and touches no device.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from softmax_jax._version import __version__
+
+if TYPE_CHECKING:
+    from softmax_jax.certificate import duality_gap
+    from softmax_jax.estimator import SoftmaxRegression
+    from softmax_jax.files import load, save
+    from softmax_jax.fitting import FitResult, fit
+    from softmax_jax.gradient_check import compare_gradients
+    from softmax_jax.gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
+    from softmax_jax.losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
+    from softmax_jax.model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
+    from softmax_jax.solvers import LBFGS, SGD, Newton, NewtonCG
+
+_HOME = {
+    "certificate": ["duality_gap"],
+    "estimator": ["SoftmaxRegression"],
+    "files": ["load", "save"],
+    "fitting": ["FitResult", "fit"],
+    "gradient_check": ["compare_gradients"],
+    "gradients": ["autodiff_gradient", "autodiff_hvp", "closed_form_gradient", "closed_form_hvp"],
+    "losses": ["cross_entropy", "cross_entropy_cost", "l2_penalty", "objective"],
+    "model": ["Params", "init_params", "net_input", "one_hot_encode", "softmax", "to_classlabel"],
+    "solvers": ["LBFGS", "SGD", "Newton", "NewtonCG"],
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "FitResult",
+    "Newton",
+    "NewtonCG",
+    "Params",
+    "SoftmaxRegression",
+    "__version__",
+    "autodiff_gradient",
+    "autodiff_hvp",
+    "closed_form_gradient",
+    "closed_form_hvp",
+    "compare_gradients",
+    "cross_entropy",
+    "cross_entropy_cost",
+    "duality_gap",
+    "fit",
+    "init_params",
+    "l2_penalty",
+    "load",
+    "net_input",
+    "objective",
+    "one_hot_encode",
+    "save",
+    "softmax",
+    "to_classlabel",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'softmax_jax' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"softmax_jax.{_MODULE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,230 @@
+"""Calibration of probabilities on held-out samples: temperature scaling, and the expected calibration error.
+
+    J(t)  = mean_i s_i H(T_i, softmax(Z_i / t))          convex in c = 1/t, with
+    dJ/dc = mean_i s_i (sum_j O_ij Z_ij - sum_j T_ij Z_ij),     d2J/dc2 = mean_i s_i Var_{j ~ O_i}(Z_ij)
+
+    ECE = sum over bins B of (s(B) / s) |accuracy(B) - confidence(B)|,
+    where sample i falls into the bin ((r-1)/R, r/R] that holds its confidence max_j O_ij.
+
+All on the host in float64.
+
+References:
+  Guo, Pleiss, Sun, Weinberger, On Calibration of Modern Neural Networks, 2017, section 4.2 and equation 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from softmax_jax import border
+
+_LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
+_RANGE = (1e-300, 1e300)  # of c
+_BLOCK = 1 << 20  # elements of Z at a time
+_SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may be of 16 bits
+
+
+class TemperatureScaling(NamedTuple):
+    """The best temperature and what it gains.
+
+    Attributes:
+      temperature: t, to divide the net input by; 0 and inf stand for limits, see status.
+      cost_before: cross-entropy at t = 1, nats per sample.
+      cost_after: cross-entropy at `temperature`, or its limit there.
+      status: "converged"; "separated" where every sample has all its target on the largest entries of Z, so that the
+        cost falls as long as t does (temperature 0); "uninformative" where no temperature is better than equal
+        probabilities (temperature inf).
+    """
+
+    temperature: float
+    cost_before: float
+    cost_after: float
+    status: str
+
+
+class ReliabilityTable(NamedTuple):
+    """Samples by confidence, one entry per bin (lower, upper].
+
+    Attributes:
+      lower: (R,) lower edge.
+      upper: (R,) upper edge.
+      weight: (R,) share of the samples, by weight; sums to 1.
+      confidence: (R,) mean confidence, NaN in an empty bin.
+      accuracy: (R,) share of right predictions, NaN in an empty bin.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    weight: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+
+def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureScaling:
+    """The temperature t > 0 that minimises the cross-entropy of softmax(Z / t) on held-out samples.
+
+    Args:
+      Z: (n, k) net input, finite, k >= 2; log-probabilities do as well.
+      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1.
+      sample_weight: (n,) >= 0, of any scale.
+
+    Returns:
+      TemperatureScaling; look at `status` before dividing by its temperature.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    Z = _two_columns(border.features(Z, name="Z"), "Z")
+    n = len(Z)
+    T = _targets(y, Z, "Z")
+    weight = border.weights(sample_weight, n)
+    cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
+    before = cost.at(cost.scale)[0]
+    if cost.scale == 0:
+        return TemperatureScaling(1.0, before, before, "converged")
+    if cost.slope_at_infinity() <= 0:
+        return TemperatureScaling(0.0, before, cost.at_infinity(), "separated")
+    if cost.at(0.0)[1] >= 0:
+        return TemperatureScaling(np.inf, before, cost.at(0.0)[0], "uninformative")
+    c = _minimise(cost)
+    return TemperatureScaling(cost.scale / c, before, cost.at(c)[0], "converged")
+
+
+def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> ReliabilityTable:
+    """Accuracy against confidence in bins of equal width, as drawn in a reliability diagram.
+
+    Args:
+      O: (n, k) probabilities, k >= 2, rows sum to 1.
+      y: (n,) class indices in [0, k).
+      n_bins: R >= 1.
+      sample_weight: (n,) >= 0, of any scale.
+
+    Returns:
+      ReliabilityTable of (R,) float64 arrays.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    O = _probabilities(O)
+    n = len(O)
+    labels = _targets(y, O, "O")
+    if labels.ndim != 1:
+        raise ValueError(f"y must be (n,) class indices, got shape {labels.shape}.")
+    R = border.number(n_bins, "n_bins", low=1, integer=True)
+    s = border.weights(sample_weight, n)
+    s = np.full(n, 1 / n) if s is None else s / s.sum()
+    confidence, right = O.max(axis=1), O.argmax(axis=1) == labels
+    edges = np.arange(R + 1) / R
+    bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, R - 1)
+    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(n), confidence, right))
+    means = [np.divide(v, weight, out=np.full(R, np.nan), where=weight > 0) for v in (of_confidence, of_right)]
+    return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
+
+
+def expected_calibration_error(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> float:
+    """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
+
+    Args:
+      O: (n, k) probabilities, k >= 2, rows sum to 1.
+      y: (n,) class indices in [0, k).
+      n_bins: R >= 1; the number depends on it.
+      sample_weight: (n,) >= 0, of any scale.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    table = reliability_table(O, y, n_bins, sample_weight)
+    return float(np.nansum(table.weight * np.abs(table.accuracy - table.confidence)))
+
+
+class _Cost:
+    """J as a function of c = scale / t, with A = (Z - its largest entry by row) / scale in [-1, 0]."""
+
+    def __init__(self, Z: Any, T: np.ndarray, weight: np.ndarray) -> None:
+        kept = weight > 0
+        # halved, because the difference of two entries may exceed the largest float64
+        A = np.asarray(Z, np.float64)[kept] / 2
+        A -= A.max(axis=1, keepdims=True)
+        largest = float(-A.min())
+        self.scale = 2 * min(largest, np.finfo(float).max / 2)
+        self.A = A / largest if largest else A
+        T = T[kept]
+        self.target = self.A[np.arange(len(A)), T] if T.ndim == 1 else (T * self.A).sum(axis=1)
+        self.s = weight[kept] / weight[kept].sum()
+
+    def at(self, c: float) -> tuple[float, float, float]:
+        """J and its first two derivatives by c."""
+        result = np.zeros(3)
+        rows = max(1, _BLOCK // self.A.shape[1])
+        for start in range(0, len(self.A), rows):
+            A, target, s = (v[start : start + rows] for v in (self.A, self.target, self.s))
+            E = np.exp(c * A)
+            total = E.sum(axis=1)
+            O = E / total[:, None]
+            mean = (O * A).sum(axis=1)
+            variance = (O * (A - mean[:, None]) ** 2).sum(axis=1)
+            result += s @ np.stack([np.log(total) - c * target, mean - target, variance], axis=1)
+        return float(result[0]), float(result[1]), float(result[2])
+
+    def slope_at_infinity(self) -> float:
+        """The limit of dJ/dc: zero where each target lies on largest entries alone."""
+        return -float(self.s @ self.target)
+
+    def at_infinity(self) -> float:
+        """The limit of J for separated samples: nothing but what equal largest entries cost."""
+        return float(self.s @ np.log((self.A == 0).sum(axis=1)))
+
+
+def _minimise(cost: _Cost) -> float:
+    """The root c of dJ/dc, by Newton within a bracket; a step that leaves it is replaced by bisection."""
+    low, high = _bracket(cost)
+    c = low * np.sqrt(high / low)
+    for _ in range(200):
+        _, slope, curvature = cost.at(c)
+        low, high = (c, high) if slope < 0 else (low, c)
+        step = -slope / curvature if curvature > 0 else np.inf
+        if abs(step) <= _LAST_STEP * c:
+            return float(c + step)
+        c = c + step if low < c + step < high else low * np.sqrt(high / low)
+    return float(c)
+
+
+def _bracket(cost: _Cost) -> tuple[float, float]:
+    """Two c, one with dJ/dc < 0 and one with dJ/dc >= 0, by factors that square from step to step."""
+    c = float(np.clip(cost.scale, 1e-3, 1e3))
+    rising = cost.at(c)[1] >= 0
+    factor = 2.0
+    while True:
+        new = c / factor if rising else c * factor
+        if (cost.at(new)[1] >= 0) != rising or not _RANGE[0] < new < _RANGE[1]:
+            return (new, c) if rising else (c, new)
+        c, factor = new, min(factor**2, 1e30)
+
+
+def _two_columns(array: Any, name: str) -> Any:
+    if array.shape[1] < 2:
+        raise ValueError(f"{name} must have a column per class, at least 2, got shape {array.shape}.")
+    return array
+
+
+def _targets(y: Any, rows: Any, name: str) -> np.ndarray:
+    """Class indices (n,) or soft targets (n, k) for the rows of Z or O."""
+    n, k = rows.shape
+    labels = border.as_labels(y)
+    if labels.ndim > 0 and len(labels) != n:
+        raise ValueError(f"{name} and y must have the same number of rows, got {n} in {name} and {len(labels)} in y.")
+    return border.targets(y, n, classes=np.arange(k))[0]
+
+
+def _probabilities(O: Any) -> np.ndarray:
+    """O as float64, checked."""
+    O = _two_columns(np.asarray(border.features(O, name="O"), np.float64), "O")
+    if O.min() < 0 or O.max() > 1 + _SUM_TOLERANCE:
+        raise ValueError(f"O must hold probabilities in [0, 1], got values from {O.min()} to {O.max()}.")
+    off = np.abs(O.sum(axis=1) - 1)
+    if off.max() > _SUM_TOLERANCE:
+        i = int(off.argmax())
+        raise ValueError(f"Rows of O must sum to 1 (to {_SUM_TOLERANCE}), got {O[i].sum()} in row {i}.")
+    return O

@@ -1,0 +1,266 @@
+"""The certificate: a proven upper bound on J - J*, from the Fenchel dual.
+
+For any A whose rows are distributions and whose weighted class totals equal those of T (the bias is free),
+
+    J(W, b) - J* <= sum_i w_i KL(A_i || O_i) + ||X^T w (A - T) + l2 W||^2 / (2 l2),      w_i = s_i / n.
+
+At A = O with the bias at its optimum this is ||dJ/dW||^2 / (2 l2). Both terms are sums of squares or divergences:
+nothing cancels, so the bound is meaningful down to rounding.
+
+Three things make it hold for every (W, b), not only near the optimum:
+* the bias is refitted by Newton's method on k unknowns, and J(W, b) - J(W, refitted b) is added;
+* what class totals still differ by is moved exactly: A = O M, with M a row-stochastic k x k matrix;
+* where l2 is tiny, A = T + c (O M - T) for the best c in [0, 1]: each such A is feasible as well.
+
+All of it is evaluated in float64, and the rounding of the sums over rows is bounded and added.
+
+References:
+  Boyd, Vandenberghe, Convex Optimization, 2004, section 5.5.1 (the gap as a stopping criterion).
+  Higham, Mary, A new approach to probabilistic rounding error analysis, 2019 (sqrt(n) u for sums of n terms).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from softmax_jax import logits
+from softmax_jax.conversion import is_sparse
+from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.features import DenseFeatures
+from softmax_jax.logits import by_blocks, minus_target, target_dot
+from softmax_jax.losses import check_targets
+from softmax_jax.model import PRECISION, Params, check_shapes
+from softmax_jax.problem import Problem
+from softmax_jax.sparse import sparse_features
+from softmax_jax.sparse_input import compressed_rows
+
+DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
+BIAS_STEPS = 40
+SCALING_STEPS = 3
+SEARCH_STEPS = 24
+
+
+class Certificate(NamedTuple):
+    """What is proven about `params`."""
+
+    params: Params  # W as given, b refitted
+    objective: Any  # () J at them, nats per sample
+    gap: Any  # () bound on J - J* at them; inf where l2 = 0
+
+
+def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None, fit_intercept: bool = True) -> Any:
+    """A proven upper bound on J(params) - J*, the distance to the optimum in nats per sample.
+
+    Args:
+      params: W (m, k) and b (k,), any.
+      X: (n, m) features; a SciPy sparse matrix stays sparse.
+      T: (n, k) one-hot or soft targets, rows sum to 1.
+      l2: scalar >= 0; there is no such bound for 0.
+      sample_weight: (n,) >= 0, normalised to mean 1.
+      fit_intercept: whether the optimum is taken over b too, or at this b only.
+
+    Returns:
+      () NumPy float64 scalar, nats per sample; inf for l2 = 0.
+
+    Raises:
+      ValueError: shapes disagree.
+    """
+    X = compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
+    check_shapes(X, np.asarray(params.W), np.asarray(params.b))
+    check_targets(np.asarray(T), np.zeros((np.shape(X)[0], np.shape(params.W)[1]), bool))
+    if sample_weight is not None and np.shape(sample_weight) != (np.shape(X)[0],):
+        raise ValueError(f"sample_weight must have shape ({np.shape(X)[0]},), got {np.shape(sample_weight)}.")
+    weight = np.ones(np.shape(X)[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    weight = weight / np.max(weight)
+    with scope(np.float64):
+        dense = not is_sparse(X)
+        problem = Problem(
+            DenseFeatures(jnp.asarray(X.astype(compute_dtype(X)))) if dense else sparse_features(X, X.shape[0]),
+            jnp.asarray(np.asarray(T, np.float64).T),
+            jnp.asarray(weight / weight.sum()),
+            jnp.float64(l2),
+            jnp.float64(fit_intercept),
+        )
+        given = Params(*(jnp.asarray(np.asarray(p, np.float64)) for p in params))
+        bound, excess = _certify_given(problem, given)
+        return np.float64(bound.gap + excess)
+
+
+@jax.jit
+def _certify_given(problem: Problem, params: Params) -> tuple[Certificate, Any]:
+    """The certificate at the refitted bias, and how much higher J is at the given one."""
+    Z = problem.forward(params)
+    b = refit_bias(problem, Z, params.b)
+    excess = _excess(problem, Z, b - params.b)
+    return _bound(problem, Params(params.W, b), Z + (b - params.b)[:, None]), excess
+
+
+@jax.jit
+def certify(problem: Problem, params: Params) -> Certificate:
+    """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`).
+
+    Args:
+      problem: computed in float64, with the exact weights and l2.
+      params: in the dtype of training. The refitted bias is rounded to that dtype before it is certified.
+    """
+    wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
+    Z = problem.forward(wide)
+    b = refit_bias(problem, Z, wide.b).astype(params.b.dtype)
+    shift = b.astype(problem.dtype) - wide.b
+    bound = _bound(problem, Params(wide.W, b.astype(problem.dtype)), Z + shift[:, None])
+    return bound._replace(params=Params(params.W, b))
+
+
+def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
+    """The bias (k,) that minimises J for given W: damped Newton on cached Z (k, N), O(N k^2) per step.
+
+    With more than `DENSE_BIAS_HESSIAN` classes the step is that of iterative scaling, b_j += log(total of T_j /
+    total of O_j), which always descends. Returns the iterate with the smallest gradient.
+    """
+    k = Z.shape[0]
+    dense = k <= DENSE_BIAS_HESSIAN
+    steps = BIAS_STEPS if dense else SCALING_STEPS
+    target = _target_totals(problem, k)
+    tiny = jnp.finfo(Z.dtype).tiny
+
+    def newton(overlap: Any, total: Any) -> Any:
+        """The Newton step, in coordinates scaled by the diagonal; the shift of all classes is filled in."""
+        root = jnp.sqrt(jnp.maximum(total, tiny))
+        A = jnp.eye(k, dtype=Z.dtype) * (1 + 1e-14) - overlap / root[:, None] / root[None] + root[:, None] * root[None]
+        return jnp.linalg.solve(A, (target - total) / root) / root
+
+    def unfinished(carry: tuple) -> Any:
+        i, _, _, size, improved = carry
+        return (i < steps) & improved & (size > 1e-16)
+
+    def step(carry: tuple) -> tuple:
+        i, shift, best, size, _ = carry
+        total, overlap = logits.totals(Z, shift, problem.weights, overlap=dense)
+        new_size = jnp.max(jnp.abs(total - target))
+        improved = new_size < size
+        ratio = jnp.maximum(target, tiny) / jnp.maximum(total, tiny)
+        d = newton(overlap, total) if dense else jnp.log(ratio)
+        d = jnp.where(jnp.all(jnp.isfinite(d)), d, jnp.log(ratio))
+        d /= jnp.maximum(1, jnp.max(jnp.abs(d)))
+        best = jnp.where(improved, shift, best)
+        return i + 1, shift + d, best, jnp.minimum(size, new_size), improved
+
+    zero = jnp.zeros(k, Z.dtype)
+    first = jnp.where(problem.intercept > 0, 0, steps)
+    start = (first, zero, zero, jnp.full((), jnp.inf, Z.dtype), jnp.array(True))
+    _, _, shift, _, _ = lax.while_loop(unfinished, step, start)
+    return b + shift
+
+
+def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
+    """J at net input Z less J with the bias moved by `shift` (k,); accurate for tiny shifts."""
+
+    def block(Z: Any, w: Any) -> tuple[Any, None]:
+        growth = jnp.log1p(jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(shift)[:, None], axis=0))
+        return jnp.vdot(w, growth), None
+
+    return jnp.vdot(_target_totals(problem, Z.shape[0]), shift) - by_blocks(block, Z, problem.weights)[0]
+
+
+def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
+    """J and the duality gap at `params` with net input Z (k, N)."""
+    w, l2, W, T = problem.weights, problem.l2, params.W, problem.T
+    dual = _dual_point(problem, Z)
+
+    def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
+        log_O = jax.nn.log_softmax(Z, axis=0)
+        R = minus_target(T, dual(log_O))
+        return jnp.stack([-jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))]), w[None] * R
+
+    (loss, R_square), R = by_blocks(residual, Z, T, w)
+    G = problem.backward(R).W
+    G_rounding, kl_rounding = _rounding(problem, jnp.sqrt(R_square), Z)
+
+    def gap(c: Any) -> Any:
+        """The bound from the dual point T + c (A - T)."""
+
+        def block(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
+            log_O = jax.nn.log_softmax(Z, axis=0)
+            A = dual(log_O)
+            mixture = jnp.maximum(A - (1 - c) * minus_target(T, A), 0)
+            terms = jax.scipy.special.xlogy(mixture, mixture) - jnp.where(mixture > 0, mixture * log_O, 0)
+            return jnp.vdot(w, jnp.sum(terms, axis=0)), None
+
+        divergence = jnp.maximum(by_blocks(block, Z, T, w)[0], 0)
+        norm = jnp.linalg.norm(c * G + l2 * W) + c * G_rounding
+        return divergence + kl_rounding + norm**2 / (2 * l2)
+
+    best = _least_on_unit(gap, jnp.ones((), Z.dtype))
+    J = loss + l2 / 2 * jnp.vdot(W, W)
+    return Certificate(params, J, jnp.where(l2 > 0, best, jnp.inf))
+
+
+def _dual_point(problem: Problem, Z: Any) -> Any:
+    """A function from log O to the dual point A, for blocks of columns of O = softmax(Z).
+
+    A moves mass from classes whose weighted total is above that of T to those below it: columns stay distributions, and
+    totals become those of T. A = O where the bias is not free.
+    """
+    k, tiny = Z.shape[0], jnp.finfo(Z.dtype).tiny
+    total, _ = logits.totals(Z, jnp.zeros(k, Z.dtype), problem.weights, overlap=False)
+    difference = problem.intercept * (total - _target_totals(problem, k))
+    surplus, deficit = jnp.maximum(difference, 0), jnp.maximum(-difference, 0)
+    leaving = jnp.minimum(surplus / jnp.maximum(total, tiny), 1)
+    share = deficit / jnp.maximum(jnp.sum(deficit), tiny)
+    leaving = jnp.where(jnp.sum(deficit) > 0, leaving, 0)
+
+    def dual(log_O: Any) -> Any:
+        O = jnp.exp(log_O)
+        moved = jnp.matmul(leaving, O, precision=PRECISION)
+        return O * (1 - leaving)[:, None] + share[:, None] * moved[None]
+
+    return dual
+
+
+def _target_totals(problem: Problem, k: int) -> Any:
+    """Weighted class totals of T, (k,)."""
+    if problem.T.ndim == 1:
+        return jax.ops.segment_sum(problem.weights, problem.T, num_segments=k)
+    return jnp.matmul(problem.T, problem.weights, precision=PRECISION)
+
+
+def _rounding(problem: Problem, R_size: Any, Z: Any) -> tuple[Any, Any]:
+    """Bounds on the rounding of ||G|| (by Cauchy-Schwarz on its sums over rows) and of the divergence."""
+    w, u = problem.weights, jnp.finfo(problem.dtype).eps / 2
+    terms = 8 + 2 * jnp.sqrt(jnp.array(w.shape[0], w.dtype))
+    X_size = jnp.sqrt(problem.X.mean_square(w))
+    largest = jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0))
+    return terms * u * X_size * R_size, (8 * (1 + largest) + terms) * u
+
+
+def _least_on_unit(f: Any, one: Any) -> Any:
+    """The least value seen of a convex f on [0, 1]: f(1) alone where f(0.9) is not much less, else golden section.
+
+    One evaluation per turn of the loop, so that f is compiled once.
+    """
+    ratio = (np.sqrt(5) - 1) / 2
+    first = jnp.stack([one, 0.9 * one, 0 * one, (1 - ratio) * one, ratio * one])  # the last two divide [0, 1]
+
+    def unfinished(carry: tuple) -> Any:
+        i, values, *_ = carry
+        return (i < SEARCH_STEPS) & ((i < 2) | (values[1] < 0.95 * values[0]))
+
+    def evaluate(carry: tuple) -> tuple:
+        i, values, low, high, least = carry
+        go_left = values[3] < values[4]
+        shrink = i >= len(first)
+        low = jnp.where(shrink & ~go_left, high - ratio * (high - low), low)
+        high = jnp.where(shrink & go_left, carry[2] + ratio * (high - carry[2]), high)
+        inner = jnp.where(go_left, high - ratio * (high - low), low + ratio * (high - low))
+        value = f(jnp.where(shrink, inner, first[jnp.minimum(i, 4)]))
+        moved = jnp.where(go_left, jnp.stack([value, values[3]]), jnp.stack([values[4], value]))
+        values = jnp.where(shrink, values.at[3:].set(moved), values.at[jnp.minimum(i, 4)].set(value))
+        return i + 1, values, low, high, jnp.minimum(least, value)
+
+    start = (0, jnp.zeros_like(first), 0 * one, one, jnp.inf * one)
+    return lax.while_loop(unfinished, evaluate, start)[4]

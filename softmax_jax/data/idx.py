@@ -1,0 +1,99 @@
+"""IDX files, the format of MNIST: magic (0, 0, type, dimensions), sizes, then the values, big-endian.
+
+Plain or gzip is told by the first two bytes, not by the name of the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from softmax_jax.data.dataset import Dataset
+
+_DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_GZIP_MAGIC = b"\x1f\x8b"
+_READ_BYTES = 1 << 24
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """The array in an IDX file, in the machine's byte order.
+
+    Args:
+      path: an IDX file, plain or gzip.
+
+    Returns:
+      Array of the shape and dtype that the file states.
+
+    Raises:
+      ValueError: no such file, not IDX, or more or fewer values than the file states.
+    """
+    try:
+        with Path(path).open("rb") as raw:
+            compressed = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            return _read(gzip.open(raw) if compressed else raw, path)  # type: ignore[arg-type] # both read bytes
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is a damaged gzip file, or ends early: {error}.") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def read_images(images: str | Path, labels: str | Path) -> Dataset:
+    """Images and their labels from two IDX files; each image is a row of pixels, bytes scaled to [0, 1].
+
+    Args:
+      images: IDX file of (n, height, width) or more dimensions.
+      labels: IDX file of (n,) integers.
+
+    Returns:
+      Dataset with float32 features.
+
+    Raises:
+      ValueError: a file cannot be read, or the two do not belong together.
+    """
+    pixels, y = read_idx(images), read_idx(labels)
+    if pixels.ndim < 2:
+        raise ValueError(f"images must have 2 or more dimensions, got shape {pixels.shape} in {images}.")
+    if y.ndim != 1 or y.dtype.kind not in "iu":
+        raise ValueError(f"labels must be 1-d integers, got shape {y.shape} of {y.dtype} in {labels}.")
+    if len(pixels) != len(y):
+        raise ValueError(f"images and labels must be equally many, got {len(pixels)} and {len(y)}.")
+    if pixels.size == 0:
+        raise ValueError(f"images must hold at least one pixel, got shape {pixels.shape} in {images}.")
+    X = pixels.reshape(len(pixels), -1).astype(np.float32)
+    if pixels.dtype == np.uint8:
+        X /= np.float32(255)
+    names = tuple(f"pixel_{j}" for j in range(X.shape[1]))
+    name = Path(images).name.split(".")[0].removesuffix("-idx3-ubyte").removesuffix("-images")
+    return Dataset(name, X, y.astype(np.int64), names, pixels.shape[1:])
+
+
+def _read(file: IO[bytes], path: str | Path) -> np.ndarray:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+        raise ValueError(f"{path} is not an IDX file: it starts with {magic!r}.")
+    dtype = np.dtype(_DTYPES[magic[2]])
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise ValueError(f"{path} ends early, within its header.")
+    shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+    expected = math.prod(shape) * dtype.itemsize
+    content = _at_most(file, expected + 1)
+    if len(content) != expected:
+        found = "more" if len(content) > expected else f"only {len(content)}"
+        raise ValueError(f"{path} must hold {expected} bytes for shape {shape}, it holds {found}.")
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _at_most(file: IO[bytes], limit: int) -> bytes:
+    """Up to `limit` bytes: memory grows with what the file holds, not with what its header claims."""
+    pieces, room = [], limit
+    while room > 0 and (piece := file.read(min(room, _READ_BYTES))):
+        pieces.append(piece)
+        room -= len(piece)
+    return b"".join(pieces)

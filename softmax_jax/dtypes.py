@@ -1,0 +1,62 @@
+"""The dtype follows the data: float64 in means float64 throughout, without a global switch.
+
+JAX narrows float64 to float32 unless x64 is enabled. `scope` enables it in the current thread, and only while
+float64 work runs; `follows_dtype` lets a pure function be called on NumPy float64 arrays as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from softmax_jax.meshes import with_auto_axes
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def scope(dtype: Any) -> contextlib.AbstractContextManager[Any]:
+    """A context in which JAX computes in `dtype`: x64 on for float64 (this thread only), else unchanged."""
+    return jax.enable_x64(True) if np.dtype(dtype) == np.float64 else contextlib.nullcontext()
+
+
+def compute_dtype(*arrays: Any) -> np.dtype:
+    """The dtype in which arrays are multiplied and summed: float64 if any of them is, else float32."""
+    wide = any(np.dtype(a.dtype) == np.float64 for a in arrays)
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def follows_dtype(function: Function) -> Function:
+    """Run `function` in float64 when a NumPy float64 array is among its arguments and x64 is off.
+
+    Floating arguments of a narrower dtype are widened with it, so that a gradient is float64 where X is, whatever the
+    params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
+    operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
+    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py).
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = jax.tree.map(with_auto_axes, (args, kwargs))
+        leaves = jax.tree.leaves((args, kwargs))
+        traced = any(isinstance(leaf, Tracer) for leaf in leaves)
+        wide = any(isinstance(leaf, np.ndarray) and leaf.dtype == np.float64 for leaf in leaves)
+        if traced or not wide or jax.config.read("jax_enable_x64"):
+            return function(*args, **kwargs)
+        with scope(np.float64):
+            args, kwargs = jax.tree.map(_widened, (args, kwargs))
+            result = function(*args, **kwargs)
+            return jax.tree.map(lambda leaf: np.array(leaf) if isinstance(leaf, jax.Array) else leaf, result)
+
+    return wrapper  # type: ignore[return-value] # the same signature, which TypeVar cannot express
+
+
+def _widened(leaf: Any) -> Any:
+    """A floating array in float64; anything else as it is."""
+    floating = isinstance(leaf, np.ndarray | jax.Array) and jax.numpy.issubdtype(leaf.dtype, np.floating)
+    return leaf.astype(np.float64) if floating else leaf

@@ -1,0 +1,300 @@
+"""SoftmaxRegression: the scikit-learn face of `fit`; of the fits, this file alone knows scikit-learn.
+
+One rule leads from the columns of params_ to scikit-learn's coefficients: coef_ = W^T, and for two classes
+coef_ = (W_1 - W_0)^T, because only the difference of two columns is visible in the probabilities.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from softmax_jax import border
+from softmax_jax.advice import advice, check_moved
+from softmax_jax.class_weight import class_weights
+from softmax_jax.conversion import check_finite
+from softmax_jax.degenerate import remarks
+from softmax_jax.dtypes import compute_dtype
+from softmax_jax.fitting import FitResult, fit
+from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.model import Params
+from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
+from softmax_jax.solvers.gradient_descent import SGD
+
+
+class SeparationWarning(ConvergenceWarning):
+    """The classes are separable and l2 = 0: the coefficients have no finite optimum."""
+
+
+class DegenerateDataWarning(UserWarning):
+    """The data leave something undecided: constant or dependent features, or a class without any weight."""
+
+
+class SoftmaxRegression(ClassifierMixin, BaseEstimator):
+    """Softmax regression, fitted to a proven duality gap, as a scikit-learn classifier.
+
+        J(W, b) = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2,    O = softmax(X W + b)
+
+    Giving eta, epochs or minibatches selects gradient descent.
+
+    Args:
+      l2: strength >= 0, nats per squared weight; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
+      solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`.
+      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient.
+      max_iter: most iterations of an exact solver; epochs where these are not given.
+      eta: learning rate > 0 of gradient descent, 0.1 by default.
+      epochs: passes of gradient descent over the data; all of them are run.
+      minibatches: samples per update of gradient descent; all of them by default.
+      fit_intercept: whether the bias is free; else it is 0.
+      class_weight: {label: weight}, with 1 for labels that it leaves out, or "balanced": n / (k n_c).
+      warm_start: start from the parameters of the last fit.
+      dtype: to convert X to; by default X keeps its own. All but float64 is computed in float32.
+      random_state: seed of the start and the minibatches of gradient descent; exact solvers draw nothing.
+      verbose: print the progress of the fit.
+
+    Attributes:
+      classes_: (k,) labels in sorted order; 0..k-1 after soft targets.
+      params_: Params of NumPy arrays, W (m, k) and b (k,), a column per class for any k.
+      coef_: (k, m), or (1, m) for two classes.
+      intercept_: (k,), or (1,) for two classes.
+      objective_: J at params_, nats per sample.
+      duality_gap_: proven bound on J - J*, nats per sample; inf for l2 = 0.
+      status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn.
+      converged_: whether status_ is "converged".
+      n_iter_: iterations, or epochs of gradient descent.
+      history_: J after each iteration, or the cost of each update.
+      n_features_in_: m.
+      feature_names_in_: (m,) column names, where X was a data frame.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "l2": [Interval(Real, 0, None, closed="both")],
+        "solver": [StrOptions(set(SOLVERS)), *RECORDS],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "eta": [Interval(Real, 0, None, closed="neither"), None],
+        "epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "minibatches": [Interval(Integral, 1, None, closed="left"), None],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "warm_start": ["boolean"],
+        "dtype": "no_validation",
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        l2: float = 1e-4,
+        solver: Any = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        eta: float | None = None,
+        epochs: int | None = None,
+        minibatches: int | None = None,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        warm_start: bool = False,
+        dtype: Any = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        """Store the parameters; they are checked by fit."""
+        self.l2 = l2
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.eta = eta
+        self.epochs = epochs
+        self.minibatches = minibatches
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
+        """Fit to the data.
+
+        Args:
+          X: (n, m) real array-like, data frame, JAX array or SciPy sparse matrix.
+          y: (n,) labels of any one kind, or soft targets (n, k) whose rows sum to 1.
+          sample_weight: (n,) >= 0, of any scale.
+
+        Returns:
+          self.
+
+        Raises:
+          ValueError, TypeError: an argument is not as described; the message names it.
+          NonFiniteError: X is so large that no step is finite.
+          KeyboardInterrupt: interrupted; the estimator is as it was before.
+        """
+        with _unchanged_on_error(self):
+            self._validate_params()
+            solver = self._solver()
+            array = border.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
+            n = array.shape[0]
+            y, T, classes = _targets(y, n)
+            weight = self._weights(T, classes, border.weights(sample_weight, n))
+            validate_data(self, X, skip_check_array=True)
+            result = fit(
+                array,
+                y,
+                l2=border.number(self.l2, "l2", low=0, allow_inf=True),
+                solver=solver,
+                tol=border.number(self.tol, "tol", low=0, low_open=True),
+                max_iter=border.number(self.max_iter, "max_iter", low=0, integer=True),
+                sample_weight=weight,
+                init=self._init(array, classes),
+                fit_intercept=bool(self.fit_intercept),
+                callback=_print_progress if self.verbose else None,
+                seed=self._seed() if isinstance(solver, SGD) else 0,
+            )
+            if result.status == "interrupted":
+                raise KeyboardInterrupt
+            check_moved(result, array, solver=solver)
+            self._keep(result)
+        for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
+            warnings.warn(words, DegenerateDataWarning, stacklevel=2)
+        if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
+            separated = result.status == "diverging" and not isinstance(solver, SGD)
+            warnings.warn(words, SeparationWarning if separated else ConvergenceWarning, stacklevel=2)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Net input Z (n, k); for two classes the difference Z_1 - Z_0 (n,)."""
+        Z = self._net_input(X)
+        if Z.shape[1] != 2:
+            return Z
+        with np.errstate(over="ignore"):
+            return Z[:, 1] - Z[:, 0]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row (n,); the first of equals."""
+        Z = self._net_input(X)
+        return self.classes_[Z.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities (n, k), a column per label in classes_; rows sum to 1."""
+        return host_softmax(self._net_input(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of the probabilities (n, k), finite also where the probability underflows."""
+        return log_softmax(self._net_input(X))
+
+    @property
+    def coef_(self) -> np.ndarray:
+        """Coefficients in scikit-learn's layout: (k, m), or (1, m) for two classes."""
+        W = self.params_.W
+        return (W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts in scikit-learn's layout: (k,), or (1,) for two classes."""
+        b = self.params_.b
+        return b[1:] - b[:1] if len(b) == 2 else b
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn is told of this class: sparse X are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _net_input(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        array = border.features(X, finite=False, sparse=True)
+        validate_data(self, X, reset=False, skip_check_array=True)  # a renamed column before the NaN in it
+        check_finite(array, "X")
+        return host_net_input(self.params_, array)
+
+    def _solver(self) -> Any:
+        """The record to run, or None for `fit` to choose."""
+        given = {"eta": self.eta, "epochs": self.epochs, "minibatches": self.minibatches}
+        return solver_record(self.solver, max_epochs=self.max_iter, **given)
+
+    def _seed(self) -> int:
+        """An integer random_state as it is, so that the functional fit draws the same numbers."""
+        if isinstance(self.random_state, Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _weights(self, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+        """Sample weights times class weights."""
+        if self.class_weight is not None:
+            if T.ndim == 2:
+                raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
+            of_rows = class_weights(self.class_weight, T, classes, weight)
+            weight = border.weights(of_rows if weight is None else of_rows * weight, len(T))
+        if T.ndim == 1:
+            border.occurring(T, classes, weight)
+        return weight
+
+    def _init(self, X: Any, classes: np.ndarray) -> Params | None:
+        """The parameters of the last fit, where warm_start asks for them and they fit these data."""
+        if not (self.warm_start and hasattr(self, "params_")):
+            return None
+        W = self.params_.W
+        last = {"number of features": W.shape[0], "classes": self.classes_.tolist(), "dtype": W.dtype.name}
+        data = {"number of features": X.shape[1], "classes": classes.tolist(), "dtype": compute_dtype(X).name}
+        for what, of_last in last.items():
+            if of_last != data[what]:
+                raise ValueError(f"warm_start needs the same {what}: {of_last} in the last fit, {data[what]} now.")
+        return self.params_
+
+    def _keep(self, result: FitResult) -> None:
+        self.classes_ = result.classes
+        self.params_ = result.params
+        self.objective_ = result.objective
+        self.duality_gap_ = result.duality_gap
+        self.status_ = result.status
+        self.converged_ = result.status == "converged"
+        self.n_iter_ = result.n_iter
+        self.history_ = result.history
+
+
+@contextlib.contextmanager
+def _unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Take back every attribute that was set when the block fails, Ctrl-C included."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _targets(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
+    """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
+    y = border.as_labels(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+            "(n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        y = y.ravel()
+    T, classes = border.targets(y, n)
+    return y, T, classes
+
+
+def _print_progress(progress: Any) -> None:
+    gap = f", gap {progress.duality_gap:.3g}" if np.isfinite(progress.duality_gap) else ""
+    print(
+        f"[SoftmaxRegression] iteration {progress.n_iter}: objective {progress.objective:.8g}{gap}, "
+        f"{progress.n_passes} passes",
+        flush=True,
+    )

@@ -1,0 +1,116 @@
+"""Features: one array X in device memory, and the products with it. `Problem` is written in these alone.
+
+Logits are class-major, (k, N): both products W^T X^T and R X then run over contiguous rows of X. Another layout
+of the data is another record with the same products.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from softmax_jax.logits import block_rows
+from softmax_jax.model import PRECISION
+
+LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
+BLOCK_ROWS = 2048  # rows widened at a time where X is stored in a narrower dtype than the computation
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class DenseFeatures:
+    """X (N, m) in its storage dtype; each product is computed in the dtype of its other factor."""
+
+    X: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m)."""
+        return self.X.shape
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance is too large to be factorised."""
+        return self.X.shape[1] > LARGEST_FACTORISED
+
+    def forward(self, W: Any) -> Any:
+        """W^T X^T (k, N) for W (m, k)."""
+        if self.X.dtype == W.dtype:
+            return _product(W, self.X)
+        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+
+        def fill(i: Any, Z: Any) -> Any:
+            return lax.dynamic_update_slice_in_dim(Z, _product(W, self._rows(i, rows, W)), i * rows, axis=1)
+
+        return lax.fori_loop(0, N // rows, fill, jnp.zeros((W.shape[1], N), W.dtype))
+
+    def backward(self, R: Any) -> Any:
+        """X^T R^T (m, k) for R (k, N)."""
+        if self.X.dtype == R.dtype:
+            return lax.optimization_barrier(jnp.matmul(R, self.X, precision=PRECISION)).T
+        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+
+        def add(i: Any, G: Any) -> Any:
+            block = lax.dynamic_slice_in_dim(R, i * rows, rows, axis=1)
+            return G + jnp.matmul(block, self._rows(i, rows, R), precision=PRECISION)
+
+        return lax.fori_loop(0, N // rows, add, jnp.zeros((R.shape[0], self.X.shape[1]), R.dtype)).T
+
+    def transposed(self, R: Any) -> Any:
+        """`backward` as the transpose of the linear map `forward`, by autodiff."""
+        X = self.X.astype(R.dtype)
+        W = jax.ShapeDtypeStruct((X.shape[1], R.shape[0]), R.dtype)
+        return jax.linear_transpose(lambda W: _product(W, X), W)(R)[0]
+
+    def moments(self, w: Any, centred: Any, rows: int) -> tuple[Any, Any]:
+        """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows evenly spaced.
+
+        Where `centred` is 0 the mean is zero, and the covariance is about zero.
+        """
+        stride = max(1, self.X.shape[0] // rows)
+        X, w = self.X[::stride].astype(w.dtype), w[::stride]
+        w /= jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)
+        mean = centred * jnp.matmul(w, X, precision=PRECISION)
+        scaled = (X - mean[None]) * jnp.sqrt(w)[:, None]
+        return mean, jnp.matmul(scaled.T, scaled, precision=PRECISION)
+
+    def variances(self, w: Any, centred: Any) -> tuple[Any, Any]:
+        """Mean (m,) and variances (m,) with weights w (N,), about a mean of zero where `centred` is 0."""
+        mean = centred * self.backward(w[None])[:, 0]
+        return mean, jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0)
+
+    def mean_square(self, w: Any) -> Any:
+        """Sum over rows of w_i ||x_i||^2, ()."""
+        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+
+        def add(i: Any, total: Any) -> Any:
+            block = lax.dynamic_slice_in_dim(w, i * rows, rows)
+            return total + jnp.vdot(block, jnp.sum(jnp.square(self._rows(i, rows, w)), axis=1))
+
+        return lax.fori_loop(0, N // rows, add, jnp.zeros((), w.dtype))
+
+    def take(self, rows: Any) -> Any:
+        """Rows of X by index, in the storage dtype."""
+        return self.X[rows]
+
+    def comb(self, i: Any, rows: int, dtype: Any) -> Any:
+        """Rows i, i + N/rows, i + 2 N/rows, ... of X: (rows, m), evenly spaced over the data."""
+        N, m = self.X.shape
+        return lax.dynamic_index_in_dim(self.X.reshape(rows, N // rows, m), i, axis=1, keepdims=False).astype(dtype)
+
+    def _rows(self, i: Any, rows: int, like: Any) -> Any:
+        """Block i of X, widened."""
+        return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
+
+
+def _product(W: Any, X: Any) -> Any:
+    """W^T X^T (k, N): contracts the features of both.
+
+    W is transposed first, behind a barrier: folded into the product it would cost XLA's CPU half the speed, and the
+    transpose of `backward` still more.
+    """
+    return lax.dot_general(lax.optimization_barrier(W.T), X, (((1,), (1,)), ((), ())), precision=PRECISION)

@@ -1,0 +1,75 @@
+"""save and load: a model in one file, whose numbers come back bit for bit, or not at all.
+
+A model file is a safetensors file (see container.py): W and b under these names, and texts in JSON for classes,
+feature names, hyperparameters, fitted scalars and preprocessing. Its kind is one of
+
+    params       Params(W, b)
+    fit_result   FitResult
+    estimator    a fitted SoftmaxRegression
+    pipeline     a fitted Pipeline of StandardScaler and SoftmaxRegression
+
+Loading runs nothing that a file contains.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from softmax_jax._version import __version__
+from softmax_jax.container import ModelFileError, read, write
+from softmax_jax.stored_models import DESCRIBE, RESTORE, check_params, kind_of
+
+__all__ = ["ModelFileError", "load", "save"]
+
+_INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def save(model: Any, path: Any) -> None:
+    """Save a model to a file, atomically: a failed save leaves the file that was there.
+
+    Args:
+      model: Params, FitResult, a fitted SoftmaxRegression, or a fitted Pipeline of StandardScaler and
+        SoftmaxRegression. scikit-learn's metadata requests (set_fit_request and the like) are not stored.
+      path: str or os.PathLike; its directory must exist. No suffix is added.
+
+    Raises:
+      TypeError: a model of another kind, a subclass included.
+      ValueError: an estimator that is not fitted (NotFittedError), parameters that are not finite, or a
+        hyperparameter without a text form, such as a RandomState or an optax optimiser.
+      OSError: the file cannot be written; what was there is unchanged.
+    """
+    kind = kind_of(model)
+    texts, tensors = DESCRIBE[kind](model)
+    check_params(tensors, "model")
+    versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
+    texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}
+    write(path, {"kind": kind, **texts}, tensors)
+
+
+def load(path: Any) -> Any:
+    """The model that `save` wrote: of the same kind, every number bit for bit and in its dtype.
+
+    Args:
+      path: str or os.PathLike.
+
+    Returns:
+      Params, FitResult, SoftmaxRegression or Pipeline, of NumPy arrays. A dtype among the hyperparameters, such as
+      jnp.float32, comes back as the NumPy dtype.
+
+    Raises:
+      ModelFileError: the file is truncated, changed, empty, of another kind, inconsistent or of a newer format,
+        or not a regular file; a ValueError that names the file, the defect and the remedy.
+      FileNotFoundError, PermissionError: it is not there, or not to be read.
+    """
+    texts, tensors = read(path)
+    try:
+        kind = texts.pop("kind")
+        contents = {name: json.loads(text) for name, text in texts.items()}
+        del contents["versions"]  # told to whoever reads the file, needed by nobody
+        check_params(tensors, "its parameters")
+        return RESTORE[kind](contents, tensors)
+    except _INCONSISTENT as error:
+        words = f"its content is inconsistent ({type(error).__name__}: {error!s:.200})"
+        raise ModelFileError(path, words) from error

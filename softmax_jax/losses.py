@@ -1,0 +1,110 @@
+"""J(W, b) = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2, in nats per sample; the bias is never penalised.
+
+H(T, O) = -sum_j T_j log O_j. log O is formed from the net input by log-sum-exp, never as log(softmax(Z)), so
+that logits of +-1e30 give finite losses and gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from softmax_jax.dtypes import compute_dtype, follows_dtype
+from softmax_jax.model import Params, net_input
+
+
+def normalised_weights(sample_weight: Any, n: int, dtype: Any) -> Any:
+    """Weights s_i / n (n,), which sum to one; 1/n each where `sample_weight` is None."""
+    if sample_weight is None:
+        return jnp.full(n, 1 / n, dtype)
+    on_host = not isinstance(sample_weight, jax.Array)  # there, subnormal weights are not flushed to zero
+    weight: Any = np.asarray(sample_weight, np.float64) if on_host else sample_weight
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), one per row of X, got {weight.shape}.")
+    if on_host:
+        if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.max() > 0):
+            raise ValueError("sample_weight must be finite, >= 0 and not all zero.")
+        weight = jnp.asarray(weight / weight.max(), dtype)
+    root = jax.lax.rsqrt(jax.lax.stop_gradient(jnp.max(weight)))
+    scaled = (weight * root * root).astype(dtype)  # at most 1; 1 / max is flushed to zero for huge weights
+    return scaled / jnp.sum(scaled)
+
+
+@follows_dtype
+def cross_entropy(params: Params, X: Any, T: Any, sample_weight: Any = None) -> Any:
+    """Weighted mean cross-entropy (1/n) sum_i s_i H(T_i, O_i), where s has mean 1.
+
+    Args:
+      params: W (m, k) and b (k,).
+      X: (n, m) features.
+      T: (n, k) one-hot or soft targets, rows sum to 1.
+      sample_weight: (n,) >= 0, at least one positive; any scale.
+
+    Returns:
+      () scalar, nats per sample.
+
+    Raises:
+      ValueError: shapes disagree.
+    """
+    Z = net_input(params, X)
+    T = jnp.asarray(T)
+    check_targets(T, Z)
+    losses = optax.losses.softmax_cross_entropy(Z, T.astype(Z.dtype))
+    return jnp.sum(normalised_weights(sample_weight, Z.shape[0], Z.dtype) * losses)
+
+
+@follows_dtype
+def cross_entropy_cost(T: Any, O: Any) -> Any:
+    """Textbook cost on probabilities: the mean over rows of -sum_j T_j log O_j, with 0 log 0 = 0.
+
+    Args:
+      T: (n, k) targets.
+      O: (n, k) outputs, rows sum to 1.
+
+    Returns:
+      () scalar, nats per sample; inf where a target class has output 0. To train, use `cross_entropy`.
+
+    Raises:
+      ValueError: T and O differ in shape.
+    """
+    T, O = jnp.asarray(T), jnp.asarray(O)
+    check_targets(T, O)
+    return -jnp.mean(jnp.sum(jax.scipy.special.xlogy(T.astype(O.dtype), O), axis=-1))
+
+
+@follows_dtype
+def l2_penalty(params: Params, l2: Any) -> Any:
+    """The penalty l2/2 ||W||^2: a () scalar in nats per sample; b is not penalised."""
+    W = jnp.asarray(params.W)
+    W = W.astype(compute_dtype(W))
+    return l2 / 2 * jnp.sum(W * W)
+
+
+@follows_dtype
+def objective(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None) -> Any:
+    """J = cross-entropy + l2/2 ||W||^2; `jax.grad` of it is the gradient.
+
+    Args:
+      params: W (m, k) and b (k,).
+      X: (n, m) features.
+      T: (n, k) one-hot or soft targets, rows sum to 1.
+      l2: scalar >= 0, nats per squared weight; b is not penalised.
+      sample_weight: (n,) >= 0, normalised to mean 1.
+
+    Returns:
+      () scalar, nats per sample.
+
+    Raises:
+      ValueError: shapes disagree.
+    """
+    return cross_entropy(params, X, T, sample_weight) + l2_penalty(params, l2)
+
+
+def check_targets(T: Any, Z: Any) -> None:
+    """Raise ValueError unless targets T have the shape (n, k) of the outputs."""
+    if T.shape != Z.shape:
+        raise ValueError(f"T must have shape {Z.shape}, a row per sample and a column per class, got {T.shape}.")

@@ -1,0 +1,121 @@
+"""The model as pure functions: Z = X W + b, O = softmax(Z), label = argmax O.
+
+Shapes: X (n, m) features, W (m, k) a row per feature and a column per class, b (k,), Z and O (n, k).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from softmax_jax.dtypes import compute_dtype, follows_dtype
+
+# On GPU and TPU a float32 product is TF32 / bf16 by default, good to 1e-3 only: full precision is stated.
+PRECISION = jax.lax.Precision.HIGHEST
+
+
+class Params(NamedTuple):
+    """Weights W (m, k) and bias b (k,)."""
+
+    W: Any
+    b: Any
+
+
+def init_params(
+    n_features: int, n_classes: int, seed: int = 0, *, zeros: bool = False, dtype: Any = np.float32
+) -> Params:
+    """Textbook initialisation: W ~ N(0, 1) from a seed, b = 0; or all zeros.
+
+    Args:
+      n_features: m, at least 1.
+      n_classes: k, at least 1.
+      seed: seed of NumPy's default generator; the numbers do not depend on the device.
+      zeros: start at W = 0 instead.
+      dtype: dtype of the parameters.
+
+    Returns:
+      Params of NumPy arrays, W (m, k) and b (k,).
+
+    Raises:
+      ValueError: n_features or n_classes is below 1.
+    """
+    if n_features < 1 or n_classes < 1:
+        raise ValueError(f"n_features and n_classes must be >= 1, got {n_features} and {n_classes}.")
+    shape = (n_features, n_classes)
+    W = np.zeros(shape) if zeros else np.random.default_rng(seed).standard_normal(shape)
+    return Params(W.astype(dtype), np.zeros(n_classes, dtype))
+
+
+def one_hot_encode(y: Any, n_classes: int | None = None) -> Any:
+    """Targets T (n, k) with a one in column y_i of row i, in JAX's default float dtype.
+
+    Args:
+      y: (n,) integer class indices in [0, k).
+      n_classes: k; the largest index plus one where not given.
+
+    Returns:
+      (n, k) floating. Under a JAX transformation, where values cannot be refused, the row of an index outside
+      [0, k) is NaN: it is never clamped or wrapped to another class.
+
+    Raises:
+      ValueError: y is not one-dimensional, not of integers, empty, or holds an index outside [0, k).
+    """
+    if isinstance(y, Tracer):
+        if n_classes is None:
+            raise ValueError("n_classes must be given where y is traced (under jit, grad or vmap).")
+        rows = jax.nn.one_hot(y, n_classes)
+        return jnp.where(((y >= 0) & (y < n_classes))[:, None], rows, jnp.nan)
+    labels = np.asarray(y)
+    if labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            "y must be a non-empty 1-d array of integer class indices, "
+            f"got shape {labels.shape} and dtype {labels.dtype}."
+        )
+    k = int(labels.max()) + 1 if n_classes is None else n_classes
+    if labels.min() < 0 or labels.max() >= k:
+        raise ValueError(f"y must hold class indices in [0, {k}), got values from {labels.min()} to {labels.max()}.")
+    return jax.nn.one_hot(labels.astype(np.int32), k)
+
+
+@follows_dtype
+def net_input(params: Params, X: Any) -> Any:
+    """Net input Z = X W + b.
+
+    Args:
+      params: W (m, k) and b (k,).
+      X: (n, m), any real dtype; float16 and bfloat16 are accumulated in float32.
+
+    Returns:
+      (n, k) floating.
+
+    Raises:
+      ValueError: X and W disagree on m, or are not two-dimensional.
+    """
+    X, W, b = jnp.asarray(X), jnp.asarray(params.W), jnp.asarray(params.b)
+    check_shapes(X, W, b)
+    dtype = compute_dtype(X, W, b)
+    return jnp.matmul(X.astype(dtype), W.astype(dtype), precision=PRECISION) + b.astype(dtype)[None, :]
+
+
+@follows_dtype
+def softmax(Z: Any) -> Any:
+    """Output O = exp(Z) / sum over classes of exp(Z), row by row, stable for any finite Z (n, k)."""
+    return jax.nn.softmax(jnp.asarray(Z), axis=-1)
+
+
+@follows_dtype
+def to_classlabel(O: Any) -> Any:
+    """Class index (n,) of the largest output in each row of O (n, k); the first of equals."""
+    return jnp.argmax(jnp.asarray(O), axis=-1)
+
+
+def check_shapes(X: Any, W: Any, b: Any) -> None:
+    """Raise ValueError unless X (n, m), W (m, k) and b (k,) fit together."""
+    if X.ndim != 2 or W.ndim != 2 or X.shape[1] != W.shape[0]:
+        raise ValueError(f"X must be (n, m) and W (m, k) with the same m, got X of shape {X.shape}, W {W.shape}.")
+    if b.shape != (W.shape[1],):
+        raise ValueError(f"b must have shape ({W.shape[1]},) to match W {W.shape}, got {b.shape}.")

@@ -1,0 +1,181 @@
+"""Problem: the data, and the passes over it that a solver may ask for. A solver sees nothing else.
+
+Inside, logits are class-major, (k, N), and N is n padded with rows of weight zero, so that data of similar size
+share one compiled program. Params keep their public shape, W (m, k), b (k,). How X lies in memory is the matter of
+its features record alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from softmax_jax import logits
+from softmax_jax.logits import Slope, block_rows
+from softmax_jax.model import Params
+
+HESSIAN_ROWS = 512  # rows per block of the dense Hessian
+
+
+class Point(NamedTuple):
+    """What a solver knows at `params`: J, its gradient, and the mean output curvature of each class."""
+
+    params: Params
+    Z: Any  # (k, N), the cached net input
+    objective: Any  # () nats per sample
+    gradient: Params
+    curvature: Any  # (k,), mean of O_j (1 - O_j)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """The regularised loss on features X.
+
+    Attributes:
+      X: features record of N rows, such as DenseFeatures; padding rows are zero.
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
+      l2: () scalar >= 0.
+      intercept: () 1 where the bias is free, 0 where it stays as it is.
+      gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
+    """
+
+    X: Any
+    T: Any
+    weights: Any
+    l2: Any
+    intercept: Any
+    gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of all computation."""
+        return self.weights.dtype
+
+    def at(self, params: Params) -> Point:
+        """The point at `params`: one forward and one backward product."""
+        return self._point(params, self.forward(params))
+
+    def along(self, direction: Params) -> Any:
+        """D (k, N), the change of Z along `direction`: one forward product."""
+        return self.forward(direction)
+
+    def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
+        """Derivatives of J at point + t direction, from cached Z and D: O(N k), no product with X."""
+        first, second = logits.slope(point.Z, D, self.T, self.weights, t)
+        V = direction.W
+        first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
+        return Slope(first, second + self.l2 * jnp.vdot(V, V))
+
+    def advance(self, point: Point, direction: Params, D: Any, t: Any) -> Point:
+        """The point at params + t direction, from cached Z and D: one backward product."""
+        params = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
+        return self._point(params, point.Z + t * D)
+
+    def hessian_product(self, point: Point, direction: Params) -> Params:
+        """The Hessian at `point` times `direction`: one forward and one backward product."""
+        S = logits.curvature_product(point.Z, self.forward(direction), self.weights)
+        return self._pull_back(S, direction)
+
+    def second_moment(self, rows: int) -> tuple[Any, Any]:
+        """Weighted mean (m,) and covariance (m, m) of the features, from about `rows` rows evenly spaced.
+
+        The mean is zero where the bias is not free, because then nothing absorbs it.
+        """
+        return self.X.moments(self.weights, self.intercept, rows)
+
+    def variances(self) -> tuple[Any, Any]:
+        """Weighted mean (m,) and variances (m,) of the features: `second_moment` without the covariances."""
+        return self.X.variances(self.weights, self.intercept)
+
+    def hessian(self, point: Point, blocks: Any) -> Any:
+        """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.
+
+        Args:
+          point: where.
+          blocks: () integer, blocks of evenly spaced rows to take; with `hessian_blocks` it is exact.
+        """
+        N, m = self.X.shape
+        k, rows = point.curvature.shape[0], block_rows(N, HESSIAN_ROWS)
+
+        def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+            total, seen = carry
+            i = (i * _scatter(N // rows)) % (N // rows)
+            X = self.X.comb(i, rows, self.dtype)
+            X = jnp.concatenate([X, jnp.broadcast_to(self.intercept, (rows, 1))], axis=1)
+            Z = lax.dynamic_index_in_dim(point.Z.reshape(k, rows, N // rows), i, axis=2, keepdims=False)
+            w = lax.dynamic_index_in_dim(self.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
+            return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+
+        start = (jnp.zeros((k * (m + 1), k * (m + 1)), self.dtype), jnp.zeros((), self.dtype))
+        H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
+        penalised = jnp.tile(jnp.arange(m + 1) < m, k)
+        return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(self.l2 * penalised.astype(self.dtype))
+
+    @property
+    def hessian_blocks(self) -> int:
+        """Blocks of rows in all the data."""
+        return self.X.shape[0] // block_rows(self.X.shape[0], HESSIAN_ROWS)
+
+    def forward(self, params: Params) -> Any:
+        """Net input (k, N) of `params`."""
+        return self.X.forward(params.W.astype(self.dtype)) + params.b.astype(self.dtype)[:, None]
+
+    def backward(self, R: Any) -> Params:
+        """(X^T R^T (m, k), row sums of R (k,), zero where the bias is not free) for R (k, N)."""
+        return Params(self.X.backward(R), self.intercept * jnp.sum(R, axis=1))
+
+    def loss(self, Z: Any) -> Any:
+        """Weighted mean cross-entropy () of the net input Z (k, N)."""
+        return logits.loss(Z, self.T, self.weights)
+
+    def _point(self, params: Params, Z: Any) -> Point:
+        loss, R, curvature = logits.residual(Z, self.T, self.weights)
+        if self.gradient == "autodiff":
+            R = jax.grad(self.loss)(Z)
+            gradient = Params(self.X.transposed(R) + self.l2 * params.W, self.intercept * jnp.sum(R, axis=1))
+        else:
+            gradient = self._pull_back(R, params)
+        J = loss + self.l2 / 2 * jnp.vdot(params.W, params.W)
+        return Point(params, Z, J, gradient, curvature)
+
+    def _pull_back(self, R: Any, params: Params) -> Params:
+        dW, db = self.backward(R)
+        return Params(dW + self.l2 * params.W, db)
+
+
+class Data(NamedTuple):
+    """One problem twice, sharing X: in the dtype of training, and in float64 with the exact weights and l2.
+
+    Attributes:
+      training: what solvers iterate on.
+      exact: what certificates are evaluated on; `training` itself where that is float64.
+      dtype: of the parameters to return.
+    """
+
+    training: Problem
+    exact: Problem
+    dtype: Any
+
+
+def padded_rows(n: int) -> int:
+    """N >= n such that few distinct N occur: at most 3 for n in [1000, 2000], at most 1.6 % more rows for large n."""
+    if n <= 16:
+        return 16
+    octave = (n - 1).bit_length() - 1  # n in (2^octave, 2^(octave + 1)]
+    step = 2 ** (octave - (1 if octave < 12 else 3 if octave < 16 else 6))
+    return -(-n // step) * step
+
+
+def _scatter(blocks: int) -> int:
+    """A number coprime to `blocks` near its golden section: the first of its multiples are spread evenly."""
+    step = max(1, round(0.618 * blocks))
+    while math.gcd(step, blocks) > 1:
+        step += 1
+    return step

@@ -1,0 +1,183 @@
+"""Gradient descent by epochs and minibatches, with any optax optimiser; a whole epoch per dispatch.
+
+One update on the rows B of a minibatch:  theta <- theta - eta * gradient of (1/|B|) sum_B s_i H_i + l2/2 ||W||^2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import numbers
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from softmax_jax.certificate import certify
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params, net_input
+from softmax_jax.problem import Data, Problem
+from softmax_jax.solvers.optimise import Outcome, Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Gradient descent.
+
+    Attributes:
+      eta: learning rate > 0; ignored where `optimiser` is given.
+      epochs: passes over the data, at least 1.
+      minibatches: samples per update, at least 1; None for all of them. The last short batch is used.
+      optimiser: an optax gradient transformation in place of plain descent.
+
+    Raises:
+      ValueError: eta, epochs or minibatches out of range.
+    """
+
+    eta: float = 0.1
+    epochs: int = 100
+    minibatches: int | None = None
+    optimiser: optax.GradientTransformation | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        eta: Any = self.eta
+        if isinstance(eta, bool) or not isinstance(eta, numbers.Real) or not 0 < float(eta) < np.inf:
+            raise ValueError(f"eta must be a finite number > 0, got {self.eta!r}.")
+        _check_count("epochs", self.epochs)
+        if self.minibatches is not None:
+            _check_count("minibatches", self.minibatches)
+
+    def transformation(self) -> optax.GradientTransformation:
+        """The optax optimiser; eta is part of its state, so that another eta compiles nothing."""
+        return self.optimiser if self.optimiser is not None else _plain()
+
+
+class _Carry(NamedTuple):
+    params: Params
+    optimiser: Any
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+
+
+@functools.cache
+def _plain() -> optax.GradientTransformation:
+    return optax.inject_hyperparams(optax.sgd)(learning_rate=0.0)
+
+
+@functools.partial(jax.jit, static_argnames="optimiser")
+def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) -> _Carry:
+    state: Any = optimiser.init(params)
+    if isinstance(state, optax.InjectHyperparamsState) or hasattr(state, "hyperparams"):
+        state.hyperparams["learning_rate"] = eta
+    return _Carry(params, state)
+
+
+def minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
+    """J on some rows of the data: the mean over rows >= 0 (others are padding) of n w_i H_i, and the penalty."""
+    X, w = problem.X.take(rows), jnp.where(rows >= 0, problem.weights[rows] * n, 0)
+    Z = net_input(params, X)
+    if problem.T.ndim == 1:
+        losses = optax.losses.softmax_cross_entropy_with_integer_labels(Z, problem.T[rows])
+    else:
+        losses = optax.losses.softmax_cross_entropy(Z, problem.T[:, rows].T)
+    mean = jnp.sum(w * losses) / jnp.sum(rows >= 0)
+    return mean + problem.l2 / 2 * jnp.sum(jnp.square(params.W))
+
+
+@functools.partial(jax.jit, static_argnames="optimiser")
+def epoch(
+    optimiser: optax.GradientTransformation, problem: Problem, carry: _Carry, batches: Any, n: Any
+) -> tuple[_Carry, Any]:
+    """One update for each row of `batches` (updates, samples), indices into the data with -1 for padding.
+
+    Returns the carry and the cost of each update, at the parameters before it (updates,).
+    """
+
+    def update(carry: _Carry, rows: Any) -> tuple[_Carry, Any]:
+        cost, gradient = jax.value_and_grad(minibatch_objective)(carry.params, problem, rows, n)
+        gradient = gradient._replace(b=problem.intercept * gradient.b)
+        change, state = optimiser.update(gradient, carry.optimiser, carry.params)
+        updated: Any = optax.apply_updates(carry.params, change)
+        return _Carry(updated, state), cost
+
+    return lax.scan(update, carry, batches)
+
+
+def shuffled(generator: np.random.Generator, n: int, samples: int) -> np.ndarray:
+    """A random order of n rows, cut into updates (updates, samples); the last is filled up with -1."""
+    updates = -(-n // samples)
+    rows = np.full(updates * samples, -1, np.int32)
+    rows[:n] = generator.permutation(n)
+    return rows.reshape(updates, samples)
+
+
+def descend(solver: SGD, data: Data, n: int, params: Params, *, tol: float, callback: Any, seed: int) -> Outcome:
+    """Run all epochs; the certificate tells how far from the optimum they end.
+
+    Args:
+      solver: SGD.
+      data: n rows and padding, in the training dtype and exactly.
+      n: number of rows that are not padding.
+      params: start.
+      tol: certified gap in nats per sample from which the result counts as converged.
+      callback: called after each epoch with `Progress`; a true result stops the fit.
+      seed: of the order of rows.
+
+    Returns:
+      Outcome; its history is the cost per update. Status max_iter says that the epochs are done and the gap is above
+      `tol`, diverging that the cost is higher than at the start or than that of equal probabilities.
+    """
+    generator, problem = np.random.default_rng(seed), data.training
+    optimiser = solver.transformation()
+    history: list[np.ndarray] = []
+    status, n_epochs = "", 0
+    kept = params
+    with scope(problem.dtype):
+        carry = _start(optimiser, params, problem.dtype.type(solver.eta))
+        rows_in_data = problem.dtype.type(n)
+    try:
+        while n_epochs < solver.epochs and not status:
+            batches = shuffled(generator, n, min(n, solver.minibatches or n))
+            with scope(problem.dtype):
+                carry, costs = epoch(optimiser, problem, carry, batches, rows_in_data)
+                history.append(np.asarray(costs, np.float64))
+                latest = Params(*(np.array(p) for p in carry.params))
+            n_epochs += 1
+            if not (np.isfinite(history[-1]).all() and all(np.isfinite(p).all() for p in latest)):
+                status = "nonfinite"
+                break
+            kept = latest
+            progress = Progress(n_epochs, float(history[-1][-1]), float("nan"), n_epochs)
+            if callback is not None and callback(progress):
+                status = "interrupted"
+    except KeyboardInterrupt:
+        status = "interrupted"
+    return _outcome(data, kept, status, tol, n_epochs, history)
+
+
+def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, history: list[np.ndarray]) -> Outcome:
+    costs = np.concatenate([*history, np.zeros(0)])
+    with scope(np.float64):
+        # the parameters are returned as descent left them: certified at the refitted bias, plus what it would gain
+        J, gap = (float(x) for x in _certify_unchanged(data.exact, params))
+    gap = gap if np.isfinite(gap) else np.inf
+    k = params.b.shape[0]
+    uniform = np.log(k) if k > 1 else np.inf
+    if not status:
+        worse = costs.size > 0 and max(costs[0], uniform) < J
+        status = "diverging" if worse else "converged" if gap <= tol else "max_iter"
+    return Outcome(params, J, gap, status, epochs, epochs, costs)
+
+
+def _certify_unchanged(problem: Problem, params: Params) -> tuple[Any, Any]:
+    proof = certify(problem, params)
+    Z = problem.forward(jax.tree.map(lambda p: jnp.asarray(p, problem.dtype), params))
+    J = problem.loss(Z) + problem.l2 / 2 * jnp.sum(jnp.square(jnp.asarray(params.W, problem.dtype)))
+    return J, proof.gap + jnp.maximum(J - proof.objective, 0)

@@ -1,0 +1,101 @@
+"""L-BFGS on cached net input, started from the second-moment preconditioner, with an exact line search.
+
+References:
+  Nocedal, Wright, Numerical Optimization, 2nd ed. 2006, algorithm 7.4 (two-loop recursion).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from softmax_jax.model import Params
+from softmax_jax.problem import Point, Problem
+from softmax_jax.solvers.line_search import exact_step
+from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
+from softmax_jax.solvers.tree import add_scaled, dot, negative
+
+
+class LBFGSState(NamedTuple):
+    """The point and the last `memory` changes of parameters S and of gradient Y, in slots that are reused in turn."""
+
+    point: Point
+    moment: SecondMoment
+    S: Params  # leaves (memory, ...)
+    Y: Params
+    rho: Any  # (memory,), 1 / s^T y, or 0 where there is no pair
+    oldest: Any  # () the slot to be overwritten next
+    passes: Any  # () passes over the data so far
+
+
+@dataclasses.dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS.
+
+    Attributes:
+      memory: number of pairs kept.
+      gradient: "closed_form" or "autodiff", two sources of the same numbers.
+    """
+
+    memory: int = 20
+    gradient: str = "closed_form"
+
+    def prepare(self, problem: Problem) -> SecondMoment:
+        """The preconditioner; called once per data, outside jit."""
+        return second_moment(problem)
+
+    def init(self, problem: Problem, moment: SecondMoment, params: Params) -> LBFGSState:
+        """The state at `params`, with an empty memory."""
+        empty = jax.tree.map(lambda p: jnp.zeros((self.memory, *p.shape), p.dtype), params)
+        rho = jnp.zeros(self.memory, problem.dtype)
+        none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
+        return LBFGSState(problem.at(params), moment, empty, empty, rho, none, one)
+
+    def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
+        """One iteration: direction, step length, new point, memory; one pass over the data."""
+        point = state.point
+        direction = negative(self._inverse_hessian_product(problem, state))
+        D = problem.along(direction)
+        t = exact_step(problem, point, direction, D, accuracy=0.25)
+        new = problem.advance(point, direction, D, t)
+        s = jax.tree.map(lambda d: t * d, direction)
+        y = add_scaled(new.gradient, -1, point.gradient)
+        curvature = dot(s, y)
+        kept = curvature > jnp.finfo(problem.dtype).eps * dot(y, y)
+        i = state.oldest
+        return LBFGSState(
+            new,
+            state.moment,
+            jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
+            jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
+            state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
+            (i + 1) % self.memory,
+            state.passes + 1,
+        )
+
+    def _inverse_hessian_product(self, problem: Problem, state: LBFGSState) -> Params:
+        """The two-loop recursion, from the preconditioner at the current curvature."""
+
+        def pair(i: Any) -> tuple[Params, Params]:
+            return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
+
+        def backward(j: Any, carry: tuple) -> tuple:
+            i = (state.oldest - 1 - j) % self.memory
+            r, alpha = carry
+            s, y = pair(i)
+            a = state.rho[i] * dot(s, r)
+            return add_scaled(r, -a, y), alpha.at[i].set(a)
+
+        def forward(j: Any, r: Params) -> Params:
+            i = (state.oldest + j) % self.memory
+            s, y = pair(i)
+            return add_scaled(r, alpha[i] - state.rho[i] * dot(y, r), s)
+
+        start = (state.point.gradient, jnp.zeros_like(state.rho))
+        r, alpha = lax.fori_loop(0, self.memory, backward, start)
+        r = precondition(state.moment, state.point.curvature, problem, r)
+        return lax.fori_loop(0, self.memory, forward, r)

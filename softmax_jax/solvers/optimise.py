@@ -1,0 +1,301 @@
+"""The one driver: compiled chunks of steps, and between them callback, certificate, interruption, status.
+
+A chunk ends when the gap estimated in the training dtype is below the target, when progress drowns in rounding, or
+after about half a second. Only a float64 certificate makes a fit "converged". Where float32 can get no closer, the
+same state goes on in float64, with X stored as it is: few steps remain.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from softmax_jax.certificate import certify
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params
+from softmax_jax.problem import Data, Point, Problem
+from softmax_jax.solvers import separation
+
+CHUNK = 64  # most steps in one dispatch
+CHUNK_WALL_S = 0.5
+QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
+
+
+class Solver(Protocol):
+    """What the driver asks of a solver; its state is a NamedTuple with `point` and `passes`."""
+
+    def prepare(self, problem: Problem) -> Any:
+        """What is computed once per data, outside jit."""
+        ...
+
+    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
+        """The state at `params`."""
+        ...
+
+    def step(self, problem: Problem, state: Any) -> Any:
+        """The next state."""
+        ...
+
+
+class Progress(NamedTuple):
+    """What a callback sees: iterations and passes so far, J and the estimated gap in nats per sample."""
+
+    n_iter: int
+    objective: float
+    duality_gap: float
+    n_passes: int
+
+
+class Outcome(NamedTuple):
+    """What the driver returns: NumPy parameters in the training dtype, and what is certified about them."""
+
+    params: Params
+    objective: float
+    duality_gap: float
+    status: str
+    n_iter: int
+    n_passes: int
+    history: np.ndarray
+
+
+class _Chunk(NamedTuple):
+    """The carry of a chunk: state, steps done, J after each, and the signs of stagnation."""
+
+    state: Any
+    i: Any
+    objectives: Any  # (CHUNK,)
+    measure: Any
+    best: Any
+    quiet: Any
+
+
+def measure(problem: Problem, point: Point) -> Any:
+    """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
+    dW, db = point.gradient
+    square = jnp.vdot(dW, dW)
+    bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
+    gap = square / (2 * problem.l2) + bias
+    gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
+    return jnp.where(problem.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
+
+
+@functools.partial(jax.jit, static_argnames="solver")
+def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
+    state = solver.init(problem, prepared, params)
+    m = measure(problem, state.point)
+    none = jnp.zeros((), jnp.int32)
+    return _Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
+
+
+@functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
+def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
+    """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
+    eps = jnp.finfo(problem.dtype).eps
+
+    def unfinished(c: _Chunk) -> Any:
+        return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
+
+    def body(c: _Chunk) -> _Chunk:
+        state = solver.step(problem, c.state)
+        m = measure(problem, state.point)
+        old, new = c.state.point.objective, state.point.objective
+        still = (m > 0.7 * c.best) & (old - new <= 2 * eps * jnp.abs(new))
+        quiet = jnp.where(still, c.quiet + 1, 0)
+        return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
+
+    start = chunk._replace(i=jnp.zeros_like(chunk.i))
+    return lax.while_loop(unfinished, body, start)
+
+
+@functools.partial(jax.jit, static_argnames="solver")
+def _extra_step(solver: Any, problem: Problem, state: Any) -> Any:
+    return solver.step(problem, state).point
+
+
+@jax.jit
+def _point(problem: Problem, params: Params) -> Point:
+    return problem.at(params)
+
+
+@jax.jit
+def _objective(problem: Problem, params: Params) -> Any:
+    wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
+    return problem.loss(problem.forward(wide)) + problem.l2 / 2 * jnp.vdot(wide.W, wide.W)
+
+
+class _Driver:
+    """One minimisation: the state on the device, and the books about it on the host."""
+
+    def __init__(self, solver: Solver, data: Data, tol: float, max_iter: int, callback: Any) -> None:
+        self.solver, self.problem, self.data = solver, data.training, data
+        self.tol, self.max_iter, self.callback = tol, max_iter, callback
+        self.penalised = float(data.exact.l2) > 0
+        self.target = 0.9 * tol if self.penalised else tol
+        self.history: list[np.ndarray] = []
+        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, 4, 0
+        self.latest: Params
+        self.proof: Any = None  # the certificate of `latest`, where there is one
+
+    def begin(self, params: Params) -> str:
+        """Prepare and evaluate the start."""
+        with scope(self.problem.dtype):
+            self.chunk = _begin(self.solver, self.problem, self.solver.prepare(self.problem), params)
+        self._keep()
+        if not np.isfinite(float(self.chunk.measure)):
+            return "nonfinite"
+        return self._judge() if float(self.chunk.measure) <= self.target or self.max_iter == 0 else ""
+
+    def advance(self) -> str:
+        """Run a chunk; the status it ends with, or "" to go on."""
+        steps = min(self.steps, CHUNK, self.max_iter - self.n_iter)
+        begin = time.perf_counter()
+        with scope(self.problem.dtype):
+            target = self.problem.dtype.type(self.target)
+            self.chunk = _run(self.solver, self.problem, self.chunk, target, np.int32(steps))
+            done = int(self.chunk.i)
+            objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
+        per_step_s = (time.perf_counter() - begin) / max(done, 1)
+        self.n_iter += done
+        self.history.append(objectives)
+        self.steps = int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        if not np.isfinite(float(self.chunk.measure)):
+            return "nonfinite"
+        self._keep()
+        status = self._judge()
+        progress = Progress(self.n_iter, float(self._state.point.objective), self._gap(), self.n_passes)
+        if self.callback is not None and self.callback(progress) and not status:
+            return "interrupted"
+        return status
+
+    def finish(self, status: str) -> Outcome:
+        """Certify what is returned, rounded to the training dtype."""
+        if self.proof is None:
+            self.proof = self._certify(self.latest)
+        params, J, gap = self.proof
+        rounded = Params(*(np.array(p, self.data.dtype) for p in params))
+        if params.W.dtype != self.data.dtype:
+            with scope(np.float64):
+                rounded_J = float(_objective(self.data.exact, rounded))
+            gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
+        history = np.concatenate([*self.history, np.zeros(0)])
+        return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
+
+    @property
+    def _state(self) -> Any:
+        return self.chunk.state
+
+    def _gap(self) -> float:
+        return float(self.chunk.measure) if self.penalised else float("inf")
+
+    def _keep(self) -> None:
+        """Copy the parameters to the host: what an interrupt returns."""
+        self.latest = Params(*(np.array(p) for p in self._state.point.params))
+        self.n_passes = int(self._state.passes)
+        self.proof = None
+
+    def _certify(self, params: Params) -> Any:
+        with scope(np.float64):
+            return jax.tree.map(np.asarray, certify(self.data.exact, params))
+
+    def _judge(self) -> str:
+        """What the end of a chunk means."""
+        reached = float(self.chunk.measure) <= self.target
+        stuck = int(self.chunk.quiet) >= QUIET_STEPS
+        exhausted = self.n_iter >= self.max_iter
+        if not self.penalised:
+            return self._judge_unpenalised(reached, stuck, exhausted)
+        if not (reached or stuck or exhausted):
+            return ""
+        self.proof = self._certify(self.latest)
+        if float(self.proof.gap) <= self.tol:
+            return "converged"
+        if exhausted:
+            return "max_iter"
+        self.misses += reached
+        if stuck or self.misses > 3:
+            return self._widen() if self._can_widen() else "precision_floor"
+        self.target *= min(0.5, 0.5 * self.tol / float(self.proof.gap))
+        self._refresh(self.problem)
+        return ""
+
+    def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
+        """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
+        with scope(self.problem.dtype):
+            Z = self._state.point.Z
+            if bool(separation.is_separated(self.problem, Z)):
+                return "diverging"
+            if reached or stuck:
+                further = _extra_step(self.solver, self.problem, self._state)
+                change = float(separation.largest_logit_change(self.problem, Z, further.Z))
+                if change > separation.LOGIT_STEP:
+                    return "diverging"
+        if reached:
+            return "converged"
+        if stuck:
+            return self._widen() if self._can_widen() else "precision_floor"
+        return "max_iter" if exhausted else ""
+
+    def _can_widen(self) -> bool:
+        return self.problem.dtype != np.float64 and jax.default_backend() != "tpu"
+
+    def _widen(self) -> str:
+        """Go on in float64 from the same state."""
+        with scope(np.float64):
+            self.problem = self.data.exact
+            self.chunk = jax.tree.map(_to_float64, self.chunk)
+            self.steps, self.misses, self.target = 1, 0, 0.9 * self.tol
+        self._refresh(self.problem)
+        return ""
+
+    def _refresh(self, problem: Problem) -> None:
+        """Evaluate the point anew: cached Z has gathered the rounding of every step."""
+        with scope(problem.dtype):
+            point = _point(problem, self._state.point.params)
+            m = measure(problem, point)
+            quiet = jnp.zeros_like(self.chunk.quiet)
+            state = self._state._replace(point=point, passes=self._state.passes + 1)
+            self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)
+
+
+def _to_float64(x: Any) -> Any:
+    return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+
+def optimise(
+    solver: Solver,
+    data: Data,
+    params: Params,
+    *,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[Progress], Any] | None = None,
+) -> Outcome:
+    """Minimise J from `params` until the certified gap is at most `tol`, or say why not.
+
+    Args:
+      solver: a record with `prepare`, `init` and `step`.
+      data: the problem in the training dtype, and exactly.
+      params: start, in the training dtype; W sums to zero over classes.
+      tol: nats per sample; for l2 = 0 the norm of the gradient.
+      max_iter: most iterations.
+      callback: called after each chunk with `Progress`; a true result stops the fit.
+
+    Returns:
+      Outcome; `status` is one of converged, max_iter, precision_floor, nonfinite, diverging, interrupted.
+    """
+    driver = _Driver(solver, data, tol, max_iter, callback)
+    driver.latest = Params(*(np.array(p) for p in params))
+    try:
+        status = driver.begin(params)
+        while not status:
+            status = driver.advance()
+    except KeyboardInterrupt:
+        status = "interrupted"
+    return driver.finish(status)

@@ -1,0 +1,105 @@
+"""Preconditioning by the second moment of the features: one eigendecomposition for all classes and strengths.
+
+The Hessian block of class j is close to c_j Q + l2 I with c_j = mean O_j (1 - O_j) and Q = U diag(q) U^T the
+covariance of X (the mean is absorbed by the free bias b + W^T mean). Its inverse is U ((U^T g) / (q c_j + l2)).
+Where there are too many features for that, U is the identity and q the variances.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.dtypes import scope
+from softmax_jax.model import PRECISION, Params
+from softmax_jax.problem import Problem
+
+ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
+
+
+class SecondMoment(NamedTuple):
+    """Mean (m,), eigenvalues q (m,) above rounding, and eigenvectors U (m, m) of the covariance of X; None for I."""
+
+    mean: Any
+    q: Any
+    U: Any
+
+
+def second_moment(problem: Problem) -> SecondMoment:
+    """The factorised covariance, called outside jit: the decomposition runs in float64 where there is one.
+
+    Columns of very different scale would lose their small eigenvalues in float32.
+    """
+    if problem.X.is_wide:
+        return _diagonal(problem)
+    mean, Q, unseen = _moment(problem)
+    extra = _variances_of_unseen(problem, unseen) if bool(unseen.any()) else jnp.zeros_like(mean)
+    dtype = np.dtype(problem.dtype)
+    eps = np.finfo(dtype).eps
+    if jax.default_backend() == "tpu":
+        return SecondMoment(mean, *_eigh(mean, Q, extra, eps))
+    with scope(np.float64):
+        q, U = _eigh(*(a.astype(np.float64) for a in (mean, Q, extra)), eps)
+        return SecondMoment(mean, q.astype(dtype), U.astype(dtype))
+
+
+@jax.jit
+def _moment(problem: Problem) -> tuple[Any, Any, Any]:
+    """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
+    rows = max(ROWS_PER_FEATURE * problem.X.shape[1], 4096)
+    mean, Q = problem.second_moment(rows)
+    return mean, Q, jnp.diag(Q) + mean**2 == 0
+
+
+@jax.jit
+def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
+    """Variances over all rows of the columns that the sample missed.
+
+    A column of zeros, whose gradient is zero, gets the largest: division by its own would magnify rounding.
+    """
+    _, variances = problem.variances()
+    return jnp.where(unseen, jnp.where(variances > 0, variances, jnp.max(variances)), 0)
+
+
+@jax.jit
+def _diagonal(problem: Problem) -> SecondMoment:
+    mean, q = problem.variances()
+    kind = jnp.finfo(q.dtype)
+    return SecondMoment(mean, jnp.maximum(q, jnp.maximum(kind.eps * (q + mean**2), kind.tiny)), None)
+
+
+@jax.jit
+def _eigh(mean: Any, Q: Any, extra: Any, eps: Any) -> tuple[Any, Any]:
+    """Eigenvalues and eigenvectors; an eigenvalue is kept above the rounding of the columns that it is made of."""
+    q, U = jnp.linalg.eigh(Q + jnp.diag(extra))
+    size = jnp.matmul(jnp.diag(Q) + extra + mean**2, U**2, precision=PRECISION)
+    return jnp.maximum(q, jnp.maximum(eps * size, jnp.finfo(q.dtype).tiny)), U
+
+
+def precondition(moment: SecondMoment, curvature: Any, problem: Problem, gradient: Params) -> Params:
+    """The approximate inverse Hessian times `gradient`.
+
+    Args:
+      moment: of the problem's features.
+      curvature: (k,), mean of O_j (1 - O_j).
+      problem: for l2 and whether the bias is free.
+      gradient: Params.
+
+    Returns:
+      Params, orthogonal to the shift of all classes that leaves softmax unchanged.
+    """
+    c = jnp.maximum(curvature, jnp.finfo(curvature.dtype).eps)
+    centred = gradient.W - moment.mean[:, None] * gradient.b[None]
+    curved = moment.q[:, None] * c[None] + problem.l2
+    if moment.U is None:
+        W = centred / curved
+    else:
+        rotated = jnp.matmul(moment.U.T, centred, precision=PRECISION)
+        W = jnp.matmul(moment.U, rotated / curved, precision=PRECISION)
+    W -= jnp.mean(W, axis=1, keepdims=True)
+    b = gradient.b / c
+    b = problem.intercept * (b - jnp.mean(b)) - jnp.matmul(moment.mean, W, precision=PRECISION)
+    return Params(W, b)

@@ -1,0 +1,134 @@
+"""Features of which most are zero: the same products as DenseFeatures, from CSR arrays of X and of X^T.
+
+    forward: (X W)^T from the rows of X        backward: X^T R^T from the rows of X^T
+
+Either product gathers rows of a dense matrix. On the CPU it is a compiled kernel of jaxlib, which adds nothing in
+parallel to one place and so gives the same bits each time; elsewhere it is JAX's general one. Entries are padded to one
+of few numbers, so that similar data share one program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.experimental.sparse import BCSR
+
+from softmax_jax.features import DenseFeatures
+from softmax_jax.problem import padded_rows
+
+LARGEST_FACTORISED = 1024  # features up to which a covariance is formed, from some rows made dense
+LARGEST_BLOCK = 2**26  # entries of a minibatch made dense
+_PACKET_BYTES = 32  # the CPU kernel is several times slower where a row of its dense factor is no multiple of this
+
+
+class CSR(NamedTuple):
+    """Compressed sparse rows; entries from indptr[-1] on are padding."""
+
+    data: Any  # (entries,)
+    indices: Any  # (entries,) int32
+    indptr: Any  # (rows + 1,) int32
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SparseFeatures:
+    """X (N, m) in its storage dtype; each product is computed in the dtype of its other factor.
+
+    Attributes:
+      rows: X.
+      columns: X^T.
+    """
+
+    rows: CSR
+    columns: CSR
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m)."""
+        return len(self.rows.indptr) - 1, len(self.columns.indptr) - 1
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance is too large to be factorised."""
+        return self.shape[1] > LARGEST_FACTORISED
+
+    def forward(self, W: Any) -> Any:
+        """W^T X^T (k, N) for W (m, k)."""
+        return _product(self.rows, W).T
+
+    def backward(self, R: Any) -> Any:
+        """X^T R^T (m, k) for R (k, N)."""
+        return _product(self.columns, R.T)
+
+    def transposed(self, R: Any) -> Any:
+        """`backward` as the transpose of the linear map `forward`, by autodiff: it scatters, many times slower."""
+        W = jax.ShapeDtypeStruct((self.shape[1], R.shape[0]), R.dtype)
+        return jax.linear_transpose(self.forward, W)(R)[0]
+
+    def moments(self, w: Any, centred: Any, rows: int) -> tuple[Any, Any]:
+        """As DenseFeatures.moments, from the rows that it takes."""
+        stride = max(1, self.shape[0] // rows)
+        some = DenseFeatures(self.take(jnp.arange(0, self.shape[0], stride)))
+        return some.moments(w[::stride], centred, rows)
+
+    def variances(self, w: Any, centred: Any) -> tuple[Any, Any]:
+        """As DenseFeatures.variances."""
+        mean, square = centred * self._total(w, 1), self._total(w, 2)
+        return mean, jnp.maximum(square - mean**2, 0)
+
+    def mean_square(self, w: Any) -> Any:
+        """Sum over rows of w_i ||x_i||^2, ()."""
+        return jnp.sum(self._total(w, 2))
+
+    def take(self, rows: Any) -> Any:
+        """Rows of X by index, dense, in the storage dtype; a row of zeros for index -1."""
+        data, indices, indptr = self.rows
+        start, end = indptr[rows], indptr[rows + 1]
+
+        def add(i: Any, X: Any) -> Any:
+            entry, inside = start + i, start + i < end
+            column = jnp.where(inside, indices[entry], 0)
+            return X.at[jnp.arange(len(rows)), column].add(jnp.where(inside, data[entry], 0))
+
+        return lax.fori_loop(0, jnp.max(end - start), add, jnp.zeros((len(rows), self.shape[1]), data.dtype))
+
+    def comb(self, i: Any, rows: int, dtype: Any) -> Any:
+        """Rows i, i + N/rows, i + 2 N/rows, ... of X, dense (rows, m)."""
+        return self.take(i + jnp.arange(rows, dtype=jnp.int32) * (self.shape[0] // rows)).astype(dtype)
+
+    def _total(self, w: Any, power: int) -> Any:
+        """Sum over rows of w_i x_i^power (m,)."""
+        data = self.columns.data.astype(w.dtype) ** power
+        return _product(self.columns._replace(data=data), w[:, None])[:, 0]
+
+
+def sparse_features(X: Any, N: int, device: Any = None) -> SparseFeatures:
+    """The record of a SciPy CSR matrix X (n, m) in canonical form, on `device`, with empty rows up to N.
+
+    Raises:
+      ValueError: X has 2^31 non-zero entries or features, or more.
+    """
+    if max(X.nnz, *X.shape) >= 2**31 - 1:
+        raise ValueError(f"Sparse X must have fewer than 2^31 entries and features, got {X.nnz} and {X.shape[1]}.")
+    T = X.tocsc()  # the compressed columns of X are the compressed rows of X^T
+    return jax.device_put(SparseFeatures(_padded(X, N), _padded(T, X.shape[1])), device)
+
+
+def _padded(A: Any, rows: int) -> CSR:
+    """Private copies of the arrays of a compressed matrix, with `rows` rows and a common number of entries."""
+    room = (0, padded_rows(A.nnz) - A.nnz)
+    indptr = np.pad(A.indptr.astype(np.int32), (0, rows + 1 - len(A.indptr)), mode="edge")
+    return CSR(np.pad(A.data[: A.nnz], room), np.pad(A.indices[: A.nnz].astype(np.int32), room), indptr)
+
+
+def _product(A: CSR, P: Any) -> Any:
+    """A P for dense P (columns, k), in the dtype of P."""
+    k = P.shape[1]
+    P = jnp.pad(P, ((0, 0), (0, -k % (_PACKET_BYTES // P.dtype.itemsize))))
+    matrix = BCSR((A.data.astype(P.dtype), A.indices, A.indptr), shape=(len(A.indptr) - 1, P.shape[0]))
+    return (matrix @ P)[:, :k]

@@ -1,0 +1,52 @@
+"""The report tells agreement from disagreement, and prints as a table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import DTYPES, TOLERANCE, make_case
+
+from softmax_jax import gradient_check
+from softmax_jax.gradient_check import compare_gradients
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_three_gradients_agree(dtype):
+    report = compare_gradients(*make_case(dtype=dtype, soft=True, weighted=True))
+    for part in report.autodiff_closed_form:
+        assert part.relative <= TOLERANCE[dtype]
+    for part in (*report.autodiff_finite, *report.closed_form_finite):
+        assert part.relative <= max(1e-8, TOLERANCE[dtype])
+    assert report.dtype == dtype
+    assert report.n_checked == report.n_coordinates == 6 * 3
+
+
+def test_a_wrong_gradient_is_found(monkeypatch):
+    right = gradient_check.closed_form_gradient
+    wrong = lambda *a: right(*a)._replace(b=right(*a).b + 0.01)  # noqa: E731 - one line says it
+    monkeypatch.setattr(gradient_check, "closed_form_gradient", wrong)
+    report = compare_gradients(*make_case())
+    assert report.autodiff_closed_form.b.absolute == pytest.approx(0.01)
+    assert report.closed_form_finite.b.absolute == pytest.approx(0.01, rel=1e-4)
+    assert report.autodiff_finite.b.absolute < 1e-8
+
+
+def test_many_parameters_are_sampled_the_same_way_every_time():
+    case = make_case(n=10, m=60, k=10)
+    first, second = compare_gradients(*case), compare_gradients(*case)
+    assert first == second
+    assert 2 < first.n_checked <= 256 < first.n_coordinates == 610
+
+
+def test_the_report_is_a_table():
+    words = str(compare_gradients(*make_case()))
+    for word in ("float64", "cpu", "autodiff - closed form", "finite differences", "absolute", "relative"):
+        assert word in words
+    assert len({len(line) for line in words.splitlines()[2:5]}) == 1
+
+
+def test_no_gradient_at_all_is_no_difference():
+    case = make_case(k=1, l2=0.0)
+    report = compare_gradients(*case)
+    assert report.autodiff_closed_form.W == (0.0, 0.0)
+    assert np.isfinite(report.autodiff_finite.W.relative)

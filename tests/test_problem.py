@@ -1,0 +1,67 @@
+"""Every pass of the Problem equals the pure functions; padding and blocks change nothing."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from softmax_jax.dtypes import scope
+from softmax_jax.fitting import place
+from softmax_jax.gradients import closed_form_gradient, closed_form_hvp
+from softmax_jax.losses import objective
+from softmax_jax.model import Params
+from softmax_jax.problem import padded_rows
+from softmax_jax.solvers import LBFGS
+
+TOLERANCE = 1e-12
+
+
+@pytest.mark.parametrize("gradient", ["closed_form", "autodiff"])
+@pytest.mark.parametrize(("n", "k", "soft"), [(30, 3, False), (5000, 7, True), (4096, 200, False)])
+def test_passes_equal_the_pure_functions(n, k, soft, gradient, rng):
+    X, l2 = rng.standard_normal((n, 4)), 0.1
+    labels = rng.integers(0, k, n).astype(np.int32)
+    T = rng.dirichlet(np.ones(k), n) if soft else np.eye(k)[labels]
+    params, V = (Params(rng.standard_normal((4, k)), rng.standard_normal(k)) for _ in range(2))
+    weight = rng.uniform(0, 1, n)
+    problem = place(X, T if soft else labels, weight, l2, True, LBFGS(gradient=gradient)).training
+    with scope(np.float64):
+        point = jax.jit(problem.at)(params)
+        product = jax.tree.map(np.asarray, problem.hessian_product(point, V))
+        D = problem.along(V)
+        slope = problem.slope(point, V, D, 0.0)
+        first, second = float(slope.first), float(slope.second)
+        moved = problem.advance(point, V, D, 0.5)
+        moved_J, point = float(moved.objective), jax.tree.map(np.asarray, point)
+    expected = closed_form_gradient(params, X, T, l2, weight)
+    expected_product = closed_form_hvp(params, X, T, l2, V, weight)
+    inner = sum(float(np.vdot(a, b)) for a, b in zip(expected, V, strict=True))
+    inner_2 = sum(float(np.vdot(a, b)) for a, b in zip(expected_product, V, strict=True))
+    ahead = Params(params.W + 0.5 * V.W, params.b + 0.5 * V.b)
+    assert point.objective == pytest.approx(float(objective(params, X, T, l2, weight)), rel=TOLERANCE)
+    np.testing.assert_allclose(point.gradient.W, expected.W, atol=TOLERANCE)
+    np.testing.assert_allclose(point.gradient.b, expected.b, atol=TOLERANCE)
+    np.testing.assert_allclose(product.W, expected_product.W, atol=TOLERANCE)
+    assert first == pytest.approx(inner, rel=1e-10)
+    assert second == pytest.approx(inner_2, rel=1e-10)
+    assert moved_J == pytest.approx(float(objective(ahead, X, T, l2, weight)), rel=TOLERANCE)
+
+
+def test_the_dense_hessian_times_a_vector_is_the_hessian_vector_product(rng):
+    n, m, k = 50, 3, 4
+    X, labels = rng.standard_normal((n, m)), rng.integers(0, k, n).astype(np.int32)
+    params, V = (Params(rng.standard_normal((m, k)), rng.standard_normal(k)) for _ in range(2))
+    problem = place(X, labels, None, 0.2, True, LBFGS()).training
+    with scope(np.float64):
+        H = np.asarray(problem.hessian(problem.at(params), problem.hessian_blocks))
+    vector = np.vstack([V.W, V.b]).T.ravel()
+    expected = closed_form_hvp(params, X, np.eye(k)[labels], 0.2, V)
+    np.testing.assert_allclose((H @ vector).reshape(k, m + 1).T, np.vstack([expected.W, expected.b]), atol=TOLERANCE)
+
+
+def test_few_padded_sizes_occur_and_they_are_never_much_larger():
+    assert len({padded_rows(n) for n in range(1000, 2001)}) <= 3
+    for n in (1, 16, 17, 150, 10_000, 70_001, 1_281_167):
+        assert n <= padded_rows(n) <= max(16, 1.5 * n)
+    assert padded_rows(1_281_167) < 1.016 * 1_281_167
