@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as statsmodels
 
 from softmax_jax.fitting import fit
 from softmax_jax.model import Params
@@ -82,7 +83,6 @@ def test_with_a_reference_class_they_are_those_of_the_reduced_model(k, reference
 
 
 def test_statsmodels_gives_the_same_table():
-    statsmodels = pytest.importorskip("statsmodels.api")
     X, _, _ = data()
     rng = np.random.default_rng(3)
     y = np.argmax(X @ rng.standard_normal((3, 3)) * 0.3 + rng.gumbel(size=(len(X), 3)), axis=1)
