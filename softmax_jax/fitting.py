@@ -26,7 +26,7 @@ from softmax_jax.sparse import LARGEST_BLOCK, SparseFeatures, sparse_features
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
-DENSE_NEWTON_PASSES = 40  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
+DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
