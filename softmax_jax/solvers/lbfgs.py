@@ -78,10 +78,13 @@ class LBFGS:
         )
 
     def _inverse_hessian_product(self, problem: Problem, state: LBFGSState) -> Params:
-        """The two-loop recursion, from the preconditioner at the current curvature."""
+        """The two-loop recursion, from the preconditioner at the current curvature, scaled to the last pair."""
 
         def pair(i: Any) -> tuple[Params, Params]:
             return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
+
+        def preconditioned(r: Params) -> Params:
+            return precondition(state.moment, state.point.curvature, problem, r)
 
         def backward(j: Any, carry: tuple) -> tuple:
             i = (state.oldest - 1 - j) % self.memory
@@ -97,5 +100,9 @@ class LBFGS:
 
         start = (state.point.gradient, jnp.zeros_like(state.rho))
         r, alpha = lax.fori_loop(0, self.memory, backward, start)
-        r = precondition(state.moment, state.point.curvature, problem, r)
+        last = (state.oldest - 1) % self.memory
+        y = pair(last)[1]
+        scale = 1 / (state.rho[last] * dot(y, preconditioned(y)))  # s.y / y.P y
+        scale = jnp.where(state.rho[last] > 0, jnp.minimum(scale, 1), 1)
+        r = jax.tree.map(lambda a: scale * a, preconditioned(r))
         return lax.fori_loop(0, self.memory, forward, r)
