@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from softmax_jax.fitting import FitResult, fit
     from softmax_jax.gradient_check import compare_gradients
     from softmax_jax.gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
+    from softmax_jax.implicit import solve_implicit
     from softmax_jax.losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
     from softmax_jax.model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
     from softmax_jax.solvers import LBFGS, SGD, Newton, NewtonCG
@@ -28,6 +29,7 @@ _HOME = {
     "fitting": ["FitResult", "fit"],
     "gradient_check": ["compare_gradients"],
     "gradients": ["autodiff_gradient", "autodiff_hvp", "closed_form_gradient", "closed_form_hvp"],
+    "implicit": ["solve_implicit"],
     "losses": ["cross_entropy", "cross_entropy_cost", "l2_penalty", "objective"],
     "model": ["Params", "init_params", "net_input", "one_hot_encode", "softmax", "to_classlabel"],
     "solvers": ["LBFGS", "SGD", "Newton", "NewtonCG"],
@@ -60,6 +62,7 @@ __all__ = [
     "one_hot_encode",
     "save",
     "softmax",
+    "solve_implicit",
     "to_classlabel",
 ]
 

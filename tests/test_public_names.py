@@ -32,6 +32,7 @@ NAMES = [
     "NewtonCG",
     "Newton",
     "duality_gap",
+    "solve_implicit",
     "SoftmaxRegression",
     "save",
     "load",

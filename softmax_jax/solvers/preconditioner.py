@@ -46,6 +46,15 @@ def second_moment(problem: Problem) -> SecondMoment:
         return SecondMoment(mean, q.astype(dtype), U.astype(dtype))
 
 
+def traced_second_moment(problem: Problem) -> SecondMoment:
+    """The factorised covariance, inside jit: in the problem's own dtype."""
+    if problem.X.is_wide:
+        return _diagonal(problem)
+    mean, Q, unseen = _moment(problem)
+    extra = _variances_of_unseen(problem, unseen)
+    return SecondMoment(mean, *_eigh(mean, Q, extra, jnp.finfo(problem.dtype).eps))
+
+
 @jax.jit
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
