@@ -101,7 +101,7 @@ def fit(
       ValueError, TypeError: an argument is not as described; the message names it.
       RuntimeError: this process was forked from one that had imported this module.
     """
-    _refuse_fork()
+    refuse_fork()
     X = with_auto_axes(border.features(X, sparse=True))
     n = X.shape[0]
     T, classes = border.targets(y, n)
@@ -160,7 +160,7 @@ def place(
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
 
-def _refuse_fork() -> None:
+def refuse_fork() -> None:
     """Raise RuntimeError in a forked process: JAX's threads are not there, and the first computation would hang."""
     if os.getpid() != _PID:
         raise RuntimeError(

@@ -24,7 +24,7 @@ class NewtonCGState(NamedTuple):
     """The point, the preconditioner and the number of passes over the data so far."""
 
     point: Point
-    moment: SecondMoment
+    prepared: SecondMoment
     passes: Any
 
 
@@ -50,6 +50,10 @@ class NewtonCG:
         """The state at `params`."""
         return NewtonCGState(problem.at(params), moment, jnp.ones((), jnp.int32))
 
+    def restart(self, problem: Problem, state: NewtonCGState, point: Point, old_l2: Any) -> NewtonCGState:
+        """The state at `point` of a problem that differs in l2 alone."""
+        return NewtonCGState(point, state.prepared, jnp.ones_like(state.passes))
+
     def step(self, problem: Problem, state: NewtonCGState) -> NewtonCGState:
         """One iteration: truncated solve of H d = -g, step length, new point."""
         point = state.point
@@ -57,14 +61,14 @@ class NewtonCG:
         D = problem.along(direction)
         t = exact_step(problem, point, direction, D, accuracy=0.1)
         new = problem.advance(point, direction, D, t)
-        return NewtonCGState(new, state.moment, state.passes + products + 1)
+        return NewtonCGState(new, state.prepared, state.passes + products + 1)
 
     def _solve(self, problem: Problem, state: NewtonCGState) -> tuple[Params, Any]:
         """Preconditioned CG for H d = -g, started at zero; every iterate descends. Returns d and the products."""
         point = state.point
 
         def preconditioned(r: Params) -> Params:
-            return precondition(state.moment, point.curvature, problem, r)
+            return precondition(state.prepared, point.curvature, problem, r)
 
         def unfinished(carry: tuple) -> Any:
             i, _, _, _, rz, _ = carry
