@@ -155,7 +155,7 @@ def place(
             leaves = (target, s.astype(dtype), dtype.type(l2), dtype.type(fit_intercept))
             return Problem(X, *jax.device_put(leaves, device), gradient=gradient)
 
-    wide = np.dtype(np.float64) if _has_float64() else dtype
+    wide = np.dtype(np.float64) if has_float64() else dtype
     exact = build(wide)
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
@@ -200,7 +200,7 @@ def _choose(solver: Any, X: Any, k: int, l2: float) -> Any:
     unknowns = (m + 1) * k
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
-    return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and _has_float64() else LBFGS()
+    return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
 
 
 def _check_minibatch(solver: SGD, X: Any) -> None:
@@ -213,7 +213,8 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
         )
 
 
-def _has_float64() -> bool:
+def has_float64() -> bool:
+    """Whether the default device computes in float64: TPUs do not."""
     return jax.default_backend() != "tpu"
 
 

@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import LARGEST_L2, place, refuse_fork
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
@@ -134,7 +133,7 @@ def fit_path(
         data = place(X, T, weight, 1.0, bool(fit_intercept), solver)
         sweep = Sweep(data, len(classes), None, solver, max_iter)
         books = _Books(strengths, classes, (X.shape[1], len(classes)), data.dtype, validation)
-        judge = Judge(retire, X, weight, validation) if retire else None
+        judge = Judge(retire, X, weight, validation) if retire and validation else None
         try:
             if side_by_side:
                 _run_side_by_side(sweep, books, tol)

@@ -1,4 +1,4 @@
-"""Which strengths cannot win: what a certificate proves about predictions: bounds on the validation loss and accuracy of the optimum.
+"""Which strengths cannot win: bounds on the validation loss and accuracy of an optimum, from its certificate.
 
 J is l2-strongly convex in W, so a gap g at (W, b) bounds rho = ||W - W*|| by sqrt(2 g / l2). With features
 centred at c, the logits of a row x move by (W* - W)^T (x - c) and by a change of the bias. The bias is at its

@@ -19,6 +19,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Problem
 from softmax_jax.solvers import optimise
+from softmax_jax.solvers.preconditioner import traced_second_moment
 
 FIELDS = ("X", "T", "weights", "l2", "intercept")
 
@@ -109,6 +110,12 @@ def _bare(chunk: Any) -> Any:
 
 def _dressed(state: Any, prepared: Any) -> Any:
     return state._replace(prepared=prepared)
+
+
+@functools.partial(jax.jit, static_argnames="varying")
+def second_moments(problem: Problem, varying: tuple[str, ...]) -> Any:
+    """The factorised covariance of each lane's own X."""
+    return _mapped(lambda problem, _: traced_second_moment(problem), Layout(varying, True), problem, None)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
