@@ -44,6 +44,8 @@ class Problem:
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
+      mesh: the devices that share the rows along its first axis (see sharding.py), or None for one device.
+      axis: inside a function mapped over these devices, the name of that axis.
     """
 
     X: Any
@@ -52,6 +54,8 @@ class Problem:
     l2: Any
     intercept: Any
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
+    mesh: Any = dataclasses.field(default=None, metadata={"static": True})
+    axis: str | None = dataclasses.field(default=None, metadata={"static": True})
 
     @property
     def dtype(self) -> Any:
@@ -68,7 +72,7 @@ class Problem:
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
         """Derivatives of J at point + t direction, from cached Z and D: O(N k), no product with X."""
-        first, second = logits.slope(point.Z, D, self.T, self.weights, t)
+        first, second = self.total(logits.slope(point.Z, D, self.T, self.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))
@@ -88,11 +92,11 @@ class Problem:
 
         The mean is zero where the bias is not free, because then nothing absorbs it.
         """
-        return self.X.moments(self.weights, self.intercept, rows)
+        return self.X.moments(self.weights, self.intercept, rows // self.shards, self.total)
 
     def variances(self) -> tuple[Any, Any]:
         """Weighted mean (m,) and variances (m,) of the features: `second_moment` without the covariances."""
-        return self.X.variances(self.weights, self.intercept)
+        return self.X.variances(self.weights, self.intercept, self.total)
 
     def hessian(self, point: Point, blocks: Any) -> Any:
         """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.
@@ -115,6 +119,7 @@ class Problem:
 
         start = (jnp.zeros((k * (m + 1), k * (m + 1)), self.dtype), jnp.zeros((), self.dtype))
         H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
+        H, seen = self.total((H, seen))
         penalised = jnp.tile(jnp.arange(m + 1) < m, k)
         return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(self.l2 * penalised.astype(self.dtype))
 
@@ -129,17 +134,37 @@ class Problem:
 
     def backward(self, R: Any) -> Params:
         """(X^T R^T (m, k), row sums of R (k,), zero where the bias is not free) for R (k, N)."""
-        return Params(self.X.backward(R), self.intercept * jnp.sum(R, axis=1))
+        dW, db = self.total((self.X.backward(R), jnp.sum(R, axis=1)))
+        return Params(dW, self.intercept * db)
 
     def loss(self, Z: Any) -> Any:
         """Weighted mean cross-entropy () of the net input Z (k, N)."""
-        return logits.loss(Z, self.T, self.weights)
+        return self.total(logits.loss(Z, self.T, self.weights))
+
+    @property
+    def shards(self) -> int:
+        """Number of parts that the rows are in, of which X is one."""
+        return 1 if self.axis is None else lax.axis_size(self.axis)
+
+    def total(self, part: Any) -> Any:
+        """What was summed over these rows, summed over those of all devices."""
+        return part if self.axis is None else lax.psum(part, self.axis)
+
+    def largest(self, part: Any) -> Any:
+        """The largest over all devices of what was found among these rows."""
+        return part if self.axis is None else lax.pmax(part, self.axis)
+
+    def least(self, part: Any) -> Any:
+        """The least over all devices."""
+        return part if self.axis is None else lax.pmin(part, self.axis)
 
     def _point(self, params: Params, Z: Any) -> Point:
         loss, R, curvature = logits.residual(Z, self.T, self.weights)
+        loss, curvature = self.total((loss, curvature))
         if self.gradient == "autodiff":
-            R = jax.grad(self.loss)(Z)
-            gradient = Params(self.X.transposed(R) + self.l2 * params.W, self.intercept * jnp.sum(R, axis=1))
+            R = jax.grad(logits.loss)(Z, self.T, self.weights)
+            dW, db = self.total((self.X.transposed(R), jnp.sum(R, axis=1)))
+            gradient = Params(dW + self.l2 * params.W, self.intercept * db)
         else:
             gradient = self._pull_back(R, params)
         J = loss + self.l2 / 2 * jnp.vdot(params.W, params.W)

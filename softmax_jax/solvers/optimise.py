@@ -21,6 +21,7 @@ from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Data, Point, Problem
+from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
@@ -87,6 +88,7 @@ def measure(problem: Problem, point: Point) -> Any:
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
     state = solver.init(problem, prepared, params)
     m = measure(problem, state.point)
@@ -95,9 +97,11 @@ def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chu
 
 
 @functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
+@over_rows
 def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
     eps = jnp.finfo(problem.dtype).eps
+    steps = problem.least(steps)  # each process has its own clock
 
     def unfinished(c: _Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
@@ -115,16 +119,19 @@ def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) 
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def _extra_step(solver: Any, problem: Problem, state: Any) -> Any:
     return solver.step(problem, state).point
 
 
 @jax.jit
+@over_rows
 def _point(problem: Problem, params: Params) -> Point:
     return problem.at(params)
 
 
 @jax.jit
+@over_rows
 def _objective(problem: Problem, params: Params) -> Any:
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
     return problem.loss(problem.forward(wide)) + problem.l2 / 2 * jnp.vdot(wide.W, wide.W)
@@ -228,12 +235,12 @@ class _Driver:
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
         with scope(self.problem.dtype):
-            Z = self._state.point.Z
-            if bool(separation.is_separated(self.problem, Z)):
+            point = self._state.point
+            if bool(separation.is_separated(self.problem, point)):
                 return "diverging"
             if reached or stuck:
                 further = _extra_step(self.solver, self.problem, self._state)
-                change = float(separation.largest_logit_change(self.problem, Z, further.Z))
+                change = float(separation.largest_logit_change(self.problem, point, further))
                 if change > separation.LOGIT_STEP:
                     return "diverging"
         if reached:

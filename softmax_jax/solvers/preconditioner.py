@@ -16,6 +16,7 @@ import numpy as np
 from softmax_jax.dtypes import scope
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem import Problem
+from softmax_jax.sharding import over_rows
 
 ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 
@@ -56,6 +57,7 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
 
 
 @jax.jit
+@over_rows
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
     rows = max(ROWS_PER_FEATURE * problem.X.shape[1], 4096)
@@ -64,6 +66,7 @@ def _moment(problem: Problem) -> tuple[Any, Any, Any]:
 
 
 @jax.jit
+@over_rows
 def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
     """Variances over all rows of the columns that the sample missed.
 
@@ -74,6 +77,7 @@ def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
 
 
 @jax.jit
+@over_rows
 def _diagonal(problem: Problem) -> SecondMoment:
     mean, q = problem.variances()
     kind = jnp.finfo(q.dtype)
