@@ -26,10 +26,17 @@ class Point(NamedTuple):
     """What a solver knows at `params`: J, its gradient, and the mean output curvature of each class."""
 
     params: Params
-    Z: Any  # (k, N), the cached net input
+    Z: Any  # (k, N), the cached net input; None where a problem stores no logits
     objective: Any  # () nats per sample
     gradient: Params
     curvature: Any  # (k,), mean of O_j (1 - O_j)
+
+
+class Penalty(NamedTuple):
+    """What a solver's own arithmetic needs to know of a problem: () l2, and () 1 where the bias is free, else 0."""
+
+    l2: Any
+    intercept: Any
 
 
 @jax.tree_util.register_dataclass
@@ -57,6 +64,30 @@ class Problem:
     def dtype(self) -> Any:
         """The dtype of all computation."""
         return self.weights.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m) of the features."""
+        return self.X.shape
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance of the features is too large to be factorised."""
+        return self.X.is_wide
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a pass is a loop in Python, which no compiled program can hold."""
+        return False
+
+    @property
+    def penalty(self) -> Penalty:
+        """l2 and intercept alone."""
+        return Penalty(self.l2, self.intercept)
+
+    def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
+        """`lax.while_loop`, for loops in which there are passes."""
+        return lax.while_loop(unfinished, body, carry)
 
     def at(self, params: Params) -> Point:
         """The point at `params`: one forward and one backward product."""
@@ -135,6 +166,14 @@ class Problem:
         """Weighted mean cross-entropy () of the net input Z (k, N)."""
         return logits.loss(Z, self.T, self.weights)
 
+    def objective(self, params: Params) -> Any:
+        """J () at `params`: one forward product."""
+        return self.loss(self.forward(params)) + self.l2 / 2 * jnp.vdot(params.W, params.W)
+
+    def count(self, holds: Any, *points: Point) -> Any:
+        """The number () of rows of positive weight for which `holds(T, Z of each point)` is true."""
+        return jnp.sum((self.weights > 0) & holds(self.T, *(point.Z for point in points)))
+
     def _point(self, params: Params, Z: Any) -> Point:
         loss, R, curvature = logits.residual(Z, self.T, self.weights)
         if self.gradient == "autodiff":
@@ -162,6 +201,14 @@ class Data(NamedTuple):
     training: Problem
     exact: Problem
     dtype: Any
+
+
+def composed(problem: Any, function: Any) -> Any:
+    """The jitted `function` of `problem` as it is, or, where passes are loops in Python, what was jitted.
+
+    Then its pure parts have to be jitted functions themselves.
+    """
+    return function.__wrapped__ if problem.is_streamed else function
 
 
 def padded_rows(n: int) -> int:
