@@ -199,7 +199,7 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
         norm = jnp.linalg.norm(c * G + l2 * W) + c * G_rounding
         return divergence + kl_rounding + norm**2 / (2 * l2)
 
-    best = _least_on_unit(gap, jnp.ones((), Z.dtype))
+    best = problem.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
     J = loss + l2 / 2 * jnp.vdot(W, W)
     return Certificate(params, J, jnp.where(l2 > 0, best, jnp.inf))
 
@@ -242,7 +242,7 @@ def _rounding(problem: Problem, R_size: Any, Z: Any) -> tuple[Any, Any]:
     return terms * u * X_size * R_size, (8 * (1 + largest) + terms) * u
 
 
-def _least_on_unit(f: Any, one: Any) -> Any:
+def _least_on_unit(f: Any, one: Any, while_loop: Any) -> Any:
     """The least value seen of a convex f on [0, 1]: f(1) alone where f(0.9) is not much less, else golden section.
 
     One evaluation per turn of the loop, so that f is compiled once.
@@ -267,4 +267,4 @@ def _least_on_unit(f: Any, one: Any) -> Any:
         return i + 1, values, low, high, jnp.minimum(least, value)
 
     start = (0, jnp.zeros_like(first), 0 * one, one, jnp.inf * one)
-    return lax.while_loop(unfinished, evaluate, start)[4]
+    return while_loop(unfinished, evaluate, start)[4]

@@ -26,10 +26,17 @@ class Point(NamedTuple):
     """What a solver knows at `params`: J, its gradient, and the mean output curvature of each class."""
 
     params: Params
-    Z: Any  # (k, N), the cached net input
+    Z: Any  # (k, N), the cached net input; None where a problem stores no logits
     objective: Any  # () nats per sample
     gradient: Params
     curvature: Any  # (k,), mean of O_j (1 - O_j)
+
+
+class Penalty(NamedTuple):
+    """What a solver's own arithmetic needs to know of a problem: () l2, and () 1 where the bias is free, else 0."""
+
+    l2: Any
+    intercept: Any
 
 
 @jax.tree_util.register_dataclass
@@ -61,6 +68,39 @@ class Problem:
     def dtype(self) -> Any:
         """The dtype of all computation."""
         return self.weights.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m) of the features."""
+        return self.X.shape
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance of the features is too large to be factorised."""
+        return self.X.is_wide
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a pass is a loop in Python, which no compiled program can hold."""
+        return False
+
+    @property
+    def penalty(self) -> Penalty:
+        """l2 and intercept alone."""
+        return Penalty(self.l2, self.intercept)
+
+    def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
+        """`lax.while_loop`, for loops in which there are passes; all devices leave it together.
+
+        On machines that round differently one would else wait for ever in a sum that another does not come to.
+        """
+        if self.axis is None:
+            return lax.while_loop(unfinished, body, carry)
+
+        def judged(carry: Any) -> tuple[Any, Any]:
+            return self.least(unfinished(carry).astype(jnp.int32)), carry
+
+        return lax.while_loop(lambda pair: pair[0] > 0, lambda pair: judged(body(pair[1])), judged(carry))[1]
 
     def at(self, params: Params) -> Point:
         """The point at `params`: one forward and one backward product."""
@@ -158,6 +198,14 @@ class Problem:
         """The least over all devices."""
         return part if self.axis is None else lax.pmin(part, self.axis)
 
+    def objective(self, params: Params) -> Any:
+        """J () at `params`: one forward product."""
+        return self.loss(self.forward(params)) + self.l2 / 2 * jnp.vdot(params.W, params.W)
+
+    def count(self, holds: Any, *points: Point) -> Any:
+        """The number () of rows of positive weight for which `holds(T, Z of each point)` is true."""
+        return self.total(jnp.sum((self.weights > 0) & holds(self.T, *(point.Z for point in points))))
+
     def _point(self, params: Params, Z: Any) -> Point:
         loss, R, curvature = logits.residual(Z, self.T, self.weights)
         loss, curvature = self.total((loss, curvature))
@@ -187,6 +235,14 @@ class Data(NamedTuple):
     training: Problem
     exact: Problem
     dtype: Any
+
+
+def composed(problem: Any, function: Any) -> Any:
+    """The jitted `function` of `problem` as it is, or, where passes are loops in Python, what was jitted.
+
+    Then its pure parts have to be jitted functions themselves.
+    """
+    return function.__wrapped__ if problem.is_streamed else function
 
 
 def padded_rows(n: int) -> int:

@@ -68,7 +68,8 @@ def _specs(tree: Any, mesh: Mesh) -> Any:
             X = jax.tree.map(lambda _: P(rows), node.X)
             return dataclasses.replace(node, X=X, T=T, weights=P(rows), l2=P(), intercept=P())
         if isinstance(node, Point):
-            return Point(*(P(None, rows) if name == "Z" else P() for name in Point._fields))  # a pytree of specs
+            same: Any = P()
+            return Point(same, P(None, rows), same, same, same)
         return P()
 
     return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, Problem | Point))

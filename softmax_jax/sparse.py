@@ -43,15 +43,17 @@ class SparseFeatures:
     Attributes:
       rows: X.
       columns: X^T.
+      width: m.
     """
 
     rows: CSR
     columns: CSR
+    width: int = dataclasses.field(metadata={"static": True})
 
     @property
     def shape(self) -> tuple[int, int]:
         """(N, m)."""
-        return len(self.rows.indptr) - 1, len(self.columns.indptr) - 1
+        return len(self.rows.indptr) - 1, self.width
 
     @property
     def is_wide(self) -> bool:
@@ -118,7 +120,7 @@ def sparse_features(X: Any, N: int, device: Any = None) -> SparseFeatures:
     if max(X.nnz, *X.shape) >= 2**31 - 1:
         raise ValueError(f"Sparse X must have fewer than 2^31 entries and features, got {X.nnz} and {X.shape[1]}.")
     T = X.tocsc()  # the compressed columns of X are the compressed rows of X^T
-    return jax.device_put(SparseFeatures(_padded(X, N), _padded(T, X.shape[1])), device)
+    return jax.device_put(SparseFeatures(_padded(X, N), _padded(T, X.shape[1]), X.shape[1]), device)
 
 
 def sparse_shards(X: Any, counts: Sequence[int], rows: int) -> SparseFeatures:
@@ -130,8 +132,7 @@ def sparse_shards(X: Any, counts: Sequence[int], rows: int) -> SparseFeatures:
     parts = [X[end - count : end] for end, count in zip(ends, counts, strict=True)]
     entries = padded_rows(max(part.nnz for part in parts))
     records = [
-        SparseFeatures(_padded(A, rows, entries), _padded(A.tocsc(), X.shape[1], entries))  # as in sparse_features
-        for A in parts
+        SparseFeatures(_padded(A, rows, entries), _padded(A.tocsc(), X.shape[1], entries), X.shape[1]) for A in parts
     ]
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *records)
 
