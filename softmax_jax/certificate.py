@@ -36,6 +36,7 @@ from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.losses import check_targets
 from softmax_jax.model import PRECISION, Params, check_shapes
 from softmax_jax.problem import Problem
+from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
 from softmax_jax.sparse_input import compressed_rows
 
@@ -101,6 +102,7 @@ def _certify_given(problem: Problem, params: Params) -> tuple[Certificate, Any]:
 
 
 @jax.jit
+@over_rows
 def certify(problem: Problem, params: Params) -> Certificate:
     """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`).
 
@@ -140,7 +142,7 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
 
     def step(carry: tuple) -> tuple:
         i, shift, best, size, _ = carry
-        total, overlap = logits.totals(Z, shift, problem.weights, overlap=dense)
+        total, overlap = problem.total(logits.totals(Z, shift, problem.weights, overlap=dense))
         new_size = jnp.max(jnp.abs(total - target))
         improved = new_size < size
         ratio = jnp.maximum(target, tiny) / jnp.maximum(total, tiny)
@@ -164,7 +166,8 @@ def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
         growth = jnp.log1p(jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(shift)[:, None], axis=0))
         return jnp.vdot(w, growth), None
 
-    return jnp.vdot(_target_totals(problem, Z.shape[0]), shift) - by_blocks(block, Z, problem.weights)[0]
+    growth = problem.total(by_blocks(block, Z, problem.weights)[0])
+    return jnp.vdot(_target_totals(problem, Z.shape[0]), shift) - growth
 
 
 def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
@@ -177,7 +180,8 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
         R = minus_target(T, dual(log_O))
         return jnp.stack([-jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))]), w[None] * R
 
-    (loss, R_square), R = by_blocks(residual, Z, T, w)
+    sums, R = by_blocks(residual, Z, T, w)
+    loss, R_square = problem.total(sums)
     G = problem.backward(R).W
     G_rounding, kl_rounding = _rounding(problem, jnp.sqrt(R_square), Z)
 
@@ -191,11 +195,11 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
             terms = jax.scipy.special.xlogy(mixture, mixture) - jnp.where(mixture > 0, mixture * log_O, 0)
             return jnp.vdot(w, jnp.sum(terms, axis=0)), None
 
-        divergence = jnp.maximum(by_blocks(block, Z, T, w)[0], 0)
+        divergence = jnp.maximum(problem.total(by_blocks(block, Z, T, w)[0]), 0)
         norm = jnp.linalg.norm(c * G + l2 * W) + c * G_rounding
         return divergence + kl_rounding + norm**2 / (2 * l2)
 
-    best = _least_on_unit(gap, jnp.ones((), Z.dtype))
+    best = problem.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
     J = loss + l2 / 2 * jnp.vdot(W, W)
     return Certificate(params, J, jnp.where(l2 > 0, best, jnp.inf))
 
@@ -207,7 +211,7 @@ def _dual_point(problem: Problem, Z: Any) -> Any:
     totals become those of T. A = O where the bias is not free.
     """
     k, tiny = Z.shape[0], jnp.finfo(Z.dtype).tiny
-    total, _ = logits.totals(Z, jnp.zeros(k, Z.dtype), problem.weights, overlap=False)
+    total = problem.total(logits.totals(Z, jnp.zeros(k, Z.dtype), problem.weights, overlap=False)[0])
     difference = problem.intercept * (total - _target_totals(problem, k))
     surplus, deficit = jnp.maximum(difference, 0), jnp.maximum(-difference, 0)
     leaving = jnp.minimum(surplus / jnp.maximum(total, tiny), 1)
@@ -225,20 +229,20 @@ def _dual_point(problem: Problem, Z: Any) -> Any:
 def _target_totals(problem: Problem, k: int) -> Any:
     """Weighted class totals of T, (k,)."""
     if problem.T.ndim == 1:
-        return jax.ops.segment_sum(problem.weights, problem.T, num_segments=k)
-    return jnp.matmul(problem.T, problem.weights, precision=PRECISION)
+        return problem.total(jax.ops.segment_sum(problem.weights, problem.T, num_segments=k))
+    return problem.total(jnp.matmul(problem.T, problem.weights, precision=PRECISION))
 
 
 def _rounding(problem: Problem, R_size: Any, Z: Any) -> tuple[Any, Any]:
     """Bounds on the rounding of ||G|| (by Cauchy-Schwarz on its sums over rows) and of the divergence."""
     w, u = problem.weights, jnp.finfo(problem.dtype).eps / 2
-    terms = 8 + 2 * jnp.sqrt(jnp.array(w.shape[0], w.dtype))
-    X_size = jnp.sqrt(problem.X.mean_square(w))
-    largest = jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0))
+    terms = 8 + 2 * jnp.sqrt(jnp.array(w.shape[0] * problem.shards, w.dtype))
+    X_size = jnp.sqrt(problem.total(problem.X.mean_square(w)))
+    largest = problem.largest(jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0)))
     return terms * u * X_size * R_size, (8 * (1 + largest) + terms) * u
 
 
-def _least_on_unit(f: Any, one: Any) -> Any:
+def _least_on_unit(f: Any, one: Any, while_loop: Any) -> Any:
     """The least value seen of a convex f on [0, 1]: f(1) alone where f(0.9) is not much less, else golden section.
 
     One evaluation per turn of the loop, so that f is compiled once.
@@ -263,4 +267,4 @@ def _least_on_unit(f: Any, one: Any) -> Any:
         return i + 1, values, low, high, jnp.minimum(least, value)
 
     start = (0, jnp.zeros_like(first), 0 * one, one, jnp.inf * one)
-    return lax.while_loop(unfinished, evaluate, start)[4]
+    return while_loop(unfinished, evaluate, start)[4]

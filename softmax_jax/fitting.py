@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import border
 from softmax_jax.conversion import is_sparse
+from softmax_jax.devices import place_for
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.features import DenseFeatures
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
-from softmax_jax.problem import Data, Problem, padded_rows
+from softmax_jax.placement import Shards, shards_of
+from softmax_jax.problem import Data, Problem
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
 from softmax_jax.solvers.newton_cg import NewtonCG
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
-from softmax_jax.sparse import LARGEST_BLOCK, SparseFeatures, sparse_features
+from softmax_jax.sparse import LARGEST_BLOCK
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
@@ -92,7 +92,8 @@ def fit(
       seed: of the normal initialisation and of the order of minibatches.
       checkpoint: reserved; not available in this version.
       every: reserved; not available in this version.
-      devices: None, or the one device to compute on.
+      devices: a device; a number of local devices, several devices or a `jax.sharding.Mesh` to share the rows, a second
+        mesh axis sharing the classes; None for all local accelerators, or for those that the rows of X are shared over.
 
     Returns:
       FitResult; look at `status` before using it.
@@ -112,8 +113,9 @@ def fit(
     if checkpoint is not None or every is not None:
         raise NotImplementedError("checkpoint and every are not available in this version; leave them None.")
     solver = _choose(solver, X, len(classes), l2)
+    home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, _one_device(devices))
+        data = place(X, T, weight, l2, bool(fit_intercept), solver, home)
         start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
         outcome = _run(solver, data, n, start, tol, max_iter, callback, seed)
     return FitResult(outcome.params, classes, *outcome[1:])
@@ -137,23 +139,28 @@ def place(
       l2: strength.
       fit_intercept: whether the bias is free.
       solver: a record; dense Newton computes in float64 whatever the dtype of X.
-      device: where to, or None for JAX's default.
+      device: where to: a device, a mesh, or None for JAX's default.
     """
     n = X.shape[0]
-    N = padded_rows(n)
+    s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver)
+
+
+def place_shards(
+    shards: Shards, X: Any, T: np.ndarray, s: np.ndarray, l2: float, fit_intercept: bool, solver: Any
+) -> Data:
+    """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows."""
     dtype = compute_dtype(X)
     gradient = getattr(solver, "gradient", "closed_form")
-    s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    s = np.pad(s, (0, N - n))
-    T = np.pad(T, (0, N - n)) if T.ndim == 1 else np.pad(T.T, ((0, 0), (0, N - n)))
     with scope(dtype):
-        X = _place_features(X, N, device)
+        features = shards.features(X)
 
     def build(dtype: Any) -> Problem:
         with scope(dtype):
-            target = T if T.ndim == 1 else T.astype(dtype)
-            leaves = (target, s.astype(dtype), dtype.type(l2), dtype.type(fit_intercept))
-            return Problem(X, *jax.device_put(leaves, device), gradient=gradient)
+            target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
+            scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
+            weights = shards.spread(s.astype(dtype))
+            return Problem(features, target, weights, *scalars, gradient=gradient, mesh=shards.mesh)
 
     wide = np.dtype(np.float64) if has_float64() else dtype
     exact = build(wide)
@@ -167,25 +174,6 @@ def refuse_fork() -> None:
             f"softmax_jax was imported in process {_PID}, from which this process was forked; JAX does not survive a "
             "fork and would hang. Start workers by 'spawn', 'forkserver' or joblib's 'loky'."
         )
-
-
-def _place_features(X: Any, N: int, device: Any) -> DenseFeatures | SparseFeatures:
-    """The features record of X with N rows, on the device."""
-    if is_sparse(X):
-        return sparse_features(X, N, device)
-    return DenseFeatures(jax.device_put(_padded(X, N), None if isinstance(X, jax.Array) else device))
-
-
-def _padded(X: Any, N: int) -> Any:
-    """A private copy of X with N rows, in aligned memory that JAX takes over without another copy."""
-    n, m = X.shape
-    if isinstance(X, jax.Array):
-        return jnp.pad(X, ((0, N - n), (0, 0)))
-    room = np.empty(N * m * X.dtype.itemsize + 64, np.uint8)
-    offset = -room.ctypes.data % 64
-    copy = room[offset : offset + N * m * X.dtype.itemsize].view(X.dtype).reshape(N, m)
-    copy[:n], copy[n:] = X, 0
-    return copy
 
 
 def _choose(solver: Any, X: Any, k: int, l2: float) -> Any:
@@ -216,13 +204,6 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
 def has_float64() -> bool:
     """Whether the default device computes in float64: TPUs do not."""
     return jax.default_backend() != "tpu"
-
-
-def _one_device(devices: Any) -> Any:
-    devices = list(devices) if isinstance(devices, (list, tuple)) else [devices]
-    if len(devices) > 1:
-        raise NotImplementedError("several devices are not available in this version; give one, or None.")
-    return devices[0] if devices else None
 
 
 def _start(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:

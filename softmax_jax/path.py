@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.fitting import LARGEST_L2, place, refuse_fork
+from softmax_jax.fitting import LARGEST_L2, refuse_fork
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, log_softmax
@@ -87,6 +87,7 @@ def fit_path(
     fit_intercept: bool = True,
     retire: str | None = None,
     side_by_side: bool = False,
+    devices: Any = None,
     callback: Callable[[int, PathResult], Any] | None = None,
 ) -> PathResult:
     """Fit at every strength, each to a certified gap of at most `tol`.
@@ -107,6 +108,7 @@ def fit_path(
         validation loss are not run.
       side_by_side: solve all strengths in one product instead of one after the other, for devices that small
         products leave idle; retirement does not apply.
+      devices: as for `fit`.
       callback: called after each strength with its index and the result so far; a true result stops.
 
     Returns:
@@ -130,9 +132,10 @@ def fit_path(
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
-        data = place(X, T, weight, 1.0, bool(fit_intercept), solver)
-        sweep = Sweep(data, len(classes), None, solver, max_iter)
-        books = _Books(strengths, classes, (X.shape[1], len(classes)), data.dtype, validation)
+        s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
+        k, free = len(classes), bool(fit_intercept)
+        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
         judge = Judge(retire, X, weight, validation) if retire and validation else None
         try:
             if side_by_side:

@@ -26,10 +26,17 @@ class Point(NamedTuple):
     """What a solver knows at `params`: J, its gradient, and the mean output curvature of each class."""
 
     params: Params
-    Z: Any  # (k, N), the cached net input
+    Z: Any  # (k, N), the cached net input; None where a problem stores no logits
     objective: Any  # () nats per sample
     gradient: Params
     curvature: Any  # (k,), mean of O_j (1 - O_j)
+
+
+class Penalty(NamedTuple):
+    """What a solver's own arithmetic needs to know of a problem: () l2, and () 1 where the bias is free, else 0."""
+
+    l2: Any
+    intercept: Any
 
 
 @jax.tree_util.register_dataclass
@@ -44,6 +51,8 @@ class Problem:
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
+      mesh: the devices that share the rows along its first axis (see sharding.py), or None for one device.
+      axis: inside a function mapped over these devices, the name of that axis.
     """
 
     X: Any
@@ -52,11 +61,46 @@ class Problem:
     l2: Any
     intercept: Any
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
+    mesh: Any = dataclasses.field(default=None, metadata={"static": True})
+    axis: str | None = dataclasses.field(default=None, metadata={"static": True})
 
     @property
     def dtype(self) -> Any:
         """The dtype of all computation."""
         return self.weights.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m) of the features."""
+        return self.X.shape
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance of the features is too large to be factorised."""
+        return self.X.is_wide
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a pass is a loop in Python, which no compiled program can hold."""
+        return False
+
+    @property
+    def penalty(self) -> Penalty:
+        """l2 and intercept alone."""
+        return Penalty(self.l2, self.intercept)
+
+    def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
+        """`lax.while_loop`, for loops in which there are passes; all devices leave it together.
+
+        On machines that round differently one would else wait for ever in a sum that another does not come to.
+        """
+        if self.axis is None:
+            return lax.while_loop(unfinished, body, carry)
+
+        def judged(carry: Any) -> tuple[Any, Any]:
+            return self.least(unfinished(carry).astype(jnp.int32)), carry
+
+        return lax.while_loop(lambda pair: pair[0] > 0, lambda pair: judged(body(pair[1])), judged(carry))[1]
 
     def at(self, params: Params) -> Point:
         """The point at `params`: one forward and one backward product."""
@@ -68,7 +112,7 @@ class Problem:
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
         """Derivatives of J at point + t direction, from cached Z and D: O(N k), no product with X."""
-        first, second = logits.slope(point.Z, D, self.T, self.weights, t)
+        first, second = self.total(logits.slope(point.Z, D, self.T, self.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))
@@ -94,11 +138,11 @@ class Problem:
 
         The mean is zero where the bias is not free, because then nothing absorbs it.
         """
-        return self.X.moments(self.weights, self.intercept, rows)
+        return self.X.moments(self.weights, self.intercept, rows // self.shards, self.total)
 
     def variances(self) -> tuple[Any, Any]:
         """Weighted mean (m,) and variances (m,) of the features: `second_moment` without the covariances."""
-        return self.X.variances(self.weights, self.intercept)
+        return self.X.variances(self.weights, self.intercept, self.total)
 
     def hessian(self, point: Point, blocks: Any) -> Any:
         """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.
@@ -121,6 +165,7 @@ class Problem:
 
         start = (jnp.zeros((k * (m + 1), k * (m + 1)), self.dtype), jnp.zeros((), self.dtype))
         H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
+        H, seen = self.total((H, seen))
         penalised = jnp.tile(jnp.arange(m + 1) < m, k)
         return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(self.l2 * penalised.astype(self.dtype))
 
@@ -135,17 +180,45 @@ class Problem:
 
     def backward(self, R: Any) -> Params:
         """(X^T R^T (m, k), row sums of R (k,), zero where the bias is not free) for R (k, N)."""
-        return Params(self.X.backward(R), self.intercept * jnp.sum(R, axis=1))
+        dW, db = self.total((self.X.backward(R), jnp.sum(R, axis=1)))
+        return Params(dW, self.intercept * db)
 
     def loss(self, Z: Any) -> Any:
         """Weighted mean cross-entropy () of the net input Z (k, N)."""
-        return logits.loss(Z, self.T, self.weights)
+        return self.total(logits.loss(Z, self.T, self.weights))
+
+    @property
+    def shards(self) -> int:
+        """Number of parts that the rows are in, of which X is one."""
+        return 1 if self.axis is None else lax.axis_size(self.axis)
+
+    def total(self, part: Any) -> Any:
+        """What was summed over these rows, summed over those of all devices."""
+        return part if self.axis is None else lax.psum(part, self.axis)
+
+    def largest(self, part: Any) -> Any:
+        """The largest over all devices of what was found among these rows."""
+        return part if self.axis is None else lax.pmax(part, self.axis)
+
+    def least(self, part: Any) -> Any:
+        """The least over all devices."""
+        return part if self.axis is None else lax.pmin(part, self.axis)
+
+    def objective(self, params: Params) -> Any:
+        """J () at `params`: one forward product."""
+        return self.loss(self.forward(params)) + self.l2 / 2 * jnp.vdot(params.W, params.W)
+
+    def count(self, holds: Any, *points: Point) -> Any:
+        """The number () of rows of positive weight for which `holds(T, Z of each point)` is true."""
+        return self.total(jnp.sum((self.weights > 0) & holds(self.T, *(point.Z for point in points))))
 
     def _point(self, params: Params, Z: Any) -> Point:
         loss, R, curvature = logits.residual(Z, self.T, self.weights)
+        loss, curvature = self.total((loss, curvature))
         if self.gradient == "autodiff":
-            R = jax.grad(self.loss)(Z)
-            gradient = Params(self.X.transposed(R) + self.l2 * params.W, self.intercept * jnp.sum(R, axis=1))
+            R = jax.grad(logits.loss)(Z, self.T, self.weights)
+            dW, db = self.total((self.X.transposed(R), jnp.sum(R, axis=1)))
+            gradient = Params(dW + self.l2 * params.W, self.intercept * db)
         else:
             gradient = self._pull_back(R, params)
         J = loss + self.l2 / 2 * jnp.vdot(params.W, params.W)
@@ -168,6 +241,14 @@ class Data(NamedTuple):
     training: Problem
     exact: Problem
     dtype: Any
+
+
+def composed(problem: Any, function: Any) -> Any:
+    """The jitted `function` of `problem` as it is, or, where passes are loops in Python, what was jitted.
+
+    Then its pure parts have to be jitted functions themselves.
+    """
+    return function.__wrapped__ if problem.is_streamed else function
 
 
 def padded_rows(n: int) -> int:

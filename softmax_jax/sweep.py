@@ -14,8 +14,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
+from softmax_jax.fitting import place_shards
 from softmax_jax.model import Params
+from softmax_jax.placement import shards_of
 from softmax_jax.problem import Data, Problem
 from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, restart_lanes
 from softmax_jax.solvers.lbfgs import LBFGS
@@ -33,21 +36,35 @@ class Sweep:
     """The optima of F weightings of one data set, strength by strength.
 
     Args:
-      data: the problem, of any strength.
+      X: (n, m) checked features.
+      T: (n,) int32 labels or (n, k) soft targets.
+      weights: (F, n), a weighting per row, each summing to one.
       n_classes: k.
-      weights: (F, N) that sum to one over rows, zero on padding; None for the weights of `data`.
+      fit_intercept: whether the bias is free.
       solver: an exact solver's record; None for L-BFGS, and dense Newton where that could not certify.
       max_iter: most iterations for a strength.
+      devices: as for `fit`.
     """
 
-    def __init__(self, data: Data, n_classes: int, weights: np.ndarray | None, solver: Any, max_iter: int) -> None:
-        """Factorise the covariance."""
-        self.data, self.k, self.max_iter = data, n_classes, max_iter
+    def __init__(
+        self,
+        X: Any,
+        T: np.ndarray,
+        weights: np.ndarray,
+        *,
+        n_classes: int,
+        fit_intercept: bool,
+        solver: Any,
+        max_iter: int,
+        devices: Any = None,
+    ) -> None:
+        """Place the data and factorise the covariance."""
+        self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
         self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
-        weights = np.asarray(data.exact.weights)[None] if weights is None else weights
-        self.weights = weights
-        with scope(data.training.dtype):
-            self.prepared = self.solver.prepare(data.training)
+        self.shards = shards_of(X.shape[0], place_for(devices, X, n_classes, minibatches=False))
+        self.data = place_shards(self.shards, X, T, weights.mean(axis=0), 1.0, fit_intercept, self.solver)
+        with scope(self.data.training.dtype):
+            self.prepared = self.solver.prepare(self.data.training)
         self.lanes = self._lanes(weights, np.ones(len(weights)))
         self.chunk: Any = None
         self.l2 = np.nan  # of `chunk`
@@ -89,14 +106,20 @@ class Sweep:
         return [_part(found, slice(i * F, (i + 1) * F)) for i in range(L)]
 
     def _lanes(self, weights: np.ndarray, l2: np.ndarray) -> Lanes:
-        exact = _varied(self.data.exact, weights, l2)
+        exact = self._varied(self.data.exact, weights, l2)
         same = self.data.training.dtype == self.data.exact.dtype
-        training = exact if same else _varied(self.data.training, weights, l2)
+        training = exact if same else self._varied(self.data.training, weights, l2)
         return Lanes(training, exact, VARYING, self.prepared)
 
+    def _varied(self, problem: Problem, weights: np.ndarray, l2: Any) -> Problem:
+        """The problem with other weights (n,) or (F, n) and strengths () or (F,)."""
+        dtype = problem.dtype
+        with scope(dtype):
+            spread = self.shards.spread(weights.astype(dtype), axis=weights.ndim - 1)
+            return dataclasses.replace(problem, weights=spread, l2=jnp.asarray(l2, dtype))
+
     def _zeros(self, count: int) -> Params:
-        m = self.data.exact.X.shape[1]
-        return Params(np.zeros((count, m, self.k)), np.zeros((count, self.k)))
+        return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
 
     def _start(self, l2: float) -> Params:
         """Where the line through the two nearest solutions leads; the nearest one, or zero, without two."""
@@ -133,25 +156,12 @@ class Sweep:
         return LaneOutcome(params, J, gap, [o.status for o in outcomes], n_iter, n_passes)
 
     def _alone(self, solver: Any, l2: float, weighting: int, start: Params, tol: float) -> Any:
-        w = self.weights[weighting]
-
-        def one(problem: Problem) -> Problem:
-            with scope(problem.dtype):
-                weights = jnp.asarray(w, problem.dtype)
-                return dataclasses.replace(problem, weights=weights, l2=jnp.asarray(l2, problem.dtype))
-
-        exact = one(self.data.exact)
+        weights = self.weights[weighting]
+        exact = self._varied(self.data.exact, weights, l2)
         wide = isinstance(solver, Newton) or self.data.training.dtype == self.data.exact.dtype
-        data = Data(exact if wide else one(self.data.training), exact, self.data.dtype)
+        data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
         return optimise(solver, data, begin, tol=tol, max_iter=self.max_iter)
-
-
-def _varied(problem: Problem, weights: np.ndarray, l2: np.ndarray) -> Problem:
-    """The problem with (F, N) weights and (F,) strengths."""
-    with scope(problem.dtype):
-        dtype = problem.dtype
-        return dataclasses.replace(problem, weights=jnp.asarray(weights, dtype), l2=jnp.asarray(l2, dtype))
 
 
 def _part(found: LaneOutcome, lanes: slice) -> LaneOutcome:

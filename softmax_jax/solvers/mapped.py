@@ -18,6 +18,7 @@ from softmax_jax.certificate import certify as certify_one
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Problem
+from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import optimise
 from softmax_jax.solvers.preconditioner import traced_second_moment
 
@@ -98,7 +99,7 @@ def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *arg
         one = dataclasses.replace(problem, **{f: jax.tree.map(lambda a: a[0], getattr(problem, f)) for f in varying})
         first = prepared if shared else jax.tree.map(lambda a: a[0], prepared)
         return jax.tree.map(lambda x: x[None], function(one, first, *jax.tree.map(lambda a: a[0], args)))
-    axes = Problem(*(0 if f in varying else None for f in FIELDS), gradient=problem.gradient)
+    axes: Any = dataclasses.replace(problem, **{f: 0 if f in varying else None for f in FIELDS})
     in_axes = (axes, None if shared else 0, *(0 for _ in args))
     return jax.vmap(function, in_axes=in_axes)(problem, prepared, *args)
 
@@ -143,6 +144,7 @@ def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any
 def refresh(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, which: Any) -> Any:
     """Points anew where `which`: cached Z has gathered the rounding of every step."""
 
+    @over_rows
     def of_lane(problem: Problem, prepared: Any, chunk: Any, wanted: Any) -> Any:
         point = problem.at(chunk.state.point.params)
         new = optimise.started(problem, chunk.state._replace(point=point, passes=chunk.state.passes + 1))
@@ -157,6 +159,7 @@ def restart(
 ) -> Any:
     """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`."""
 
+    @over_rows
     def of_lane(problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any) -> Any:
         stay, go = problem.with_l2_moved(chunk.state.point, old_l2), problem.at(start)
         better = go.objective < stay.objective
@@ -171,6 +174,7 @@ def restart(
 def move(solver: Any, layout: Layout, problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
     """The chunk at `params` with what `state` remembers of this very problem."""
 
+    @over_rows
     def of_lane(problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
         state = solver.restart(problem, _dressed(state, prepared), problem.at(params), problem.l2)
         return _bare(optimise.started(problem, state))

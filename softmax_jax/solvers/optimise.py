@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Data, Point, Problem
+from softmax_jax.problem import Data, Penalty, Point, Problem, composed
+from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
@@ -80,64 +80,75 @@ class _Chunk(NamedTuple):
     quiet: Any
 
 
-def measure(problem: Problem, point: Point) -> Any:
+@jax.jit
+def measure(penalty: Penalty, point: Point) -> Any:
     """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
     dW, db = point.gradient
     square = jnp.vdot(dW, dW)
     bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
-    gap = square / (2 * problem.l2) + bias
+    gap = square / (2 * penalty.l2) + bias
     gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
-    return jnp.where(problem.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
+    return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
 
 
 def started(problem: Problem, state: Any) -> _Chunk:
     """The chunk that begins at `state`, with no sign of stagnation yet."""
-    m = measure(problem, state.point)
+    m = measure(problem.penalty, state.point)
     none = jnp.zeros((), jnp.int32)
     return _Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
     """The chunk before the first step."""
     return started(problem, solver.init(problem, prepared, params))
 
 
 @functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
+@over_rows
 def run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    eps = jnp.finfo(problem.dtype).eps
+    steps = problem.least(steps)  # each process has its own clock
 
     def unfinished(c: _Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
 
     def body(c: _Chunk) -> _Chunk:
-        state = solver.step(problem, c.state)
-        m = measure(problem, state.point)
-        old, new = c.state.point.objective, state.point.objective
-        still = (m > 0.7 * c.best) & (old - new <= 2 * eps * jnp.abs(new))
-        quiet = jnp.where(still, c.quiet + 1, 0)
-        return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
+        return _noted(problem.penalty, c, solver.step(problem, c.state))
 
-    start = chunk._replace(i=jnp.zeros_like(chunk.i))
-    return lax.while_loop(unfinished, body, start)
+    end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
+    return end._replace(measure=problem.largest(end.measure), quiet=problem.largest(end.quiet))
+
+
+@jax.jit
+def _noted(penalty: Penalty, c: _Chunk, state: Any) -> _Chunk:
+    """The chunk after the step to `state`."""
+    m = measure(penalty, state.point)
+    old, new = c.state.point.objective, state.point.objective
+    still = (m > 0.7 * c.best) & (old - new <= 2 * jnp.finfo(new.dtype).eps * jnp.abs(new))
+    quiet = jnp.where(still, c.quiet + 1, 0)
+    return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def _extra_step(solver: Any, problem: Problem, state: Any) -> Any:
     return solver.step(problem, state).point
 
 
 @jax.jit
+@over_rows
 def _point(problem: Problem, params: Params) -> Point:
     return problem.at(params)
 
 
 @jax.jit
+@over_rows
 def objective_at(problem: Problem, params: Params) -> Any:
     """J () at `params`, in the dtype of the problem."""
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
-    return problem.loss(problem.forward(wide)) + problem.l2 / 2 * jnp.vdot(wide.W, wide.W)
+    return problem.objective(wide)
 
 
 class _Driver:
@@ -156,7 +167,9 @@ class _Driver:
     def begin(self, params: Params) -> str:
         """Prepare and evaluate the start."""
         with scope(self.problem.dtype):
-            self.chunk = begin(self.solver, self.problem, self.solver.prepare(self.problem), params)
+            self.chunk = composed(self.problem, begin)(
+                self.solver, self.problem, self.solver.prepare(self.problem), params
+            )
         self._keep()
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
@@ -168,7 +181,7 @@ class _Driver:
         begin = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
-            self.chunk = run(self.solver, self.problem, self.chunk, target, np.int32(steps))
+            self.chunk = composed(self.problem, run)(self.solver, self.problem, self.chunk, target, np.int32(steps))
             done = int(self.chunk.i)
             objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
@@ -192,7 +205,7 @@ class _Driver:
         rounded = Params(*(np.array(p, self.data.dtype) for p in params))
         if params.W.dtype != self.data.dtype:
             with scope(np.float64):
-                rounded_J = float(objective_at(self.data.exact, rounded))
+                rounded_J = float(composed(self.data.exact, objective_at)(self.data.exact, rounded))
             gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
         history = np.concatenate([*self.history, np.zeros(0)])
         return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
@@ -238,13 +251,12 @@ class _Driver:
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
         with scope(self.problem.dtype):
-            Z = self._state.point.Z
-            if bool(separation.is_separated(self.problem, Z)):
+            point = self._state.point
+            if bool(composed(self.problem, separation.is_separated)(self.problem, point)):
                 return "diverging"
             if reached or stuck:
-                further = _extra_step(self.solver, self.problem, self._state)
-                change = float(separation.largest_logit_change(self.problem, Z, further.Z))
-                if change > separation.LOGIT_STEP:
+                further = composed(self.problem, _extra_step)(self.solver, self.problem, self._state)
+                if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
                     return "diverging"
         if reached:
             return "converged"
@@ -267,8 +279,8 @@ class _Driver:
     def _refresh(self, problem: Problem) -> None:
         """Evaluate the point anew: cached Z has gathered the rounding of every step."""
         with scope(problem.dtype):
-            point = _point(problem, self._state.point.params)
-            m = measure(problem, point)
+            point = composed(problem, _point)(problem, self._state.point.params)
+            m = measure(problem.penalty, point)
             quiet = jnp.zeros_like(self.chunk.quiet)
             state = self._state._replace(point=point, passes=self._state.passes + 1)
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)
