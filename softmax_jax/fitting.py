@@ -216,13 +216,14 @@ def _start(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -
             raise ValueError(f"init must be None, 'zeros', 'normal' or Params, got {init!r}.")
         params = init_params(m, k, seed, zeros=init == "zeros", dtype=dtype)
     else:
-        params = _checked_params(init, m, k, dtype)
+        params = checked_params(init, m, k, dtype)
     if descent:
         return params
     return Params(params.W - params.W.mean(axis=1, keepdims=True), params.b)
 
 
-def _checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
+def checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
+    """Params (W, b) of the right shapes, finite, in `dtype`; else ValueError."""
     try:
         W, b = (np.array(p, dtype) for p in init)
     except (TypeError, ValueError) as error:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.fitting import LARGEST_L2, refuse_fork
+from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, log_softmax
@@ -85,6 +85,7 @@ def fit_path(
     max_iter: int = 1000,
     sample_weight: Any = None,
     fit_intercept: bool = True,
+    init: Params | None = None,
     retire: str | None = None,
     side_by_side: bool = False,
     devices: Any = None,
@@ -103,6 +104,7 @@ def fit_path(
       max_iter: most iterations for a strength.
       sample_weight: (n,) >= 0, of any scale.
       fit_intercept: whether the bias is free.
+      init: parameters to start the strongest from; zeros by default.
       retire: None solves every strength. "proof": a strength is given up once its certificate proves that its
         accuracy is below that of a strength already solved. "validation": those weaker than three in a row of rising
         validation loss are not run.
@@ -135,6 +137,8 @@ def fit_path(
         s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
         k, free = len(classes), bool(fit_intercept)
         sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        if init is not None:
+            sweep.start_from(checked_params(init, *sweep.shape, sweep.data.training.dtype))
         books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
         judge = Judge(retire, X, weight, validation) if retire and validation else None
         try:

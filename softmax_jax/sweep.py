@@ -69,6 +69,11 @@ class Sweep:
         self.chunk: Any = None
         self.l2 = np.nan  # of `chunk`
         self.solved: dict[float, Params] = {}
+        self.first = self._zeros(len(weights))
+
+    def start_from(self, params: Params) -> None:
+        """Begin at W (m, k), b (k,) in place of zero."""
+        self.first = Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params))
 
     def solve(self, l2: float, tol: float) -> LaneOutcome:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.
@@ -122,9 +127,9 @@ class Sweep:
         return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
 
     def _start(self, l2: float) -> Params:
-        """Where the line through the two nearest solutions leads; the nearest one, or zero, without two."""
+        """Where the line through the two nearest solutions leads; the nearest one, or `first`, without two."""
         if not self.solved:
-            return self._zeros(len(self.weights))
+            return self.first
         at = np.log(l2)
         near = sorted(self.solved, key=lambda other: abs(np.log(other) - at))[:2]
         first = self.solved[near[0]]
