@@ -122,7 +122,8 @@ def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -
     if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
         raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
     T, classes = border.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
-    strengths = np.broadcast_to(np.asarray(l2, np.float64), (B,)) if np.ndim(l2) in (0, 1) else np.zeros(0)
+    given = np.asarray(l2, np.float64)
+    strengths = np.broadcast_to(given, (B,)) if given.shape in ((), (B,)) else np.zeros(0)
     if strengths.shape != (B,) or not (strengths > 0).all():
         raise ValueError(f"l2 must be a strength > 0 or ({B},) of them, one per problem, got {l2!r}.")
     return _Stack(
