@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,12 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.checkpoints import CheckpointStore
 from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
+from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.problem import Data, Problem, padded_rows
+from softmax_jax.resuming import Session
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
@@ -90,8 +94,10 @@ def fit(
       fit_intercept: whether the bias is free; else it stays at 0.
       callback: called between chunks of iterations with `Progress`; a true result stops the fit.
       seed: of the normal initialisation and of the order of minibatches.
-      checkpoint: reserved; not available in this version.
-      every: reserved; not available in this version.
+      checkpoint: a directory in which the state of the fit is kept, and from which a fit with the same data and
+        settings goes on: its result is that of a fit that was never stopped, bit for bit on the same hardware.
+        max_iter (epochs, too) and callback may differ. Ctrl-C and SIGTERM then save the state first.
+      every: seconds between checkpoints, 0 for one after every chunk of iterations; None for about a minute.
       devices: None, or the one device to compute on.
 
     Returns:
@@ -99,6 +105,8 @@ def fit(
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
+      CheckpointError: a ValueError; `checkpoint` is of another fit, damaged, or in use by another process.
+      OSError: `checkpoint` cannot be written to.
       RuntimeError: this process was forked from one that had imported this module.
     """
     _refuse_fork()
@@ -109,13 +117,15 @@ def fit(
     l2 = min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
-    if checkpoint is not None or every is not None:
-        raise NotImplementedError("checkpoint and every are not available in this version; leave them None.")
+    every = _interval(checkpoint, every)
     solver = _choose(solver, X, len(classes), l2)
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
         data = place(X, T, weight, l2, bool(fit_intercept), solver, _one_device(devices))
         start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        outcome = _run(solver, data, n, start, tol, max_iter, callback, seed)
+        settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed, "start": start}
+        identity = (X, T, weight, classes)
+        with _session(checkpoint, every, identity, solver, settings, data) as session:
+            outcome = _run(solver, data, n, start, tol, max_iter, callback, seed, session)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -254,9 +264,42 @@ def _checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
     return Params(W, b)
 
 
+def _interval(checkpoint: Any, every: Any) -> float | None:
+    """`every`, checked."""
+    if every is None:
+        return None
+    if checkpoint is None:
+        raise ValueError(f"every must be None where no checkpoint directory is given, got {every!r}.")
+    return border.number(every, "every", low=0, allow_inf=True)
+
+
+def _session(
+    checkpoint: Any, every: float | None, identity: tuple, solver: Any, settings: dict[str, Any], data: Data
+) -> contextlib.AbstractContextManager[Session | None]:
+    """The session in the directory `checkpoint`, or a context of None."""
+    if checkpoint is None:
+        return contextlib.nullcontext()
+    settings = {**record_settings("solver", solver, leave_out=("epochs",)), **settings}
+    settings["start"] = digest(*settings["start"])
+    conditions = {
+        "devices": len(data.training.weights.devices()),
+        "platform": jax.default_backend(),
+        "version of jax": jax.__version__,
+    }
+    return Session(CheckpointStore(checkpoint, data_fingerprint(*identity), settings, conditions), every)
+
+
 def _run(
-    solver: Any, data: Data, n: int, start: Params, tol: float, max_iter: int, callback: Any, seed: int
+    solver: Any,
+    data: Data,
+    n: int,
+    start: Params,
+    tol: float,
+    max_iter: int,
+    callback: Any,
+    seed: int,
+    session: Session | None,
 ) -> Outcome:
     if isinstance(solver, SGD):
-        return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed)
-    return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback)
+        return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
+    return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback, session=session)

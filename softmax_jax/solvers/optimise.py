@@ -8,6 +8,7 @@ same state goes on in float64, with X stored as it is: few steps remain.
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -21,10 +22,12 @@ from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Data, Point, Problem
+from softmax_jax.resuming import Session, from_tensors, to_tensors
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
 CHUNK_WALL_S = 0.5
+SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
 
 
@@ -155,6 +158,8 @@ class _Driver:
     def advance(self) -> str:
         """Run a chunk; the status it ends with, or "" to go on."""
         steps = min(self.steps, CHUNK, self.max_iter - self.n_iter)
+        if not self.penalised:
+            steps = min(steps, SEPARATION_STEPS - self.n_iter % SEPARATION_STEPS)
         begin = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
@@ -173,6 +178,27 @@ class _Driver:
         if self.callback is not None and self.callback(progress) and not status:
             return "interrupted"
         return status
+
+    def snapshot(self) -> Any:
+        """All that the next steps depend on, as tensors and texts."""
+        books = {"n_iter": self.n_iter, "misses": self.misses, "target": self.target}
+        books["wide"] = self.problem is not self.data.training
+        tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
+        return tensors, {"books": json.dumps(books)}
+
+    def resume(self, tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
+        """Go back to a snapshot, from `begin`; the status is what the end of a chunk of no steps would mean."""
+        books = json.loads(texts["books"])
+        if books["wide"]:
+            self._widen()
+        with scope(self.problem.dtype):
+            self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
+        if not whole:
+            self._refresh(self.problem)
+        self.n_iter, self.misses, self.target = books["n_iter"], books["misses"], books["target"]
+        self.history = [tensors["history"]]
+        self._keep()
+        return self._judge()
 
     def finish(self, status: str) -> Outcome:
         """Certify what is returned, rounded to the training dtype."""
@@ -229,7 +255,9 @@ class _Driver:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
         with scope(self.problem.dtype):
             Z = self._state.point.Z
-            if bool(separation.is_separated(self.problem, Z)):
+            # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
+            judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
+            if judged and bool(separation.is_separated(self.problem, Z)):
                 return "diverging"
             if reached or stuck:
                 further = _extra_step(self.solver, self.problem, self._state)
@@ -276,6 +304,7 @@ def optimise(
     tol: float,
     max_iter: int,
     callback: Callable[[Progress], Any] | None = None,
+    session: Session | None = None,
 ) -> Outcome:
     """Minimise J from `params` until the certified gap is at most `tol`, or say why not.
 
@@ -286,6 +315,7 @@ def optimise(
       tol: nats per sample; for l2 = 0 the norm of the gradient.
       max_iter: most iterations.
       callback: called after each chunk with `Progress`; a true result stops the fit.
+      session: where the state is saved between chunks, and found.
 
     Returns:
       Outcome; `status` is one of converged, max_iter, precision_floor, nonfinite, diverging, interrupted.
@@ -293,9 +323,12 @@ def optimise(
     driver = _Driver(solver, data, tol, max_iter, callback)
     driver.latest = Params(*(np.array(p) for p in params))
     try:
+        found = session.load() if session else None
         status = driver.begin(params)
+        status = driver.resume(*found) if found else status
         while not status:
             status = driver.advance()
+            status = session.after(driver.n_iter, status, driver.snapshot) if session else status
     except KeyboardInterrupt:
         status = "interrupted"
     return driver.finish(status)
