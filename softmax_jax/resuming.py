@@ -150,6 +150,7 @@ def to_tensors(prefix: str, tree: Any) -> dict[str, np.ndarray]:
     tensors = {}
     for path, leaf in leaves:
         name = prefix + jax.tree_util.keystr(path)
+        leaf = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
         if not (name.endswith(_RECOMPUTABLE) and leaf.nbytes > LARGEST_LOGITS):
             tensors[name] = _storable(name, leaf)
     return tensors
@@ -165,6 +166,7 @@ def from_tensors(prefix: str, tensors: dict[str, np.ndarray], template: Any) -> 
     Raises:
       CheckpointError: the structure is another one.
     """
+    template = jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf), template)
     leaves, structure = jax.tree_util.tree_flatten_with_path(template)
     names = [prefix + jax.tree_util.keystr(path) for path, _ in leaves]
     found, whole = [], True
@@ -201,8 +203,8 @@ def _storable(name: str, leaf: Any) -> np.ndarray:
 
 
 def _placed(tensor: np.ndarray, leaf: Any) -> Any:
-    """`tensor` as `leaf` is: its dtype and devices, in memory of JAX's own, which it may overwrite."""
+    """`tensor` as `leaf` is: its dtype, weak or not, and devices, in memory of JAX's own, which it may overwrite."""
     like = _numbers(leaf)
-    array = tensor.astype(like.dtype)
-    placed = jnp.copy(jax.device_put(array, like.sharding if like.committed else None))
+    array = jax.device_put(tensor.astype(like.dtype), like.sharding if like.committed else None)
+    placed = like.at[...].set(array) if like.weak_type else jnp.copy(array)
     return jax.random.wrap_key_data(placed, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else placed

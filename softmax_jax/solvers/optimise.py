@@ -26,6 +26,7 @@ from softmax_jax.resuming import Session, from_tensors, to_tensors
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
+FIRST_CHUNK = 4  # steps, from which the time of a step is known
 CHUNK_WALL_S = 0.5
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
@@ -142,7 +143,7 @@ class _Driver:
         self.penalised = float(data.exact.l2) > 0
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, 4, 0
+        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, FIRST_CHUNK, 0
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
