@@ -61,7 +61,8 @@ def mesh_under(X: jax.Array) -> Mesh | None:
 
 def _accelerators(work: int) -> Mesh | None:
     """All local devices, if several accelerators with enough work for each, and the user has chosen none."""
-    if jax.default_backend() == "cpu" or jax.config.read("jax_default_device") is not None:
+    settings: Any = jax.config
+    if jax.default_backend() == "cpu" or settings.jax_default_device is not None:
         return None
     present = jax.local_devices()
     return Mesh(np.array(present), ("rows",)) if len(present) > 1 and work >= WORTH_SHARING * len(present) else None

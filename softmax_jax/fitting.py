@@ -102,7 +102,7 @@ def fit(
       ValueError, TypeError: an argument is not as described; the message names it.
       RuntimeError: this process was forked from one that had imported this module.
     """
-    _refuse_fork()
+    refuse_fork()
     X = with_auto_axes(border.features(X, sparse=True))
     n = X.shape[0]
     T, classes = border.targets(y, n)
@@ -112,12 +112,12 @@ def fit(
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
     if checkpoint is not None or every is not None:
         raise NotImplementedError("checkpoint and every are not available in this version; leave them None.")
-    solver = _choose(solver, X, len(classes), l2)
+    solver = choose_solver(solver, X.shape, len(classes), l2, sparse=is_sparse(X))
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
         data = place(X, T, weight, l2, bool(fit_intercept), solver, home)
-        start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        outcome = _run(solver, data, n, start, tol, max_iter, callback, seed)
+        start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+        outcome = run_solver(solver, data, n, start, tol, max_iter, callback, seed)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -167,7 +167,7 @@ def place_shards(
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
 
-def _refuse_fork() -> None:
+def refuse_fork() -> None:
     """Raise RuntimeError in a forked process: JAX's threads are not there, and the first computation would hang."""
     if os.getpid() != _PID:
         raise RuntimeError(
@@ -176,24 +176,24 @@ def _refuse_fork() -> None:
         )
 
 
-def _choose(solver: Any, X: Any, k: int, l2: float) -> Any:
+def choose_solver(solver: Any, shape: tuple[int, int], k: int, l2: float, *, sparse: bool = False) -> Any:
     """The solver asked for, or the fastest for the size."""
     if solver is not None:
         if not isinstance(solver, (LBFGS, Newton, NewtonCG, SGD)):
             raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
-        if isinstance(solver, SGD) and is_sparse(X):
-            _check_minibatch(solver, X)
+        if isinstance(solver, SGD) and sparse:
+            _check_minibatch(solver, shape)
         return solver
-    n, m = X.shape
+    n, m = shape
     unknowns = (m + 1) * k
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
     return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and _has_float64() else LBFGS()
 
 
-def _check_minibatch(solver: SGD, X: Any) -> None:
+def _check_minibatch(solver: SGD, shape: tuple[int, int]) -> None:
     """Raise ValueError where the minibatches of sparse X, which are made dense, would take too much memory."""
-    samples, m = min(solver.minibatches or X.shape[0], X.shape[0]), X.shape[1]
+    samples, m = min(solver.minibatches or shape[0], shape[0]), shape[1]
     if samples * m > LARGEST_BLOCK:
         raise ValueError(
             f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
@@ -205,7 +205,7 @@ def _has_float64() -> bool:
     return jax.default_backend() != "tpu"
 
 
-def _start(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
+def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
     """The parameters to start from; exact solvers take out the shift of all classes, which only costs penalty."""
     descent = isinstance(solver, SGD)
     if init is None:
@@ -235,9 +235,10 @@ def _checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
     return Params(W, b)
 
 
-def _run(
+def run_solver(
     solver: Any, data: Data, n: int, start: Params, tol: float, max_iter: int, callback: Any, seed: int
 ) -> Outcome:
+    """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
     if isinstance(solver, SGD):
         return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed)
     return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback)
