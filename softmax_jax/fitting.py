@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
 from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
+from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.problem import Data, Problem, padded_rows
@@ -27,6 +29,7 @@ from softmax_jax.sparse import LARGEST_BLOCK, SparseFeatures, sparse_features
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
+LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
@@ -113,9 +116,14 @@ def fit(
         raise NotImplementedError("checkpoint and every are not available in this version; leave them None.")
     solver = _choose(solver, X, len(classes), l2)
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, _one_device(devices))
-        start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        outcome = _run(solver, data, n, start, tol, max_iter, callback, seed)
+        device = _one_device(devices)
+
+        def run(rows: int | None) -> Outcome:
+            data = place(X, T, weight, l2, bool(fit_intercept), solver, device, rows)
+            start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+            return _run(solver, data, n, start, tol, max_iter, callback, seed)
+
+        outcome = _within_memory(run, X, len(classes), device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -127,6 +135,7 @@ def place(
     fit_intercept: bool,
     solver: Any,
     device: Any = None,
+    rows: int | None = None,
 ) -> Data:
     """The data on the device, padded to `padded_rows` with rows of weight zero.
 
@@ -138,6 +147,7 @@ def place(
       fit_intercept: whether the bias is free.
       solver: a record; dense Newton computes in float64 whatever the dtype of X.
       device: where to, or None for JAX's default.
+      rows: of a block, where logits are not to be stored; None to store them.
     """
     n = X.shape[0]
     N = padded_rows(n)
@@ -149,11 +159,12 @@ def place(
     with scope(dtype):
         X = _place_features(X, N, device)
 
-    def build(dtype: Any) -> Problem:
+    def build(dtype: Any) -> Any:
         with scope(dtype):
             target = T if T.ndim == 1 else T.astype(dtype)
             leaves = (target, s.astype(dtype), dtype.type(l2), dtype.type(fit_intercept))
-            return Problem(X, *jax.device_put(leaves, device), gradient=gradient)
+            problem = Problem(X, *jax.device_put(leaves, device), gradient=gradient)
+            return problem if rows is None else by_blocks_of(problem, rows)
 
     wide = np.dtype(np.float64) if _has_float64() else dtype
     exact = build(wide)
@@ -211,6 +222,35 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
             f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
             f"most {LARGEST_BLOCK // m} samples, or solver LBFGS() or NewtonCG(), which keep X sparse."
         )
+
+
+def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
+    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
+    n, free, itemsize = X.shape[0], free_bytes(device), compute_dtype(X).itemsize
+    rows = None if is_sparse(X) else chosen_rows(n, k, itemsize, free)
+    while True:
+        try:
+            return run(rows)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if not is_exhausted(error):
+                raise
+            rows = _fewer(rows, X, k, itemsize, free, error)
+
+
+def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
+    """Rows of a smaller block, or DeviceMemoryError."""
+    if rows is None and not is_sparse(X):
+        return rows_per_block(k * itemsize, free)
+    if rows is not None and rows > LEAST_ROWS:
+        return max(LEAST_ROWS, rows // 4)
+    n, m = X.shape
+    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
+    raise DeviceMemoryError(
+        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
+        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
+        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
+        "another source that is read by blocks (softmax_jax.data.open_rows)."
+    ) from error
 
 
 def _has_float64() -> bool:

@@ -132,22 +132,12 @@ class Problem:
           point: where.
           blocks: () integer, blocks of evenly spaced rows to take; with `hessian_blocks` it is exact.
         """
-        N, m = self.X.shape
-        k, rows = point.curvature.shape[0], block_rows(N, HESSIAN_ROWS)
+        k, rows = point.curvature.shape[0], block_rows(self.X.shape[0], HESSIAN_ROWS)
 
-        def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-            total, seen = carry
-            i = (i * _scatter(N // rows)) % (N // rows)
-            X = self.X.comb(i, rows, self.dtype)
-            X = jnp.concatenate([X, jnp.broadcast_to(self.intercept, (rows, 1))], axis=1)
-            Z = lax.dynamic_index_in_dim(point.Z.reshape(k, rows, N // rows), i, axis=2, keepdims=False)
-            w = lax.dynamic_index_in_dim(self.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
-            return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+        def logits_of(i: Any, _: Any) -> Any:
+            return lax.dynamic_index_in_dim(point.Z.reshape(k, rows, -1), i, axis=2, keepdims=False)
 
-        start = (jnp.zeros((k * (m + 1), k * (m + 1)), self.dtype), jnp.zeros((), self.dtype))
-        H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
-        penalised = jnp.tile(jnp.arange(m + 1) < m, k)
-        return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(self.l2 * penalised.astype(self.dtype))
+        return dense_hessian(self, k, blocks, logits_of)
 
     @property
     def hessian_blocks(self) -> int:
@@ -201,6 +191,26 @@ class Data(NamedTuple):
     training: Problem
     exact: Problem
     dtype: Any
+
+
+def dense_hessian(problem: Any, k: int, blocks: Any, logits_of: Any) -> Any:
+    """`Problem.hessian`, given `logits_of(i, X)`, the logits (k, rows) of the rows X that comb i takes."""
+    N, m = problem.X.shape
+    rows = block_rows(N, HESSIAN_ROWS)
+
+    def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        total, seen = carry
+        i = (i * _scatter(N // rows)) % (N // rows)
+        X = problem.X.comb(i, rows, problem.dtype)
+        Z = logits_of(i, X)
+        X = jnp.concatenate([X, jnp.broadcast_to(problem.intercept, (rows, 1))], axis=1)
+        w = lax.dynamic_index_in_dim(problem.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
+        return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+
+    start = (jnp.zeros((k * (m + 1), k * (m + 1)), problem.dtype), jnp.zeros((), problem.dtype))
+    H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
+    penalised = jnp.tile(jnp.arange(m + 1) < m, k)
+    return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(problem.l2 * penalised.astype(problem.dtype))
 
 
 def composed(problem: Any, function: Any) -> Any:

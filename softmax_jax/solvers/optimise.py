@@ -142,7 +142,8 @@ class _Driver:
         self.penalised = float(data.exact.l2) > 0
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, 4, 0
+        self.n_iter, self.n_passes, self.misses = 0, 0, 0
+        self.steps = 1 if self.problem.is_streamed else 4
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
@@ -169,7 +170,7 @@ class _Driver:
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
         self.n_iter += done
         self.history.append(objectives)
-        self.steps = int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
         self._keep()
@@ -207,7 +208,7 @@ class _Driver:
 
     def _certify(self, params: Params) -> Any:
         with scope(np.float64):
-            return jax.tree.map(np.asarray, certify(self.data.exact, params))
+            return jax.tree.map(np.asarray, composed(self.data.exact, certify)(self.data.exact, params))
 
     def _judge(self) -> str:
         """What the end of a chunk means."""
