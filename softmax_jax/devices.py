@@ -68,6 +68,14 @@ def _accelerators(work: int) -> Mesh | None:
     return Mesh(np.array(present), ("rows",)) if len(present) > 1 and work >= WORTH_SHARING * len(present) else None
 
 
+def memories_of(place: Any) -> tuple[Any, int]:
+    """One of the devices of `place`, and the number of memories that its rows are shared over: CPU devices have one."""
+    if not isinstance(place, Mesh):
+        return place, 1
+    one = place.devices.flat[0]
+    return one, 1 if one.platform == "cpu" else place.devices.shape[0]
+
+
 def mesh_of(devices: Any) -> Any:
     """The mesh that `devices` asks for; a single device, or None, as it is.
 

@@ -10,11 +10,14 @@ import jax
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
 from softmax_jax.conversion import is_sparse
-from softmax_jax.devices import place_for
+from softmax_jax.devices import memories_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
+from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem
 from softmax_jax.solvers.gradient_descent import SGD, descend
@@ -27,6 +30,7 @@ from softmax_jax.sparse import LARGEST_BLOCK
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
+LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
@@ -115,9 +119,13 @@ def fit(
     solver = choose_solver(solver, X.shape, len(classes), l2, sparse=is_sparse(X))
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, home)
-        start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        outcome = run_solver(solver, data, n, start, tol, max_iter, callback, seed)
+
+        def run(rows: int | None) -> Outcome:
+            data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
+            start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+            return run_solver(solver, data, n, start, tol, max_iter, callback, seed)
+
+        outcome = _within_memory(run, X, len(classes), home)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -129,6 +137,7 @@ def place(
     fit_intercept: bool,
     solver: Any,
     device: Any = None,
+    rows: int | None = None,
 ) -> Data:
     """The data on the device, padded to `padded_rows` with rows of weight zero.
 
@@ -140,14 +149,22 @@ def place(
       fit_intercept: whether the bias is free.
       solver: a record; dense Newton computes in float64 whatever the dtype of X.
       device: where to: a device, a mesh, or None for JAX's default.
+      rows: of a block, where logits are not to be stored; None to store them.
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver)
+    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver, rows)
 
 
 def place_shards(
-    shards: Shards, X: Any, T: np.ndarray, s: np.ndarray, l2: float, fit_intercept: bool, solver: Any
+    shards: Shards,
+    X: Any,
+    T: np.ndarray,
+    s: np.ndarray,
+    l2: float,
+    fit_intercept: bool,
+    solver: Any,
+    rows: int | None = None,
 ) -> Data:
     """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows."""
     dtype = compute_dtype(X)
@@ -155,12 +172,14 @@ def place_shards(
     with scope(dtype):
         features = shards.features(X)
 
-    def build(dtype: Any) -> Problem:
+    def build(dtype: Any) -> Any:
         with scope(dtype):
             target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights = shards.spread(s.astype(dtype))
-            return Problem(features, target, weights, *scalars, gradient=gradient, mesh=shards.mesh)
+            peers = Peers(mesh=shards.mesh)
+            problem = Problem(features, target, weights, *scalars, gradient=gradient, peers=peers)
+            return problem if rows is None else by_blocks_of(problem, rows)
 
     wide = np.dtype(np.float64) if _has_float64() else dtype
     exact = build(wide)
@@ -199,6 +218,36 @@ def _check_minibatch(solver: SGD, shape: tuple[int, int]) -> None:
             f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
             f"most {LARGEST_BLOCK // m} samples, or solver LBFGS() or NewtonCG(), which keep X sparse."
         )
+
+
+def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
+    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
+    one, memories = memories_of(device)
+    free, itemsize = free_bytes(one), compute_dtype(X).itemsize
+    rows = None if is_sparse(X) else chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
+    while True:
+        try:
+            return run(rows)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if not is_exhausted(error):
+                raise
+            rows = _fewer(rows, X, k, itemsize, free, error)
+
+
+def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
+    """Rows of a smaller block, or DeviceMemoryError."""
+    if rows is None and not is_sparse(X):
+        return rows_per_block(k * itemsize, free)
+    if rows is not None and rows > LEAST_ROWS:
+        return max(LEAST_ROWS, rows // 4)
+    n, m = X.shape
+    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
+    raise DeviceMemoryError(
+        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
+        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
+        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
+        "another source that is read by blocks (softmax_jax.data.open_rows)."
+    ) from error
 
 
 def _has_float64() -> bool:

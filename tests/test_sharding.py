@@ -10,9 +10,12 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import softmax_jax as sj
+from softmax_jax.certificate import certify
+from softmax_jax.devices import mesh_of
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
-from softmax_jax.model import init_params
+from softmax_jax.model import Params, init_params
+from softmax_jax.peers import ALONE
 from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import optimise
 
@@ -126,4 +129,32 @@ def test_solvers_run_on_the_devices_given_and_no_other():
 def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     X, y = _data()
     problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
-    assert over_rows(lambda problem, x: (problem.axis, x))(problem, 3) == (None, 3)
+    assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
+
+
+def test_blocked_rows_on_eight_devices_have_the_point_and_certificate_of_one():
+    X, y = _data(n=300)  # 38 rows a device and padding, by blocks of 16
+    params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
+    found = []
+    for home, rows in ((None, None), (None, 16), (mesh_of(8), 16)):
+        problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), home, rows).exact
+        with scope(np.float64):
+            proof = certify(problem, params)
+            point = optimise._point(problem, params)
+            found.append([np.asarray(a) for a in jax.tree.leaves((point._replace(Z=None), proof))])
+    for plain, blocked, shared in zip(*found, strict=True):
+        np.testing.assert_allclose(shared, blocked, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(shared, plain, rtol=1e-2)  # the two certificates differ in how they bound rounding
+
+
+def test_blocked_rows_on_a_mesh_of_rows_and_classes_are_fitted_alike():
+    X, y = _data(n=300)
+    mesh = mesh_of(jax.make_mesh((4, 2), ("a", "b")))
+    results = []
+    for home in (None, mesh):
+        data = place(X, y.astype(np.int32), None, 1e-3, True, sj.NewtonCG(), home, 16)
+        start = init_params(M, K, zeros=True, dtype=np.float64)
+        results.append(optimise.optimise(sj.NewtonCG(), data, start, tol=1e-9, max_iter=50))
+    one, shared = results
+    assert shared.status == "converged"
+    np.testing.assert_allclose(shared.params.W, one.params.W, rtol=0, atol=1e-12)

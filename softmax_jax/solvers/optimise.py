@@ -100,7 +100,7 @@ def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chu
 @over_rows
 def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    steps = problem.least(steps)  # each process has its own clock
+    steps = problem.peers.least(steps)  # each process has its own clock
 
     def unfinished(c: _Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
@@ -109,7 +109,7 @@ def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) 
         return _noted(problem.penalty, c, solver.step(problem, c.state))
 
     end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
-    return end._replace(measure=problem.largest(end.measure), quiet=problem.largest(end.quiet))
+    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
 
 
 @jax.jit
@@ -150,7 +150,8 @@ class _Driver:
         self.penalised = float(data.exact.l2) > 0
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, 4, 0
+        self.n_iter, self.n_passes, self.misses = 0, 0, 0
+        self.steps = 1 if self.problem.is_streamed else 4
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
@@ -177,7 +178,7 @@ class _Driver:
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
         self.n_iter += done
         self.history.append(objectives)
-        self.steps = int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
         self._keep()
@@ -215,7 +216,7 @@ class _Driver:
 
     def _certify(self, params: Params) -> Any:
         with scope(np.float64):
-            return jax.tree.map(np.asarray, certify(self.data.exact, params))
+            return jax.tree.map(np.asarray, composed(self.data.exact, certify)(self.data.exact, params))
 
     def _judge(self) -> str:
         """What the end of a chunk means."""
