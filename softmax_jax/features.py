@@ -7,6 +7,7 @@ of the data is another record with the same products.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from softmax_jax.logits import block_rows
 from softmax_jax.model import PRECISION
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
+Total = Callable[[Any], Any]
 BLOCK_ROWS = 2048  # rows widened at a time where X is stored in a narrower dtype than the computation
 
 
@@ -66,22 +68,23 @@ class DenseFeatures:
         W = jax.ShapeDtypeStruct((X.shape[1], R.shape[0]), R.dtype)
         return jax.linear_transpose(lambda W: _product(W, X), W)(R)[0]
 
-    def moments(self, w: Any, centred: Any, rows: int) -> tuple[Any, Any]:
+    def moments(self, w: Any, centred: Any, rows: int, total: Total) -> tuple[Any, Any]:
         """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows evenly spaced.
 
-        Where `centred` is 0 the mean is zero, and the covariance is about zero.
+        Where `centred` is 0 the mean is zero, and the covariance is about zero. `total` adds what other devices
+        have summed over their rows.
         """
-        stride = max(1, self.X.shape[0] // rows)
+        stride = max(1, self.X.shape[0] // max(1, rows))
         X, w = self.X[::stride].astype(w.dtype), w[::stride]
-        w /= jnp.maximum(jnp.sum(w), jnp.finfo(w.dtype).tiny)
-        mean = centred * jnp.matmul(w, X, precision=PRECISION)
+        w /= jnp.maximum(total(jnp.sum(w)), jnp.finfo(w.dtype).tiny)
+        mean = centred * total(jnp.matmul(w, X, precision=PRECISION))
         scaled = (X - mean[None]) * jnp.sqrt(w)[:, None]
-        return mean, jnp.matmul(scaled.T, scaled, precision=PRECISION)
+        return mean, total(jnp.matmul(scaled.T, scaled, precision=PRECISION))
 
-    def variances(self, w: Any, centred: Any) -> tuple[Any, Any]:
+    def variances(self, w: Any, centred: Any, total: Total) -> tuple[Any, Any]:
         """Mean (m,) and variances (m,) with weights w (N,), about a mean of zero where `centred` is 0."""
-        mean = centred * self.backward(w[None])[:, 0]
-        return mean, jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0)
+        mean = centred * total(self.backward(w[None])[:, 0])
+        return mean, total(jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0))
 
     def mean_square(self, w: Any) -> Any:
         """Sum over rows of w_i ||x_i||^2, ()."""

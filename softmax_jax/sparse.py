@@ -10,6 +10,7 @@ of few numbers, so that similar data share one program.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ import numpy as np
 from jax import lax
 from jax.experimental.sparse import BCSR
 
-from softmax_jax.features import DenseFeatures
+from softmax_jax.features import DenseFeatures, Total
 from softmax_jax.problem import padded_rows
 
 LARGEST_FACTORISED = 1024  # features up to which a covariance is formed, from some rows made dense
@@ -42,15 +43,17 @@ class SparseFeatures:
     Attributes:
       rows: X.
       columns: X^T.
+      width: m.
     """
 
     rows: CSR
     columns: CSR
+    width: int = dataclasses.field(metadata={"static": True})
 
     @property
     def shape(self) -> tuple[int, int]:
         """(N, m)."""
-        return len(self.rows.indptr) - 1, len(self.columns.indptr) - 1
+        return len(self.rows.indptr) - 1, self.width
 
     @property
     def is_wide(self) -> bool:
@@ -70,20 +73,21 @@ class SparseFeatures:
         W = jax.ShapeDtypeStruct((self.shape[1], R.shape[0]), R.dtype)
         return jax.linear_transpose(self.forward, W)(R)[0]
 
-    def moments(self, w: Any, centred: Any, rows: int) -> tuple[Any, Any]:
+    def moments(self, w: Any, centred: Any, rows: int, total: Total) -> tuple[Any, Any]:
         """As DenseFeatures.moments, from the rows that it takes."""
-        stride = max(1, self.shape[0] // rows)
+        stride = max(1, self.shape[0] // max(1, rows))
         some = DenseFeatures(self.take(jnp.arange(0, self.shape[0], stride)))
-        return some.moments(w[::stride], centred, rows)
+        return some.moments(w[::stride], centred, rows, total)
 
-    def variances(self, w: Any, centred: Any) -> tuple[Any, Any]:
+    def variances(self, w: Any, centred: Any, total: Total) -> tuple[Any, Any]:
         """As DenseFeatures.variances."""
-        mean, square = centred * self._total(w, 1), self._total(w, 2)
+        mean, square = total((self._power(w, 1), self._power(w, 2)))
+        mean *= centred
         return mean, jnp.maximum(square - mean**2, 0)
 
     def mean_square(self, w: Any) -> Any:
         """Sum over rows of w_i ||x_i||^2, ()."""
-        return jnp.sum(self._total(w, 2))
+        return jnp.sum(self._power(w, 2))
 
     def take(self, rows: Any) -> Any:
         """Rows of X by index, dense, in the storage dtype; a row of zeros for index -1."""
@@ -101,7 +105,7 @@ class SparseFeatures:
         """Rows i, i + N/rows, i + 2 N/rows, ... of X, dense (rows, m)."""
         return self.take(i + jnp.arange(rows, dtype=jnp.int32) * (self.shape[0] // rows)).astype(dtype)
 
-    def _total(self, w: Any, power: int) -> Any:
+    def _power(self, w: Any, power: int) -> Any:
         """Sum over rows of w_i x_i^power (m,)."""
         data = self.columns.data.astype(w.dtype) ** power
         return _product(self.columns._replace(data=data), w[:, None])[:, 0]
@@ -116,12 +120,26 @@ def sparse_features(X: Any, N: int, device: Any = None) -> SparseFeatures:
     if max(X.nnz, *X.shape) >= 2**31 - 1:
         raise ValueError(f"Sparse X must have fewer than 2^31 entries and features, got {X.nnz} and {X.shape[1]}.")
     T = X.tocsc()  # the compressed columns of X are the compressed rows of X^T
-    return jax.device_put(SparseFeatures(_padded(X, N), _padded(T, X.shape[1])), device)
+    return jax.device_put(SparseFeatures(_padded(X, N), _padded(T, X.shape[1]), X.shape[1]), device)
 
 
-def _padded(A: Any, rows: int) -> CSR:
+def sparse_shards(X: Any, counts: Sequence[int], rows: int) -> SparseFeatures:
+    """On the host, the records of consecutive parts of X with `counts` rows, each with empty rows up to `rows`.
+
+    Their arrays are laid end to end: cut evenly, each part is a record again.
+    """
+    ends = np.cumsum(counts)
+    parts = [X[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    entries = padded_rows(max(part.nnz for part in parts))
+    records = [
+        SparseFeatures(_padded(A, rows, entries), _padded(A.tocsc(), X.shape[1], entries), X.shape[1]) for A in parts
+    ]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *records)
+
+
+def _padded(A: Any, rows: int, entries: int | None = None) -> CSR:
     """Private copies of the arrays of a compressed matrix, with `rows` rows and a common number of entries."""
-    room = (0, padded_rows(A.nnz) - A.nnz)
+    room = (0, (padded_rows(A.nnz) if entries is None else entries) - A.nnz)
     indptr = np.pad(A.indptr.astype(np.int32), (0, rows + 1 - len(A.indptr)), mode="edge")
     return CSR(np.pad(A.data[: A.nnz], room), np.pad(A.indices[: A.nnz].astype(np.int32), room), indptr)
 

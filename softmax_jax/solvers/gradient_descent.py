@@ -222,6 +222,5 @@ def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, h
 
 def _certify_unchanged(problem: Problem, params: Params) -> tuple[Any, Any]:
     proof = certify(problem, params)
-    Z = problem.forward(jax.tree.map(lambda p: jnp.asarray(p, problem.dtype), params))
-    J = problem.loss(Z) + problem.l2 / 2 * jnp.sum(jnp.square(jnp.asarray(params.W, problem.dtype)))
+    J = problem.objective(jax.tree.map(lambda p: jnp.asarray(p, problem.dtype), params))
     return J, proof.gap + jnp.maximum(J - proof.objective, 0)

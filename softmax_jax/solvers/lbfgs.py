@@ -1,4 +1,4 @@
-"""L-BFGS on cached net input, started from the second-moment preconditioner, with an exact line search.
+"""L-BFGS, started from the second-moment preconditioner, with an exact line search.
 
 References:
   Nocedal, Wright, Numerical Optimization, 2nd ed. 2006, algorithm 7.4 (two-loop recursion).
@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Point, Problem
-from softmax_jax.solvers.line_search import exact_step
+from softmax_jax.problem import Penalty, Point, Problem
+from softmax_jax.solvers.line_search import Step, search
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
 from softmax_jax.solvers.tree import add_scaled, dot, negative
 
@@ -57,52 +57,57 @@ class LBFGS:
 
     def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
         """One iteration: direction, step length, new point, memory; one pass over the data."""
-        point = state.point
-        direction = negative(self._inverse_hessian_product(problem, state))
-        D = problem.along(direction)
-        t = exact_step(problem, point, direction, D, accuracy=0.25)
-        new = problem.advance(point, direction, D, t)
-        s = jax.tree.map(lambda d: t * d, direction)
-        y = add_scaled(new.gradient, -1, point.gradient)
-        curvature = dot(s, y)
-        kept = curvature > jnp.finfo(problem.dtype).eps * dot(y, y)
-        i = state.oldest
-        return LBFGSState(
-            new,
-            state.moment,
-            jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
-            jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
-            state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
-            (i + 1) % self.memory,
-            state.passes + 1,
-        )
+        direction = _direction(problem.penalty, state)
+        return _remembered(state, direction, search(problem, state.point, direction, accuracy=0.25))
 
-    def _inverse_hessian_product(self, problem: Problem, state: LBFGSState) -> Params:
-        """The two-loop recursion, from the preconditioner at the current curvature, scaled to the last pair."""
 
-        def pair(i: Any) -> tuple[Params, Params]:
-            return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
+@jax.jit
+def _remembered(state: LBFGSState, direction: Params, step: Step) -> LBFGSState:
+    """The state after a step, its pair in the memory."""
+    s = jax.tree.map(lambda d: step.t * d, direction)
+    y = add_scaled(step.point.gradient, -1, state.point.gradient)
+    curvature = dot(s, y)
+    kept = curvature > jnp.finfo(curvature.dtype).eps * dot(y, y)
+    i = state.oldest
+    return LBFGSState(
+        step.point,
+        state.moment,
+        jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
+        jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
+        state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
+        (i + 1) % len(state.rho),
+        state.passes + step.passes,
+    )
 
-        def preconditioned(r: Params) -> Params:
-            return precondition(state.moment, state.point.curvature, problem, r)
 
-        def backward(j: Any, carry: tuple) -> tuple:
-            i = (state.oldest - 1 - j) % self.memory
-            r, alpha = carry
-            s, y = pair(i)
-            a = state.rho[i] * dot(s, r)
-            return add_scaled(r, -a, y), alpha.at[i].set(a)
+@jax.jit
+def _direction(penalty: Penalty, state: LBFGSState) -> Params:
+    """The two-loop recursion, from the preconditioner at the current curvature, scaled to the last pair; negative."""
+    memory = len(state.rho)
 
-        def forward(j: Any, r: Params) -> Params:
-            i = (state.oldest + j) % self.memory
-            s, y = pair(i)
-            return add_scaled(r, alpha[i] - state.rho[i] * dot(y, r), s)
+    def pair(i: Any) -> tuple[Params, Params]:
+        return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
 
-        start = (state.point.gradient, jnp.zeros_like(state.rho))
-        r, alpha = lax.fori_loop(0, self.memory, backward, start)
-        last = (state.oldest - 1) % self.memory
-        y = pair(last)[1]
-        scale = 1 / (state.rho[last] * dot(y, preconditioned(y)))  # s.y / y.P y
-        scale = jnp.where(state.rho[last] > 0, jnp.minimum(scale, 1), 1)
-        r = jax.tree.map(lambda a: scale * a, preconditioned(r))
-        return lax.fori_loop(0, self.memory, forward, r)
+    def preconditioned(r: Params) -> Params:
+        return precondition(state.moment, state.point.curvature, penalty, r)
+
+    def backward(j: Any, carry: tuple) -> tuple:
+        i = (state.oldest - 1 - j) % memory
+        r, alpha = carry
+        s, y = pair(i)
+        a = state.rho[i] * dot(s, r)
+        return add_scaled(r, -a, y), alpha.at[i].set(a)
+
+    def forward(j: Any, r: Params) -> Params:
+        i = (state.oldest + j) % memory
+        s, y = pair(i)
+        return add_scaled(r, alpha[i] - state.rho[i] * dot(y, r), s)
+
+    start = (state.point.gradient, jnp.zeros_like(state.rho))
+    r, alpha = lax.fori_loop(0, memory, backward, start)
+    last = (state.oldest - 1) % memory
+    y = pair(last)[1]
+    scale = 1 / (state.rho[last] * dot(y, preconditioned(y)))  # s.y / y.P y
+    scale = jnp.where(state.rho[last] > 0, jnp.minimum(scale, 1), 1)
+    r = jax.tree.map(lambda a: scale * a, preconditioned(r))
+    return negative(lax.fori_loop(0, memory, forward, r))

@@ -20,7 +20,7 @@ from jax import lax
 
 from softmax_jax.model import Params
 from softmax_jax.problem import Point, Problem
-from softmax_jax.solvers.line_search import exact_step
+from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.tree import centre_classes, dot, negative
 
 ROWS_PER_UNKNOWN = 24  # of the first Hessians: enough for J to fall about sixfold per iteration
@@ -79,14 +79,13 @@ class Newton:
         factor = renewed() if one_block else lax.cond(state.keep, lambda: state.factor, renewed)
         direction = centre_classes(_solve(factor, negative(point.gradient)))
         direction = Params(direction.W, problem.intercept * direction.b)
-        D = problem.along(direction)
-        t = exact_step(problem, point, direction, D, accuracy=0.1)
-        decrement = -dot(point.gradient, direction)
+        new = search(problem, point, direction, accuracy=0.1)
+        decrement = problem.peers.largest(-dot(point.gradient, direction))
         slow = ~(decrement < SLOW * state.decrement) & ~state.keep
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
-        passes = state.passes + 1 + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)
+        passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)
         blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, problem.hessian_blocks)
-        return NewtonState(problem.advance(point, direction, D, t), factor, keep, blocks, decrement, passes)
+        return NewtonState(new.point, factor, keep, blocks, decrement, passes)
 
 
 def _factor(H: Any, shape: tuple[int, int]) -> Factor:

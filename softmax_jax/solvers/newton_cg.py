@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Point, Problem
-from softmax_jax.solvers.line_search import exact_step
+from softmax_jax.problem import Penalty, Point, Problem
+from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
 from softmax_jax.solvers.tree import add_scaled, dot, negative
 
@@ -54,37 +53,48 @@ class NewtonCG:
         """One iteration: truncated solve of H d = -g, step length, new point."""
         point = state.point
         direction, products = self._solve(problem, state)
-        D = problem.along(direction)
-        t = exact_step(problem, point, direction, D, accuracy=0.1)
-        new = problem.advance(point, direction, D, t)
-        return NewtonCGState(new, state.moment, state.passes + products + 1)
+        new = search(problem, point, direction, accuracy=0.1)
+        return NewtonCGState(new.point, state.moment, state.passes + products + new.passes)
 
     def _solve(self, problem: Problem, state: NewtonCGState) -> tuple[Params, Any]:
         """Preconditioned CG for H d = -g, started at zero; every iterate descends. Returns d and the products."""
-        point = state.point
 
-        def preconditioned(r: Params) -> Params:
-            return precondition(state.moment, point.curvature, problem, r)
+        def unfinished(c: _Carry) -> Any:
+            return (c.i < self.max_products) & (c.rz > self.forcing**2 * rz0)
 
-        def unfinished(carry: tuple) -> Any:
-            i, _, _, _, rz, _ = carry
-            return (i < self.max_products) & (rz > self.forcing**2 * rz0)
+        def iterate(c: _Carry) -> _Carry:
+            return _iterated(problem.penalty, state, c, problem.hessian_product(state.point, c.p))
 
-        def iterate(carry: tuple) -> tuple:
-            i, d, r, p, rz, _ = carry
-            Hp = problem.hessian_product(point, p)
-            pHp = dot(p, Hp)
-            good = (pHp > 0) & jnp.isfinite(pHp)
-            a = jnp.where(good, rz / pHp, 0)
-            d, r = add_scaled(d, a, p), add_scaled(r, -a, Hp)
-            z = preconditioned(r)
-            new_rz = jnp.where(good, dot(r, z), 0)
-            return i + 1, d, r, add_scaled(z, new_rz / rz, p), new_rz, good
+        start = _started(problem.penalty, state)
+        rz0 = start.rz
+        end = problem.while_loop(unfinished, iterate, start)
+        return end.d, end.i
 
-        r0 = negative(point.gradient)
-        z0 = preconditioned(r0)
-        rz0 = dot(r0, z0)
-        zero = jax.tree.map(jnp.zeros_like, r0)
-        start = (jnp.zeros((), jnp.int32), zero, r0, z0, rz0, jnp.array(True))
-        products, d, *_ = lax.while_loop(unfinished, iterate, start)
-        return d, products
+
+class _Carry(NamedTuple):
+    """Conjugate gradients: products so far, solution d, residual r, direction p, and r . M r."""
+
+    i: Any
+    d: Params
+    r: Params
+    p: Params
+    rz: Any
+
+
+@jax.jit
+def _started(penalty: Penalty, state: NewtonCGState) -> _Carry:
+    r0 = negative(state.point.gradient)
+    z0 = precondition(state.moment, state.point.curvature, penalty, r0)
+    return _Carry(jnp.zeros((), jnp.int32), jax.tree.map(jnp.zeros_like, r0), r0, z0, dot(r0, z0))
+
+
+@jax.jit
+def _iterated(penalty: Penalty, state: NewtonCGState, c: _Carry, Hp: Params) -> _Carry:
+    """One iteration, given the Hessian times c.p; a direction without curvature ends the loop by rz = 0."""
+    pHp = dot(c.p, Hp)
+    good = (pHp > 0) & jnp.isfinite(pHp)
+    a = jnp.where(good, c.rz / pHp, 0)
+    d, r = add_scaled(c.d, a, c.p), add_scaled(c.r, -a, Hp)
+    z = precondition(state.moment, state.point.curvature, penalty, r)
+    rz = jnp.where(good, dot(r, z), 0)
+    return _Carry(c.i + 1, d, r, add_scaled(z, rz / c.rz, c.p), rz)

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Data, Point, Problem
+from softmax_jax.problem import Data, Penalty, Point, Problem, composed
 from softmax_jax.resuming import Session, from_tensors, to_tensors
+from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
@@ -80,58 +80,69 @@ class _Chunk(NamedTuple):
     quiet: Any
 
 
-def measure(problem: Problem, point: Point) -> Any:
+@jax.jit
+def measure(penalty: Penalty, point: Point) -> Any:
     """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
     dW, db = point.gradient
     square = jnp.vdot(dW, dW)
     bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
-    gap = square / (2 * problem.l2) + bias
+    gap = square / (2 * penalty.l2) + bias
     gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
-    return jnp.where(problem.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
+    return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
     state = solver.init(problem, prepared, params)
-    m = measure(problem, state.point)
+    m = measure(problem.penalty, state.point)
     none = jnp.zeros((), jnp.int32)
     return _Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
 
 
 @functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
+@over_rows
 def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    eps = jnp.finfo(problem.dtype).eps
+    steps = problem.peers.least(steps)  # each process has its own clock
 
     def unfinished(c: _Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
 
     def body(c: _Chunk) -> _Chunk:
-        state = solver.step(problem, c.state)
-        m = measure(problem, state.point)
-        old, new = c.state.point.objective, state.point.objective
-        still = (m > 0.7 * c.best) & (old - new <= 2 * eps * jnp.abs(new))
-        quiet = jnp.where(still, c.quiet + 1, 0)
-        return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
+        return _noted(problem.penalty, c, solver.step(problem, c.state))
 
-    start = chunk._replace(i=jnp.zeros_like(chunk.i))
-    return lax.while_loop(unfinished, body, start)
+    end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
+    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
+
+
+@jax.jit
+def _noted(penalty: Penalty, c: _Chunk, state: Any) -> _Chunk:
+    """The chunk after the step to `state`."""
+    m = measure(penalty, state.point)
+    old, new = c.state.point.objective, state.point.objective
+    still = (m > 0.7 * c.best) & (old - new <= 2 * jnp.finfo(new.dtype).eps * jnp.abs(new))
+    quiet = jnp.where(still, c.quiet + 1, 0)
+    return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
 
 
 @functools.partial(jax.jit, static_argnames="solver")
+@over_rows
 def _extra_step(solver: Any, problem: Problem, state: Any) -> Any:
     return solver.step(problem, state).point
 
 
 @jax.jit
+@over_rows
 def _point(problem: Problem, params: Params) -> Point:
     return problem.at(params)
 
 
 @jax.jit
+@over_rows
 def _objective(problem: Problem, params: Params) -> Any:
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
-    return problem.loss(problem.forward(wide)) + problem.l2 / 2 * jnp.vdot(wide.W, wide.W)
+    return problem.objective(wide)
 
 
 class _Driver:
@@ -143,14 +154,17 @@ class _Driver:
         self.penalised = float(data.exact.l2) > 0
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, FIRST_CHUNK, 0
+        self.n_iter, self.n_passes, self.misses = 0, 0, 0
+        self.steps = 1 if self.problem.is_streamed else FIRST_CHUNK
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
     def begin(self, params: Params) -> str:
         """Prepare and evaluate the start."""
         with scope(self.problem.dtype):
-            self.chunk = _begin(self.solver, self.problem, self.solver.prepare(self.problem), params)
+            self.chunk = composed(self.problem, _begin)(
+                self.solver, self.problem, self.solver.prepare(self.problem), params
+            )
         self._keep()
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
@@ -164,13 +178,13 @@ class _Driver:
         begin = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
-            self.chunk = _run(self.solver, self.problem, self.chunk, target, np.int32(steps))
+            self.chunk = composed(self.problem, _run)(self.solver, self.problem, self.chunk, target, np.int32(steps))
             done = int(self.chunk.i)
             objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
         self.n_iter += done
         self.history.append(objectives)
-        self.steps = int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
         self._keep()
@@ -209,7 +223,7 @@ class _Driver:
         rounded = Params(*(np.array(p, self.data.dtype) for p in params))
         if params.W.dtype != self.data.dtype:
             with scope(np.float64):
-                rounded_J = float(_objective(self.data.exact, rounded))
+                rounded_J = float(composed(self.data.exact, _objective)(self.data.exact, rounded))
             gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
         history = np.concatenate([*self.history, np.zeros(0)])
         return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
@@ -229,7 +243,7 @@ class _Driver:
 
     def _certify(self, params: Params) -> Any:
         with scope(np.float64):
-            return jax.tree.map(np.asarray, certify(self.data.exact, params))
+            return jax.tree.map(np.asarray, composed(self.data.exact, certify)(self.data.exact, params))
 
     def _judge(self) -> str:
         """What the end of a chunk means."""
@@ -255,15 +269,14 @@ class _Driver:
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
         with scope(self.problem.dtype):
-            Z = self._state.point.Z
+            point = self._state.point
             # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
             judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
-            if judged and bool(separation.is_separated(self.problem, Z)):
+            if judged and bool(composed(self.problem, separation.is_separated)(self.problem, point)):
                 return "diverging"
             if reached or stuck:
-                further = _extra_step(self.solver, self.problem, self._state)
-                change = float(separation.largest_logit_change(self.problem, Z, further.Z))
-                if change > separation.LOGIT_STEP:
+                further = composed(self.problem, _extra_step)(self.solver, self.problem, self._state)
+                if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
                     return "diverging"
         if reached:
             return "converged"
@@ -286,8 +299,8 @@ class _Driver:
     def _refresh(self, problem: Problem) -> None:
         """Evaluate the point anew: cached Z has gathered the rounding of every step."""
         with scope(problem.dtype):
-            point = _point(problem, self._state.point.params)
-            m = measure(problem, point)
+            point = composed(problem, _point)(problem, self._state.point.params)
+            m = measure(problem.penalty, point)
             quiet = jnp.zeros_like(self.chunk.quiet)
             state = self._state._replace(point=point, passes=self._state.passes + 1)
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)

@@ -15,7 +15,8 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem import Problem
+from softmax_jax.problem import Penalty, Problem, composed
+from softmax_jax.sharding import over_rows
 
 ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 
@@ -33,10 +34,10 @@ def second_moment(problem: Problem) -> SecondMoment:
 
     Columns of very different scale would lose their small eigenvalues in float32.
     """
-    if problem.X.is_wide:
-        return _diagonal(problem)
-    mean, Q, unseen = _moment(problem)
-    extra = _variances_of_unseen(problem, unseen) if bool(unseen.any()) else jnp.zeros_like(mean)
+    if problem.is_wide:
+        return composed(problem, _diagonal)(problem)
+    mean, Q, unseen = composed(problem, _moment)(problem)
+    extra = composed(problem, _variances_of_unseen)(problem, unseen) if bool(unseen.any()) else jnp.zeros_like(mean)
     dtype = np.dtype(problem.dtype)
     eps = np.finfo(dtype).eps
     if jax.default_backend() == "tpu":
@@ -48,7 +49,7 @@ def second_moment(problem: Problem) -> SecondMoment:
 
 def traced_second_moment(problem: Problem) -> SecondMoment:
     """The factorised covariance, inside jit: in the problem's own dtype."""
-    if problem.X.is_wide:
+    if problem.is_wide:
         return _diagonal(problem)
     mean, Q, unseen = _moment(problem)
     extra = _variances_of_unseen(problem, unseen)
@@ -56,14 +57,16 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
 
 
 @jax.jit
+@over_rows
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
-    rows = max(ROWS_PER_FEATURE * problem.X.shape[1], 4096)
+    rows = max(ROWS_PER_FEATURE * problem.shape[1], 4096)
     mean, Q = problem.second_moment(rows)
     return mean, Q, jnp.diag(Q) + mean**2 == 0
 
 
 @jax.jit
+@over_rows
 def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
     """Variances over all rows of the columns that the sample missed.
 
@@ -74,6 +77,7 @@ def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
 
 
 @jax.jit
+@over_rows
 def _diagonal(problem: Problem) -> SecondMoment:
     mean, q = problem.variances()
     kind = jnp.finfo(q.dtype)
@@ -88,13 +92,13 @@ def _eigh(mean: Any, Q: Any, extra: Any, eps: Any) -> tuple[Any, Any]:
     return jnp.maximum(q, jnp.maximum(eps * size, jnp.finfo(q.dtype).tiny)), U
 
 
-def precondition(moment: SecondMoment, curvature: Any, problem: Problem, gradient: Params) -> Params:
+def precondition(moment: SecondMoment, curvature: Any, penalty: Problem | Penalty, gradient: Params) -> Params:
     """The approximate inverse Hessian times `gradient`.
 
     Args:
       moment: of the problem's features.
       curvature: (k,), mean of O_j (1 - O_j).
-      problem: for l2 and whether the bias is free.
+      penalty: l2 and whether the bias is free.
       gradient: Params.
 
     Returns:
@@ -102,7 +106,7 @@ def precondition(moment: SecondMoment, curvature: Any, problem: Problem, gradien
     """
     c = jnp.maximum(curvature, jnp.finfo(curvature.dtype).eps)
     centred = gradient.W - moment.mean[:, None] * gradient.b[None]
-    curved = moment.q[:, None] * c[None] + problem.l2
+    curved = moment.q[:, None] * c[None] + penalty.l2
     if moment.U is None:
         W = centred / curved
     else:
@@ -110,5 +114,5 @@ def precondition(moment: SecondMoment, curvature: Any, problem: Problem, gradien
         W = jnp.matmul(moment.U, rotated / curved, precision=PRECISION)
     W -= jnp.mean(W, axis=1, keepdims=True)
     b = gradient.b / c
-    b = problem.intercept * (b - jnp.mean(b)) - jnp.matmul(moment.mean, W, precision=PRECISION)
+    b = penalty.intercept * (b - jnp.mean(b)) - jnp.matmul(moment.mean, W, precision=PRECISION)
     return Params(W, b)

@@ -1,0 +1,109 @@
+"""Rows over several devices: each holds rows of its own and computes its own part of every sum over rows.
+
+A compiled function of a Problem runs under `jax.shard_map` on all devices along the first axis of a mesh. Inside, the
+Problem's sums over rows end in an all-reduce; parameters, the solver's memory and the preconditioner are computed
+alike on each device, so that a solver needs to know nothing of it. A second mesh axis, for very many classes, shares
+the columns of W and of what has their shape; there XLA places the communication.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from softmax_jax.blocked import BlockedProblem
+from softmax_jax.model import Params
+from softmax_jax.peers import Peers
+from softmax_jax.problem import Point, Problem
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def over_rows(function: Function) -> Function:
+    """`function` on the devices that share the rows of the Problem among its arguments, where it has a mesh.
+
+    To be put under `jax.jit`. In its arguments and results, a Problem and the Z of a Point are parts of their rows;
+    all else is the same on every device. Arguments that hold no arrays are passed on as they are.
+    """
+
+    @functools.wraps(function)
+    def mapped(*args: Any) -> Any:
+        mesh = next((a.peers.mesh for a in args if isinstance(a, Problem | BlockedProblem)), None)
+        if mesh is None:
+            return function(*args)
+        arrays = [i for i, a in enumerate(args) if all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(a))]
+
+        def local(*given: Any) -> Any:
+            full = list(args)
+            for i, a in zip(arrays, given, strict=True):
+                full[i] = _inside(a, Peers(axis=mesh.axis_names[0]))
+            return function(*full)
+
+        given = _by_classes(tuple(args[i] for i in arrays), mesh)
+        share = functools.partial(
+            jax.shard_map,
+            local,
+            mesh=mesh,
+            in_specs=_specs(given, mesh),
+            axis_names={mesh.axis_names[0]},
+            check_vma=False,  # solvers start loops from zeros that are the same everywhere
+        )
+        shapes = jax.eval_shape(share(out_specs=P()), *given)
+        return _by_classes(share(out_specs=_specs(shapes, mesh))(*given), mesh)
+
+    return mapped  # type: ignore[return-value] # the same signature, which TypeVar cannot express
+
+
+def _inside(node: Any, peers: Peers) -> Any:
+    """A problem as one of its `peers` sees it; anything else as it is."""
+    if isinstance(node, BlockedProblem):
+        return dataclasses.replace(node, rows=dataclasses.replace(node.rows, peers=peers))
+    return dataclasses.replace(node, peers=peers) if isinstance(node, Problem) else node
+
+
+def _specs(tree: Any, mesh: Mesh) -> Any:
+    """How the arrays in `tree` are cut along the first mesh axis."""
+    rows = mesh.axis_names[0]
+
+    def held(node: Any) -> Any:
+        T = P(rows) if node.T.ndim == 1 else P(None, rows)
+        return dataclasses.replace(node, X=jax.tree.map(lambda _: P(rows), node.X), T=T, weights=P(rows))
+
+    def spec(node: Any) -> Any:
+        if isinstance(node, Problem):
+            return dataclasses.replace(held(node), l2=P(), intercept=P())
+        if isinstance(node, BlockedProblem):
+            return dataclasses.replace(node, rows=held(node.rows), l2=P(), intercept=P())
+        if isinstance(node, Point):
+            same: Any = P()
+            return Point(same, P(None, rows), same, same, same)
+        return P()
+
+    return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, Problem | BlockedProblem | Point))
+
+
+def _by_classes(tree: Any, mesh: Mesh) -> Any:
+    """`tree` with all Params and Z cut by classes along the second mesh axis, where there is one."""
+    if len(mesh.axis_names) == 1:
+        return tree
+    rows, classes = mesh.axis_names
+
+    def cut(array: Any, spec: P) -> Any:
+        return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, spec))
+
+    def place(node: Any) -> Any:
+        if isinstance(node, Point):
+            params, gradient = place(node.params), place(node.gradient)
+            Z = None if node.Z is None else cut(node.Z, P(classes, rows))
+            return node._replace(params=params, gradient=gradient, Z=Z)
+        if isinstance(node, Params):
+            return jax.tree.map(lambda a: cut(a, P(*[None] * (a.ndim - 1), classes)), node)
+        return node
+
+    return jax.tree.map(place, tree, is_leaf=lambda node: isinstance(node, Params | Point))

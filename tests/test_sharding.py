@@ -1,0 +1,160 @@
+"""On eight devices the fit is that on one, whatever n, targets, weights, solver and mesh."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+import scipy.sparse
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+import softmax_jax as sj
+from softmax_jax.certificate import certify
+from softmax_jax.devices import mesh_of
+from softmax_jax.dtypes import scope
+from softmax_jax.fitting import place
+from softmax_jax.model import Params, init_params
+from softmax_jax.peers import ALONE
+from softmax_jax.sharding import over_rows
+from softmax_jax.solvers import optimise
+
+N, M, K = 203, 6, 4  # 203 rows: no multiple of 8
+AGREEMENT = {"float64": 1e-12, "float32": 1e-6}  # of params and objective, relative
+
+
+def _data(n=N, k=K):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, M))
+    return X, np.argmax(X[:, :k] + rng.gumbel(size=(n, k)), axis=1)
+
+
+def _same_on(devices, X, y, **settings):
+    one = sj.fit(X, y, **settings)
+    shared = sj.fit(X, y, devices=devices, **settings)
+    close = AGREEMENT[one.params.W.dtype.name]
+    assert shared.status == one.status
+    assert abs(shared.objective - one.objective) <= close * one.objective
+    scale = np.abs(one.params.W).max()
+    for ours, theirs in zip(shared.params, one.params, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=close * scale)
+    return shared
+
+
+@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-7), ("float32", 1e-12)])
+def test_rows_over_eight_devices_with_lbfgs_and_float32_finished_in_float64(dtype, tol):
+    X, y = _data()
+    result = _same_on(8, X.astype(dtype), y, l2=1e-3, solver=sj.LBFGS(), tol=tol)
+    assert result.status == "converged" and result.duality_gap <= tol
+
+
+def test_newton_and_the_gradient_by_autodiff_which_is_not_summed_twice():
+    X, y = _data()
+    _same_on(8, X, y, l2=1e-3, solver=sj.Newton(), tol=1e-9)
+    _same_on(8, X, y, l2=1e-3, solver=sj.NewtonCG(gradient="autodiff"), tol=1e-9)
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_two_classes_with_fewer_rows_than_devices_or_one_row_each(n):
+    X, _ = _data()
+    assert _same_on(8, X[:n], np.arange(n) % 2, l2=1e-2, solver=sj.Newton(), tol=1e-9).status == "converged"
+
+
+def test_devices_that_see_one_class_alone():
+    X, y = _data()
+    _same_on(8, X, np.sort(y), l2=1e-2, solver=sj.LBFGS(), tol=1e-7)
+
+
+def test_soft_targets_with_weights_and_no_intercept():
+    rng = np.random.default_rng(2)
+    X, _ = _data()
+    weight = rng.uniform(0, 3, N) * (np.arange(N) >= 30)  # the first device has no weight at all
+    T = rng.dirichlet(np.ones(K), N)
+    settings = {"l2": 1e-3, "tol": 1e-9, "solver": sj.Newton(), "sample_weight": weight}
+    _same_on(8, X, T, fit_intercept=False, **settings)
+
+
+def test_an_explicit_mesh_with_the_classes_over_its_second_axis():
+    X, y = _data()
+    mesh = jax.make_mesh((4, 2), ("samples", "columns"))  # Explicit axes: JAX's default
+    _same_on(mesh, X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-7)
+    home = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), jax.sharding.Mesh(mesh.devices, mesh.axis_names))
+    problem = home.training
+    with scope(np.float64):
+        params = init_params(M, K, zeros=True, dtype=np.float64)
+        chunk = optimise._begin(sj.LBFGS(), problem, sj.LBFGS().prepare(problem), params)
+    state = chunk.state
+    assert state.S.W.sharding.shard_shape(state.S.W.shape) == (20, M, K // 2)
+    assert state.point.params.W.sharding.shard_shape((M, K)) == (M, K // 2)
+    assert state.point.Z.sharding.shard_shape(state.point.Z.shape) == (K // 2, state.point.Z.shape[1] // 4)
+
+
+def test_without_a_penalty_separable_data_are_found_out_on_eight_devices():
+    X, _ = _data()
+    separable = np.argmax(X[:, :K], axis=1)
+    shared = sj.fit(X, separable, l2=0, solver=sj.LBFGS(), devices=8)
+    assert shared.status == "diverging"
+    assert shared.duality_gap == np.inf
+
+
+def test_sparse_rows_are_shared_too():
+    X, y = _data()
+    X = X * (np.random.default_rng(3).random(X.shape) < 0.4)
+    X[:30] = 0  # the first device has no entry
+    _same_on(8, scipy.sparse.csr_array(X), y, l2=1e-3, solver=sj.LBFGS(), tol=1e-9)
+
+
+def test_a_sharded_array_is_used_where_it_lies():
+    X, y = _data(n=200)
+    X = X.astype(np.float32)
+    mesh = jax.make_mesh((8,), ("anything",))
+    lying = jax.device_put(X, NamedSharding(mesh, P("anything")))
+    one = sj.fit(X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-7)
+    seen = []
+    shared = sj.fit(lying, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-7, callback=lambda p: seen.append(p.n_iter))
+    np.testing.assert_allclose(shared.params.W, one.params.W, rtol=0, atol=1e-6 * np.abs(one.params.W).max())
+    assert seen[-1] == shared.n_iter
+
+
+def test_solvers_run_on_the_devices_given_and_no_other():
+    X, y = _data()
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[2:6]), ("rows",))
+    data = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), mesh)
+    assert data.training.X.X.sharding.device_set == set(jax.devices()[2:6])
+    assert data.training.X.X.sharding.shard_shape(data.training.X.shape) == (64, M)  # 51 rows and padding
+    assert data.exact.weights.sharding.device_set == set(jax.devices()[2:6])
+    np.testing.assert_allclose(np.asarray(data.exact.weights).sum(), 1, rtol=1e-12)
+
+
+def test_a_mapped_function_without_a_mesh_is_the_function_itself():
+    X, y = _data()
+    problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
+    assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
+
+
+def test_blocked_rows_on_eight_devices_have_the_point_and_certificate_of_one():
+    X, y = _data(n=300)  # 38 rows a device and padding, by blocks of 16
+    params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
+    found = []
+    for home, rows in ((None, None), (None, 16), (mesh_of(8), 16)):
+        problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), home, rows).exact
+        with scope(np.float64):
+            proof = certify(problem, params)
+            point = optimise._point(problem, params)
+            found.append([np.asarray(a) for a in jax.tree.leaves((point._replace(Z=None), proof))])
+    for plain, blocked, shared in zip(*found, strict=True):
+        np.testing.assert_allclose(shared, blocked, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(shared, plain, rtol=1e-2)  # the two certificates differ in how they bound rounding
+
+
+def test_blocked_rows_on_a_mesh_of_rows_and_classes_are_fitted_alike():
+    X, y = _data(n=300)
+    mesh = mesh_of(jax.make_mesh((4, 2), ("a", "b")))
+    results = []
+    for home in (None, mesh):
+        data = place(X, y.astype(np.int32), None, 1e-3, True, sj.NewtonCG(), home, 16)
+        start = init_params(M, K, zeros=True, dtype=np.float64)
+        results.append(optimise.optimise(sj.NewtonCG(), data, start, tol=1e-9, max_iter=50))
+    one, shared = results
+    assert shared.status == "converged"
+    np.testing.assert_allclose(shared.params.W, one.params.W, rtol=0, atol=1e-12)
