@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -81,13 +82,20 @@ def ours(X: np.ndarray, y: np.ndarray, devices: int) -> dict[str, Any]:
     start = time.perf_counter()
     result = sj.fit(X, y, tol=TOL, **arguments)
     row = {"first_s": first_s, "fit_s": time.perf_counter() - start, "peak_mib": _peak_mib() - before}
-    seen: list[tuple[float, int]] = []
-    sj.fit(X, y, tol=1e-14, max_iter=28, callback=lambda p: seen.append((time.perf_counter(), p.n_passes)), **arguments)
-    seen = seen[:-1] if len(seen) > 2 else seen  # after the last chunk there is a certificate, too
-    pass_s = (seen[-1][0] - seen[0][0]) / (seen[-1][1] - seen[0][1])
+    row["pass_s"] = min(_pass_s(X, y, arguments) for _ in range(2))  # the first may compile a change to float64
     found = {"passes": result.n_passes, "gap": result.duality_gap, "J": result.objective, "status": result.status}
     platform = jax.devices()[0].device_kind
-    return {**row, "pass_s": pass_s, **found, "device": platform, "devices": devices}
+    return {**row, **found, "device": platform, "devices": devices}
+
+
+def _pass_s(X: np.ndarray, y: np.ndarray, arguments: dict[str, Any]) -> float:
+    """Seconds of a pass in the fastest chunk of a fit: not the last, after which there is a certificate, too."""
+    import softmax_jax as sj
+
+    seen: list[tuple[float, int]] = []
+    sj.fit(X, y, tol=1e-14, max_iter=28, callback=lambda p: seen.append((time.perf_counter(), p.n_passes)), **arguments)
+    seen = seen[:-1] if len(seen) > 2 else seen
+    return min((b[0] - a[0]) / max(b[1] - a[1], 1) for a, b in itertools.pairwise(seen))
 
 
 def theirs(X: np.ndarray, y: np.ndarray, best: float) -> dict[str, Any]:

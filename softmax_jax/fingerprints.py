@@ -21,6 +21,7 @@ from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import scope
 
 SAMPLED_ROWS = 256
+READ_ROWS = 4096  # at a time, where rows cannot be read by index
 DEPTH = 20  # of nested closures that are looked into
 
 
@@ -28,7 +29,8 @@ def data_fingerprint(X: Any, T: np.ndarray, weight: np.ndarray | None, classes: 
     """The shape of the data, and digests of them, by the name to be used in messages.
 
     Args:
-      X: (n, m) checked features: an array, CSR, or anything with shape, dtype and rows by an index array.
+      X: (n, m) checked features: an array, CSR, anything with shape, dtype and rows by an index array; or, instead of
+        these, with reader(rows), a context that gives a function which fills arrays with the next rows.
       T: (n,) class indices or (n, k) soft targets.
       weight: (n,) or None.
       classes: (k,) labels.
@@ -112,5 +114,20 @@ def _rows(X: Any, rows: np.ndarray) -> list[np.ndarray]:
     if is_sparse(X):
         some = X[rows]
         return [some.indptr, some.indices, some.data]
+    if callable(getattr(X, "reader", None)):
+        return [_read_rows(X, rows)]
     with scope(X.dtype):
         return [np.asarray(X[rows])]
+
+
+def _read_rows(source: Any, rows: np.ndarray) -> np.ndarray:
+    """Rows by index of what is only read from the first row to the last."""
+    n, m = source.shape
+    block, found = np.empty((READ_ROWS, m), source.dtype), []
+    with source.reader(READ_ROWS) as fill:
+        for start in range(0, n, READ_ROWS):
+            part = block[: min(READ_ROWS, n - start)]
+            fill(part)
+            inside = rows[(rows >= start) & (rows < start + len(part))]
+            found.append(part[inside - start])
+    return np.concatenate(found)

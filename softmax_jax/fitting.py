@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,18 +11,16 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
-from softmax_jax.checkpoints import CheckpointStore
 from softmax_jax.conversion import is_sparse
 from softmax_jax.devices import memories_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem
-from softmax_jax.resuming import Session
+from softmax_jax.resuming import Session, checked_interval, session_for
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
@@ -122,18 +119,18 @@ def fit(
     l2 = min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
-    every = _interval(checkpoint, every)
+    every = checked_interval(checkpoint, every)
     solver = choose_solver(solver, X.shape, len(classes), l2, sparse=is_sparse(X))
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
-    identity = (X, T, weight, classes)
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
 
         def run(rows: int | None) -> Outcome:
             data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
             start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
             conditions = {"devices": len(data.training.weights.devices()), "rows per block": rows}
-            with _session(checkpoint, every, identity, solver, {**settings, "start": start}, conditions) as session:
+            agreed = {**settings, "start": start}
+            with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
                 return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)
 
         outcome = _within_memory(run, X, len(classes), home)
@@ -293,27 +290,6 @@ def _checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         raise ValueError("init must be finite, got NaN or infinity in it.")
     return Params(W, b)
-
-
-def _interval(checkpoint: Any, every: Any) -> float | None:
-    """`every`, checked."""
-    if every is None:
-        return None
-    if checkpoint is None:
-        raise ValueError(f"every must be None where no checkpoint directory is given, got {every!r}.")
-    return border.number(every, "every", low=0, allow_inf=True)
-
-
-def _session(
-    checkpoint: Any, every: float | None, identity: tuple, solver: Any, settings: dict[str, Any], conditions: dict
-) -> contextlib.AbstractContextManager[Session | None]:
-    """The session in the directory `checkpoint`, or a context of None."""
-    if checkpoint is None:
-        return contextlib.nullcontext()
-    settings = {**record_settings("solver", solver, leave_out=("epochs",)), **settings}
-    settings["start"] = digest(*settings["start"])
-    conditions = {**conditions, "platform": jax.default_backend(), "version of jax": jax.__version__}
-    return Session(CheckpointStore(checkpoint, data_fingerprint(*identity), settings, conditions), every)
 
 
 def run_solver(

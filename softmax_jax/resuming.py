@@ -7,6 +7,7 @@ chunks end, so that a resumed fit takes the same steps as one that was never sto
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -18,8 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax import border
 from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
 from softmax_jax.container import DTYPES
+from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
 
 EVERY_S = 60.0
 LARGEST_SHARE = 0.05  # of the time that writing may take, unless the user says how often
@@ -95,6 +98,45 @@ class Session:
             CheckpointWarning,
             stacklevel=4,
         )
+
+
+def checked_interval(checkpoint: Any, every: Any) -> float | None:
+    """`every` as a number >= 0, or None.
+
+    Raises:
+      ValueError: it is neither, or is given without `checkpoint`.
+    """
+    if every is None:
+        return None
+    if checkpoint is None:
+        raise ValueError(f"every must be None where no checkpoint directory is given, got {every!r}.")
+    return border.number(every, "every", low=0, allow_inf=True)
+
+
+def session_for(
+    checkpoint: Any,
+    every: float | None,
+    data: tuple[Any, ...],
+    solver: Any,
+    settings: dict[str, Any],
+    conditions: dict[str, Any],
+) -> contextlib.AbstractContextManager[Session | None]:
+    """The session of a fit in the directory `checkpoint`, or a context of None where that is None.
+
+    Args:
+      checkpoint: path, or None.
+      every: as for Session.
+      data: the arguments of `data_fingerprint`.
+      solver: a record; epochs, like max_iter, may grow on resuming.
+      settings: what else decides the result; "start" holds Params.
+      conditions: what may differ, at the price of equality to rounding only.
+    """
+    if checkpoint is None:
+        return contextlib.nullcontext()
+    settings = {**record_settings("solver", solver, leave_out=("epochs",)), **settings}
+    settings["start"] = digest(*settings["start"])
+    conditions = {**conditions, "platform": jax.default_backend(), "version of jax": jax.__version__}
+    return Session(CheckpointStore(checkpoint, data_fingerprint(*data), settings, conditions), every)
 
 
 class _Signals:

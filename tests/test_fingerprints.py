@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -68,6 +69,26 @@ def test_few_rows_are_read():
     source = Rows()
     assert data_fingerprint(source, Y, None, CLASSES)["n"] == 10**9
     assert source.read == SAMPLED_ROWS
+
+
+def test_what_is_only_read_in_order_has_the_fingerprint_of_the_array():
+    class Source:
+        def __init__(self, X):
+            self.X, self.shape, self.dtype = X, X.shape, X.dtype
+
+        @contextlib.contextmanager
+        def reader(self, rows):
+            self.next = 0
+
+            def fill(out):
+                out[:] = self.X[self.next : self.next + len(out)]
+                self.next += len(out)
+
+            yield fill
+            assert self.next == len(self.X)
+
+    long = np.random.default_rng(0).standard_normal((10_000, 2))
+    assert data_fingerprint(Source(long), Y, None, CLASSES) == data_fingerprint(long, Y, None, CLASSES)
 
 
 def test_a_digest_sees_dtype_shape_and_sign_of_zero():
