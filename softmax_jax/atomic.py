@@ -35,7 +35,7 @@ def write_atomically(path: Any, *parts: Any) -> None:
     directory = os.path.dirname(target)
     if os.path.lexists(target) and not stat.S_ISREG(os.stat(target).st_mode):
         raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", os.fsdecode(path))
-    _remove_stale(directory)
+    remove_stale(directory)
     temporary = os.path.join(directory, f"{_own_prefix()}{os.getpid()}-{secrets.token_hex(8)}.tmp")
     _writing.add(temporary)
     try:
@@ -59,8 +59,8 @@ def _own_prefix() -> str:
     return _PREFIX + re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:64] + "-"
 
 
-def _remove_stale(directory: str) -> None:
-    """Remove the temporary files of processes of this host that are gone."""
+def remove_stale(directory: str) -> None:
+    """Remove from a directory the temporary files of processes of this host that are gone."""
     pattern = re.compile(re.escape(_own_prefix()) + r"(\d{1,9})-[0-9a-f]{16}\.tmp")
     with contextlib.suppress(OSError):  # a directory that cannot be listed may still be written to
         for name in os.listdir(directory):

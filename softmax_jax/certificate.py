@@ -28,19 +28,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import logits
+from softmax_jax import dual, logits
+from softmax_jax.blocked import BlockedProblem
+from softmax_jax.blocked_certificate import bound_by_blocks
 from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
-from softmax_jax.logits import by_blocks, minus_target, target_dot
+from softmax_jax.logits import by_blocks, minus_target, target_dot, target_totals
 from softmax_jax.losses import check_targets
-from softmax_jax.model import PRECISION, Params, check_shapes
+from softmax_jax.model import Params, check_shapes
 from softmax_jax.problem import Problem
 from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
 from softmax_jax.sparse_input import compressed_rows
 
-DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
 BIAS_STEPS = 40
 SCALING_STEPS = 3
 SEARCH_STEPS = 24
@@ -103,13 +105,17 @@ def _certify_given(problem: Problem, params: Params) -> tuple[Certificate, Any]:
 
 @jax.jit
 @over_rows
-def certify(problem: Problem, params: Params) -> Certificate:
+def certify(problem: Problem | BlockedProblem, params: Params) -> Certificate:
     """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`).
 
     Args:
       problem: computed in float64, with the exact weights and l2.
       params: in the dtype of training. The refitted bias is rounded to that dtype before it is certified.
     """
+    if isinstance(problem, BlockedProblem):
+        bound = bound_by_blocks(problem, params)
+        b = bound.params.b.astype(params.b.dtype)
+        return Certificate(Params(params.W, b), bound.objective, problem.peers.largest(bound.gap))
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
     Z = problem.forward(wide)
     b = refit_bias(problem, Z, wide.b).astype(params.b.dtype)
@@ -121,20 +127,13 @@ def certify(problem: Problem, params: Params) -> Certificate:
 def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
     """The bias (k,) that minimises J for given W: damped Newton on cached Z (k, N), O(N k^2) per step.
 
-    With more than `DENSE_BIAS_HESSIAN` classes the step is that of iterative scaling, b_j += log(total of T_j /
-    total of O_j), which always descends. Returns the iterate with the smallest gradient.
+    With more than `DENSE_BIAS_HESSIAN` classes a few steps of iterative scaling. Returns the iterate with the smallest
+    gradient.
     """
     k = Z.shape[0]
     dense = k <= DENSE_BIAS_HESSIAN
     steps = BIAS_STEPS if dense else SCALING_STEPS
-    target = _target_totals(problem, k)
-    tiny = jnp.finfo(Z.dtype).tiny
-
-    def newton(overlap: Any, total: Any) -> Any:
-        """The Newton step, in coordinates scaled by the diagonal; the shift of all classes is filled in."""
-        root = jnp.sqrt(jnp.maximum(total, tiny))
-        A = jnp.eye(k, dtype=Z.dtype) * (1 + 1e-14) - overlap / root[:, None] / root[None] + root[:, None] * root[None]
-        return jnp.linalg.solve(A, (target - total) / root) / root
+    target = problem.peers.total(target_totals(problem.T, problem.weights, k))
 
     def unfinished(carry: tuple) -> Any:
         i, _, _, size, improved = carry
@@ -142,13 +141,10 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
 
     def step(carry: tuple) -> tuple:
         i, shift, best, size, _ = carry
-        total, overlap = problem.total(logits.totals(Z, shift, problem.weights, overlap=dense))
+        total, overlap = problem.peers.total(logits.totals(Z, shift, problem.weights, overlap=dense))
         new_size = jnp.max(jnp.abs(total - target))
         improved = new_size < size
-        ratio = jnp.maximum(target, tiny) / jnp.maximum(total, tiny)
-        d = newton(overlap, total) if dense else jnp.log(ratio)
-        d = jnp.where(jnp.all(jnp.isfinite(d)), d, jnp.log(ratio))
-        d /= jnp.maximum(1, jnp.max(jnp.abs(d)))
+        d = dual.bias_step(overlap, total, target)
         best = jnp.where(improved, shift, best)
         return i + 1, shift + d, best, jnp.minimum(size, new_size), improved
 
@@ -166,80 +162,43 @@ def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
         growth = jnp.log1p(jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(shift)[:, None], axis=0))
         return jnp.vdot(w, growth), None
 
-    growth = problem.total(by_blocks(block, Z, problem.weights)[0])
-    return jnp.vdot(_target_totals(problem, Z.shape[0]), shift) - growth
+    target = problem.peers.total(target_totals(problem.T, problem.weights, Z.shape[0]))
+    return jnp.vdot(target, shift) - problem.peers.total(by_blocks(block, Z, problem.weights)[0])
 
 
 def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
     """J and the duality gap at `params` with net input Z (k, N)."""
-    w, l2, W, T = problem.weights, problem.l2, params.W, problem.T
-    dual = _dual_point(problem, Z)
+    w, l2, W, T, k = problem.weights, problem.l2, params.W, problem.T, Z.shape[0]
+    total, _ = logits.totals(Z, jnp.zeros(k, Z.dtype), w, overlap=False)
+    total, target = problem.peers.total((total, target_totals(T, w, k)))
+    point = dual.dual_point(total, target, problem.intercept)
 
     def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
         log_O = jax.nn.log_softmax(Z, axis=0)
-        R = minus_target(T, dual(log_O))
+        R = minus_target(T, dual.output(point, log_O))
         return jnp.stack([-jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))]), w[None] * R
 
     sums, R = by_blocks(residual, Z, T, w)
-    loss, R_square = problem.total(sums)
+    loss, R_square = problem.peers.total(sums)
     G = problem.backward(R).W
-    G_rounding, kl_rounding = _rounding(problem, jnp.sqrt(R_square), Z)
+    largest = problem.peers.largest(jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0)))
+    X_square = problem.peers.total(problem.X.mean_square(w))
+    G_rounding, kl_rounding = dual.roundings(len(w) * problem.peers.count, X_square, R_square, largest)
 
     def gap(c: Any) -> Any:
         """The bound from the dual point T + c (A - T)."""
 
         def block(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
             log_O = jax.nn.log_softmax(Z, axis=0)
-            A = dual(log_O)
-            mixture = jnp.maximum(A - (1 - c) * minus_target(T, A), 0)
-            terms = jax.scipy.special.xlogy(mixture, mixture) - jnp.where(mixture > 0, mixture * log_O, 0)
-            return jnp.vdot(w, jnp.sum(terms, axis=0)), None
+            return dual.divergence(log_O, dual.output(point, log_O), T, w, c), None
 
-        divergence = jnp.maximum(problem.total(by_blocks(block, Z, T, w)[0]), 0)
+        divergence = jnp.maximum(problem.peers.total(by_blocks(block, Z, T, w)[0]), 0)
         norm = jnp.linalg.norm(c * G + l2 * W) + c * G_rounding
         return divergence + kl_rounding + norm**2 / (2 * l2)
 
-    best = problem.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
+    best = problem.peers.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
     J = loss + l2 / 2 * jnp.vdot(W, W)
     return Certificate(params, J, jnp.where(l2 > 0, best, jnp.inf))
-
-
-def _dual_point(problem: Problem, Z: Any) -> Any:
-    """A function from log O to the dual point A, for blocks of columns of O = softmax(Z).
-
-    A moves mass from classes whose weighted total is above that of T to those below it: columns stay distributions, and
-    totals become those of T. A = O where the bias is not free.
-    """
-    k, tiny = Z.shape[0], jnp.finfo(Z.dtype).tiny
-    total = problem.total(logits.totals(Z, jnp.zeros(k, Z.dtype), problem.weights, overlap=False)[0])
-    difference = problem.intercept * (total - _target_totals(problem, k))
-    surplus, deficit = jnp.maximum(difference, 0), jnp.maximum(-difference, 0)
-    leaving = jnp.minimum(surplus / jnp.maximum(total, tiny), 1)
-    share = deficit / jnp.maximum(jnp.sum(deficit), tiny)
-    leaving = jnp.where(jnp.sum(deficit) > 0, leaving, 0)
-
-    def dual(log_O: Any) -> Any:
-        O = jnp.exp(log_O)
-        moved = jnp.matmul(leaving, O, precision=PRECISION)
-        return O * (1 - leaving)[:, None] + share[:, None] * moved[None]
-
-    return dual
-
-
-def _target_totals(problem: Problem, k: int) -> Any:
-    """Weighted class totals of T, (k,)."""
-    if problem.T.ndim == 1:
-        return problem.total(jax.ops.segment_sum(problem.weights, problem.T, num_segments=k))
-    return problem.total(jnp.matmul(problem.T, problem.weights, precision=PRECISION))
-
-
-def _rounding(problem: Problem, R_size: Any, Z: Any) -> tuple[Any, Any]:
-    """Bounds on the rounding of ||G|| (by Cauchy-Schwarz on its sums over rows) and of the divergence."""
-    w, u = problem.weights, jnp.finfo(problem.dtype).eps / 2
-    terms = 8 + 2 * jnp.sqrt(jnp.array(w.shape[0] * problem.shards, w.dtype))
-    X_size = jnp.sqrt(problem.total(problem.X.mean_square(w)))
-    largest = problem.largest(jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0)))
-    return terms * u * X_size * R_size, (8 * (1 + largest) + terms) * u
 
 
 def _least_on_unit(f: Any, one: Any, while_loop: Any) -> Any:

@@ -31,6 +31,7 @@ DTYPES = {
     "F32": np.dtype(np.float32),
     "F64": np.dtype(np.float64),
 }
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _REMEDY = "Save the model again, or restore the file from a copy."
 
 
@@ -39,6 +40,7 @@ class ModelFileError(ValueError):
 
     def __init__(self, path: Any, defect: str, remedy: str = _REMEDY) -> None:
         """The error for `path`."""
+        self.defect = defect
         super().__init__(f"{os.fsdecode(path)!r} cannot be loaded: {defect}. {remedy}")
 
 
@@ -54,20 +56,15 @@ def write(path: Any, texts: dict[str, str], tensors: dict[str, np.ndarray]) -> N
       ValueError: more than LARGEST_FILE bytes, or more than LARGEST_HEADER of texts.
       OSError: the file cannot be written; what was there is unchanged.
     """
-    import safetensors.numpy
-
     arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
     texts = {"format": FORMAT, "format_version": str(FORMAT_VERSION), **texts}
     size = sum(array.nbytes for array in arrays.values())
     if size > LARGEST_FILE or sum(map(len, texts.values())) > LARGEST_HEADER // 2:
         raise ValueError(f"model must fit into {LARGEST_FILE} bytes, got {size} bytes of numbers.")
     texts["sha256"] = checksum(texts, arrays)
-    data = safetensors.numpy.save(arrays, metadata=texts)
-    end = 8 + int.from_bytes(data[:8], "little")
-    # the library writes texts in an order that changes from run to run: equal models shall be equal files
-    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    write_atomically(path, len(header).to_bytes(8, "little"), header, memoryview(data)[end:])
+    # written from where the arrays are: safetensors' own writer would hold the bytes twice more
+    header, parts = _layout(texts, arrays)
+    write_atomically(path, len(header).to_bytes(8, "little"), header, *parts)
 
 
 def read(path: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -105,6 +102,20 @@ def checksum(texts: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
     for name in names:
         digest.update(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def _layout(texts: dict[str, str], arrays: dict[str, np.ndarray]) -> tuple[bytes, list[memoryview]]:
+    """The header of a safetensors file and the bytes behind it: the widest dtypes first, then by name."""
+    header: dict[str, Any] = {"__metadata__": texts}
+    parts, end = [], 0
+    for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
+        array = arrays[name]
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": [start, end]}
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False) if array.dtype.kind in "if" else array
+        parts.append(little.reshape(-1).view(np.uint8).data)
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8), parts
 
 
 def _read_bytes(path: Any) -> tuple[bytes, dict[str, Any]]:

@@ -61,10 +61,19 @@ def mesh_under(X: jax.Array) -> Mesh | None:
 
 def _accelerators(work: int) -> Mesh | None:
     """All local devices, if several accelerators with enough work for each, and the user has chosen none."""
-    if jax.default_backend() == "cpu" or jax.config.read("jax_default_device") is not None:
+    settings: Any = jax.config
+    if jax.default_backend() == "cpu" or settings.jax_default_device is not None:
         return None
     present = jax.local_devices()
     return Mesh(np.array(present), ("rows",)) if len(present) > 1 and work >= WORTH_SHARING * len(present) else None
+
+
+def memories_of(place: Any) -> tuple[Any, int]:
+    """One of the devices of `place`, and the number of memories that its rows are shared over: CPU devices have one."""
+    if not isinstance(place, Mesh):
+        return place, 1
+    one = place.devices.flat[0]
+    return one, 1 if one.platform == "cpu" else place.devices.shape[0]
 
 
 def mesh_of(devices: Any) -> Any:

@@ -10,13 +10,17 @@ import jax
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
 from softmax_jax.conversion import is_sparse
-from softmax_jax.devices import place_for
+from softmax_jax.devices import memories_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
+from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem
+from softmax_jax.resuming import Session, checked_interval, session_for
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
@@ -27,6 +31,7 @@ from softmax_jax.sparse import LARGEST_BLOCK
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
+LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
@@ -90,8 +95,10 @@ def fit(
       fit_intercept: whether the bias is free; else it stays at 0.
       callback: called between chunks of iterations with `Progress`; a true result stops the fit.
       seed: of the normal initialisation and of the order of minibatches.
-      checkpoint: reserved; not available in this version.
-      every: reserved; not available in this version.
+      checkpoint: a directory in which the state of the fit is kept, and from which a fit with the same data and
+        settings goes on: its result is that of a fit that was never stopped, bit for bit on the same hardware.
+        max_iter (epochs, too) and callback may differ. Ctrl-C and SIGTERM then save the state first.
+      every: seconds between checkpoints, 0 for one after every chunk of iterations; None for about a minute.
       devices: a device; a number of local devices, several devices or a `jax.sharding.Mesh` to share the rows, a second
         mesh axis sharing the classes; None for all local accelerators, or for those that the rows of X are shared over.
 
@@ -100,6 +107,8 @@ def fit(
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
+      CheckpointError: a ValueError; `checkpoint` is of another fit, damaged, or in use by another process.
+      OSError: `checkpoint` cannot be written to.
       RuntimeError: this process was forked from one that had imported this module.
     """
     refuse_fork()
@@ -110,14 +119,21 @@ def fit(
     l2 = min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
-    if checkpoint is not None or every is not None:
-        raise NotImplementedError("checkpoint and every are not available in this version; leave them None.")
-    solver = _choose(solver, X, len(classes), l2)
+    every = checked_interval(checkpoint, every)
+    solver = choose_solver(solver, X.shape, len(classes), l2, sparse=is_sparse(X))
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
+    settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, home)
-        start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        outcome = _run(solver, data, n, start, tol, max_iter, callback, seed)
+
+        def run(rows: int | None) -> Outcome:
+            data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
+            start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+            conditions = {"devices": len(data.training.weights.devices()), "rows per block": rows}
+            agreed = {**settings, "start": start}
+            with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
+                return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)
+
+        outcome = _within_memory(run, X, len(classes), home)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -129,6 +145,7 @@ def place(
     fit_intercept: bool,
     solver: Any,
     device: Any = None,
+    rows: int | None = None,
 ) -> Data:
     """The data on the device, padded to `padded_rows` with rows of weight zero.
 
@@ -140,14 +157,22 @@ def place(
       fit_intercept: whether the bias is free.
       solver: a record; dense Newton computes in float64 whatever the dtype of X.
       device: where to: a device, a mesh, or None for JAX's default.
+      rows: of a block, where logits are not to be stored; None to store them.
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver)
+    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver, rows)
 
 
 def place_shards(
-    shards: Shards, X: Any, T: np.ndarray, s: np.ndarray, l2: float, fit_intercept: bool, solver: Any
+    shards: Shards,
+    X: Any,
+    T: np.ndarray,
+    s: np.ndarray,
+    l2: float,
+    fit_intercept: bool,
+    solver: Any,
+    rows: int | None = None,
 ) -> Data:
     """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows."""
     dtype = compute_dtype(X)
@@ -155,12 +180,14 @@ def place_shards(
     with scope(dtype):
         features = shards.features(X)
 
-    def build(dtype: Any) -> Problem:
+    def build(dtype: Any) -> Any:
         with scope(dtype):
             target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights = shards.spread(s.astype(dtype))
-            return Problem(features, target, weights, *scalars, gradient=gradient, mesh=shards.mesh)
+            peers = Peers(mesh=shards.mesh)
+            problem = Problem(features, target, weights, *scalars, gradient=gradient, peers=peers)
+            return problem if rows is None else by_blocks_of(problem, rows)
 
     wide = np.dtype(np.float64) if has_float64() else dtype
     exact = build(wide)
@@ -176,24 +203,24 @@ def refuse_fork() -> None:
         )
 
 
-def _choose(solver: Any, X: Any, k: int, l2: float) -> Any:
+def choose_solver(solver: Any, shape: tuple[int, int], k: int, l2: float, *, sparse: bool = False) -> Any:
     """The solver asked for, or the fastest for the size."""
     if solver is not None:
         if not isinstance(solver, (LBFGS, Newton, NewtonCG, SGD)):
             raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
-        if isinstance(solver, SGD) and is_sparse(X):
-            _check_minibatch(solver, X)
+        if isinstance(solver, SGD) and sparse:
+            _check_minibatch(solver, shape)
         return solver
-    n, m = X.shape
+    n, m = shape
     unknowns = (m + 1) * k
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
     return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
 
 
-def _check_minibatch(solver: SGD, X: Any) -> None:
+def _check_minibatch(solver: SGD, shape: tuple[int, int]) -> None:
     """Raise ValueError where the minibatches of sparse X, which are made dense, would take too much memory."""
-    samples, m = min(solver.minibatches or X.shape[0], X.shape[0]), X.shape[1]
+    samples, m = min(solver.minibatches or shape[0], shape[0]), shape[1]
     if samples * m > LARGEST_BLOCK:
         raise ValueError(
             f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
@@ -201,12 +228,42 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
         )
 
 
+def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
+    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
+    one, memories = memories_of(device)
+    free, itemsize = free_bytes(one), compute_dtype(X).itemsize
+    rows = None if is_sparse(X) else chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
+    while True:
+        try:
+            return run(rows)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if not is_exhausted(error):
+                raise
+            rows = _fewer(rows, X, k, itemsize, free, error)
+
+
+def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
+    """Rows of a smaller block, or DeviceMemoryError."""
+    if rows is None and not is_sparse(X):
+        return rows_per_block(k * itemsize, free)
+    if rows is not None and rows > LEAST_ROWS:
+        return max(LEAST_ROWS, rows // 4)
+    n, m = X.shape
+    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
+    raise DeviceMemoryError(
+        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
+        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
+        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
+        "another source that is read by blocks (softmax_jax.data.open_rows)."
+    ) from error
+
+
 def has_float64() -> bool:
     """Whether the default device computes in float64: TPUs do not."""
     return jax.default_backend() != "tpu"
 
 
-def _start(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
+def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
     """The parameters to start from; exact solvers take out the shift of all classes, which only costs penalty."""
     descent = isinstance(solver, SGD)
     if init is None:
@@ -237,9 +294,18 @@ def checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
     return Params(W, b)
 
 
-def _run(
-    solver: Any, data: Data, n: int, start: Params, tol: float, max_iter: int, callback: Any, seed: int
+def run_solver(
+    solver: Any,
+    data: Data,
+    n: int,
+    start: Params,
+    tol: float,
+    max_iter: int,
+    callback: Any,
+    seed: int,
+    session: Session | None = None,
 ) -> Outcome:
+    """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
     if isinstance(solver, SGD):
-        return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed)
-    return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback)
+        return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
+    return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback, session=session)

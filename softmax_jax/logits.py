@@ -91,6 +91,11 @@ def totals(Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
     return by_blocks(block, Z, w)[0]
 
 
+def target_totals(T: Any, w: Any, k: int) -> Any:
+    """Weighted class totals of T, (k,)."""
+    return jax.ops.segment_sum(w, T, num_segments=k) if T.ndim == 1 else jnp.matmul(T, w, precision=PRECISION)
+
+
 def dense_curvature(Z: Any, X: Any, w: Any) -> Any:
     """Sum over rows of w_i (diag(o_i) - o_i o_i^T) kron x_i x_i^T (k m, k m), for Z (k, N), X (N, m), w (N,)."""
     O = jax.nn.softmax(Z, axis=0)

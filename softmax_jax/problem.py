@@ -18,6 +18,7 @@ from jax import lax
 from softmax_jax import logits
 from softmax_jax.logits import Slope, block_rows
 from softmax_jax.model import Params
+from softmax_jax.peers import ALONE, Peers
 
 HESSIAN_ROWS = 512  # rows per block of the dense Hessian
 
@@ -51,8 +52,8 @@ class Problem:
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
-      mesh: the devices that share the rows along its first axis (see sharding.py), or None for one device.
-      axis: inside a function mapped over these devices, the name of that axis.
+      peers: the devices that share the rows; where there are several, the passes are to be called inside
+        `sharding.over_rows`.
     """
 
     X: Any
@@ -61,8 +62,7 @@ class Problem:
     l2: Any
     intercept: Any
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
-    mesh: Any = dataclasses.field(default=None, metadata={"static": True})
-    axis: str | None = dataclasses.field(default=None, metadata={"static": True})
+    peers: Peers = dataclasses.field(default=ALONE, metadata={"static": True})
 
     @property
     def dtype(self) -> Any:
@@ -90,17 +90,8 @@ class Problem:
         return Penalty(self.l2, self.intercept)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """`lax.while_loop`, for loops in which there are passes; all devices leave it together.
-
-        On machines that round differently one would else wait for ever in a sum that another does not come to.
-        """
-        if self.axis is None:
-            return lax.while_loop(unfinished, body, carry)
-
-        def judged(carry: Any) -> tuple[Any, Any]:
-            return self.least(unfinished(carry).astype(jnp.int32)), carry
-
-        return lax.while_loop(lambda pair: pair[0] > 0, lambda pair: judged(body(pair[1])), judged(carry))[1]
+        """`lax.while_loop`, for loops in which there are passes."""
+        return self.peers.while_loop(unfinished, body, carry)
 
     def at(self, params: Params) -> Point:
         """The point at `params`: one forward and one backward product."""
@@ -112,7 +103,7 @@ class Problem:
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
         """Derivatives of J at point + t direction, from cached Z and D: O(N k), no product with X."""
-        first, second = self.total(logits.slope(point.Z, D, self.T, self.weights, t))
+        first, second = self.peers.total(logits.slope(point.Z, D, self.T, self.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))
@@ -138,11 +129,11 @@ class Problem:
 
         The mean is zero where the bias is not free, because then nothing absorbs it.
         """
-        return self.X.moments(self.weights, self.intercept, rows // self.shards, self.total)
+        return self.X.moments(self.weights, self.intercept, rows // self.peers.count, self.peers.total)
 
     def variances(self) -> tuple[Any, Any]:
         """Weighted mean (m,) and variances (m,) of the features: `second_moment` without the covariances."""
-        return self.X.variances(self.weights, self.intercept, self.total)
+        return self.X.variances(self.weights, self.intercept, self.peers.total)
 
     def hessian(self, point: Point, blocks: Any) -> Any:
         """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.
@@ -151,23 +142,12 @@ class Problem:
           point: where.
           blocks: () integer, blocks of evenly spaced rows to take; with `hessian_blocks` it is exact.
         """
-        N, m = self.X.shape
-        k, rows = point.curvature.shape[0], block_rows(N, HESSIAN_ROWS)
+        k, rows = point.curvature.shape[0], block_rows(self.X.shape[0], HESSIAN_ROWS)
 
-        def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-            total, seen = carry
-            i = (i * _scatter(N // rows)) % (N // rows)
-            X = self.X.comb(i, rows, self.dtype)
-            X = jnp.concatenate([X, jnp.broadcast_to(self.intercept, (rows, 1))], axis=1)
-            Z = lax.dynamic_index_in_dim(point.Z.reshape(k, rows, N // rows), i, axis=2, keepdims=False)
-            w = lax.dynamic_index_in_dim(self.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
-            return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+        def logits_of(i: Any, _: Any) -> Any:
+            return lax.dynamic_index_in_dim(point.Z.reshape(k, rows, -1), i, axis=2, keepdims=False)
 
-        start = (jnp.zeros((k * (m + 1), k * (m + 1)), self.dtype), jnp.zeros((), self.dtype))
-        H, seen = add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start)
-        H, seen = self.total((H, seen))
-        penalised = jnp.tile(jnp.arange(m + 1) < m, k)
-        return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(self.l2 * penalised.astype(self.dtype))
+        return dense_hessian(self, k, blocks, logits_of)
 
     @property
     def hessian_blocks(self) -> int:
@@ -180,29 +160,12 @@ class Problem:
 
     def backward(self, R: Any) -> Params:
         """(X^T R^T (m, k), row sums of R (k,), zero where the bias is not free) for R (k, N)."""
-        dW, db = self.total((self.X.backward(R), jnp.sum(R, axis=1)))
+        dW, db = self.peers.total((self.X.backward(R), jnp.sum(R, axis=1)))
         return Params(dW, self.intercept * db)
 
     def loss(self, Z: Any) -> Any:
         """Weighted mean cross-entropy () of the net input Z (k, N)."""
-        return self.total(logits.loss(Z, self.T, self.weights))
-
-    @property
-    def shards(self) -> int:
-        """Number of parts that the rows are in, of which X is one."""
-        return 1 if self.axis is None else lax.axis_size(self.axis)
-
-    def total(self, part: Any) -> Any:
-        """What was summed over these rows, summed over those of all devices."""
-        return part if self.axis is None else lax.psum(part, self.axis)
-
-    def largest(self, part: Any) -> Any:
-        """The largest over all devices of what was found among these rows."""
-        return part if self.axis is None else lax.pmax(part, self.axis)
-
-    def least(self, part: Any) -> Any:
-        """The least over all devices."""
-        return part if self.axis is None else lax.pmin(part, self.axis)
+        return self.peers.total(logits.loss(Z, self.T, self.weights))
 
     def objective(self, params: Params) -> Any:
         """J () at `params`: one forward product."""
@@ -210,14 +173,14 @@ class Problem:
 
     def count(self, holds: Any, *points: Point) -> Any:
         """The number () of rows of positive weight for which `holds(T, Z of each point)` is true."""
-        return self.total(jnp.sum((self.weights > 0) & holds(self.T, *(point.Z for point in points))))
+        return self.peers.total(jnp.sum((self.weights > 0) & holds(self.T, *(point.Z for point in points))))
 
     def _point(self, params: Params, Z: Any) -> Point:
         loss, R, curvature = logits.residual(Z, self.T, self.weights)
-        loss, curvature = self.total((loss, curvature))
+        loss, curvature = self.peers.total((loss, curvature))
         if self.gradient == "autodiff":
             R = jax.grad(logits.loss)(Z, self.T, self.weights)
-            dW, db = self.total((self.X.transposed(R), jnp.sum(R, axis=1)))
+            dW, db = self.peers.total((self.X.transposed(R), jnp.sum(R, axis=1)))
             gradient = Params(dW + self.l2 * params.W, self.intercept * db)
         else:
             gradient = self._pull_back(R, params)
@@ -241,6 +204,26 @@ class Data(NamedTuple):
     training: Problem
     exact: Problem
     dtype: Any
+
+
+def dense_hessian(problem: Any, k: int, blocks: Any, logits_of: Any) -> Any:
+    """`Problem.hessian`, given `logits_of(i, X)`, the logits (k, rows) of the rows X that comb i takes."""
+    N, m = problem.X.shape
+    rows = block_rows(N, HESSIAN_ROWS)
+
+    def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        total, seen = carry
+        i = (i * _scatter(N // rows)) % (N // rows)
+        X = problem.X.comb(i, rows, problem.dtype)
+        Z = logits_of(i, X)
+        X = jnp.concatenate([X, jnp.broadcast_to(problem.intercept, (rows, 1))], axis=1)
+        w = lax.dynamic_index_in_dim(problem.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
+        return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+
+    start = (jnp.zeros((k * (m + 1), k * (m + 1)), problem.dtype), jnp.zeros((), problem.dtype))
+    H, seen = problem.peers.total(add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start))
+    penalised = jnp.tile(jnp.arange(m + 1) < m, k)
+    return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(problem.l2 * penalised.astype(problem.dtype))
 
 
 def composed(problem: Any, function: Any) -> Any:

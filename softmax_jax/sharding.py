@@ -17,7 +17,9 @@ import jax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from softmax_jax.blocked import BlockedProblem
 from softmax_jax.model import Params
+from softmax_jax.peers import Peers
 from softmax_jax.problem import Point, Problem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -32,7 +34,7 @@ def over_rows(function: Function) -> Function:
 
     @functools.wraps(function)
     def mapped(*args: Any) -> Any:
-        mesh = next((a.mesh for a in args if isinstance(a, Problem)), None)
+        mesh = next((a.peers.mesh for a in args if isinstance(a, Problem | BlockedProblem)), None)
         if mesh is None:
             return function(*args)
         arrays = [i for i, a in enumerate(args) if all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(a))]
@@ -40,7 +42,7 @@ def over_rows(function: Function) -> Function:
         def local(*given: Any) -> Any:
             full = list(args)
             for i, a in zip(arrays, given, strict=True):
-                full[i] = dataclasses.replace(a, mesh=None, axis=mesh.axis_names[0]) if isinstance(a, Problem) else a
+                full[i] = _inside(a, Peers(axis=mesh.axis_names[0]))
             return function(*full)
 
         given = _by_classes(tuple(args[i] for i in arrays), mesh)
@@ -58,21 +60,32 @@ def over_rows(function: Function) -> Function:
     return mapped  # type: ignore[return-value] # the same signature, which TypeVar cannot express
 
 
+def _inside(node: Any, peers: Peers) -> Any:
+    """A problem as one of its `peers` sees it; anything else as it is."""
+    if isinstance(node, BlockedProblem):
+        return dataclasses.replace(node, rows=dataclasses.replace(node.rows, peers=peers))
+    return dataclasses.replace(node, peers=peers) if isinstance(node, Problem) else node
+
+
 def _specs(tree: Any, mesh: Mesh) -> Any:
     """How the arrays in `tree` are cut along the first mesh axis."""
     rows = mesh.axis_names[0]
 
+    def held(node: Any) -> Any:
+        T = P(rows) if node.T.ndim == 1 else P(None, rows)
+        return dataclasses.replace(node, X=jax.tree.map(lambda _: P(rows), node.X), T=T, weights=P(rows))
+
     def spec(node: Any) -> Any:
         if isinstance(node, Problem):
-            T = P(rows) if node.T.ndim == 1 else P(None, rows)
-            X = jax.tree.map(lambda _: P(rows), node.X)
-            return dataclasses.replace(node, X=X, T=T, weights=P(rows), l2=P(), intercept=P())
+            return dataclasses.replace(held(node), l2=P(), intercept=P())
+        if isinstance(node, BlockedProblem):
+            return dataclasses.replace(node, rows=held(node.rows), l2=P(), intercept=P())
         if isinstance(node, Point):
             same: Any = P()
             return Point(same, P(None, rows), same, same, same)
         return P()
 
-    return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, Problem | Point))
+    return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, Problem | BlockedProblem | Point))
 
 
 def _by_classes(tree: Any, mesh: Mesh) -> Any:
@@ -87,7 +100,8 @@ def _by_classes(tree: Any, mesh: Mesh) -> Any:
     def place(node: Any) -> Any:
         if isinstance(node, Point):
             params, gradient = place(node.params), place(node.gradient)
-            return node._replace(params=params, gradient=gradient, Z=cut(node.Z, P(classes, rows)))
+            Z = None if node.Z is None else cut(node.Z, P(classes, rows))
+            return node._replace(params=params, gradient=gradient, Z=Z)
         if isinstance(node, Params):
             return jax.tree.map(lambda a: cut(a, P(*[None] * (a.ndim - 1), classes)), node)
         return node

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import numbers
 from typing import Any, NamedTuple
 
@@ -17,9 +18,11 @@ import optax
 from jax import lax
 
 from softmax_jax.certificate import certify
+from softmax_jax.checkpoints import CheckpointError
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem import Data, Problem
+from softmax_jax.resuming import Session, from_tensors, to_tensors
 from softmax_jax.solvers.optimise import Outcome, Progress
 
 
@@ -118,7 +121,17 @@ def shuffled(generator: np.random.Generator, n: int, samples: int) -> np.ndarray
     return rows.reshape(updates, samples)
 
 
-def descend(solver: SGD, data: Data, n: int, params: Params, *, tol: float, callback: Any, seed: int) -> Outcome:
+def descend(
+    solver: SGD,
+    data: Data,
+    n: int,
+    params: Params,
+    *,
+    tol: float,
+    callback: Any,
+    seed: int,
+    session: Session | None = None,
+) -> Outcome:
     """Run all epochs; the certificate tells how far from the optimum they end.
 
     Args:
@@ -129,6 +142,7 @@ def descend(solver: SGD, data: Data, n: int, params: Params, *, tol: float, call
       tol: certified gap in nats per sample from which the result counts as converged.
       callback: called after each epoch with `Progress`; a true result stops the fit.
       seed: of the order of rows.
+      session: where the state is saved between epochs, and found.
 
     Returns:
       Outcome; its history is the cost per update. Status max_iter says that the epochs are done and the gap is above
@@ -142,6 +156,10 @@ def descend(solver: SGD, data: Data, n: int, params: Params, *, tol: float, call
     with scope(problem.dtype):
         carry = _start(optimiser, params, problem.dtype.type(solver.eta))
         rows_in_data = problem.dtype.type(n)
+        found = session.load() if session else None
+        if found:
+            carry, n_epochs, kept = _resumed(*found, carry, generator, solver.epochs)
+            history = [found[0]["history"]]
     try:
         while n_epochs < solver.epochs and not status:
             batches = shuffled(generator, n, min(n, solver.minibatches or n))
@@ -157,9 +175,35 @@ def descend(solver: SGD, data: Data, n: int, params: Params, *, tol: float, call
             progress = Progress(n_epochs, float(history[-1][-1]), float("nan"), n_epochs)
             if callback is not None and callback(progress):
                 status = "interrupted"
+            if session:
+                reached = status or ("max_iter" if n_epochs == solver.epochs else "")
+                snapshot = functools.partial(_snapshot, carry, generator, n_epochs, history)
+                if session.after(n_epochs, reached, snapshot) == "interrupted":
+                    status = "interrupted"
     except KeyboardInterrupt:
         status = "interrupted"
     return _outcome(data, kept, status, tol, n_epochs, history)
+
+
+def _snapshot(carry: _Carry, generator: np.random.Generator, n_epochs: int, history: list[np.ndarray]) -> Any:
+    """All that the next epochs depend on, as tensors and texts."""
+    books = {"n_epochs": n_epochs, "generator": generator.bit_generator.state}
+    return {"history": np.concatenate(history), **to_tensors("carry", carry)}, {"books": json.dumps(books)}
+
+
+def _resumed(
+    tensors: dict[str, np.ndarray], texts: dict[str, str], carry: _Carry, generator: np.random.Generator, epochs: int
+) -> tuple[_Carry, int, Params]:
+    """The carry, the epochs done and the parameters of a snapshot; `generator` goes on from there."""
+    books = json.loads(texts["books"])
+    if books["n_epochs"] > epochs:
+        raise CheckpointError(
+            f"epochs must be at least the {books['n_epochs']} that the checkpoint has done, got {epochs}; give more, "
+            "or another directory."
+        )
+    generator.bit_generator.state = books["generator"]
+    carry, _ = from_tensors("carry", tensors, carry)
+    return carry, books["n_epochs"], Params(*(np.array(p) for p in carry.params))
 
 
 def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, history: list[np.ndarray]) -> Outcome:

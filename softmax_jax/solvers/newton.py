@@ -87,7 +87,7 @@ class Newton:
         direction = centre_classes(_solve(factor, negative(point.gradient)))
         direction = Params(direction.W, problem.intercept * direction.b)
         new = search(problem, point, direction, accuracy=0.1)
-        decrement = problem.largest(-dot(point.gradient, direction))
+        decrement = problem.peers.largest(-dot(point.gradient, direction))
         slow = ~(decrement < SLOW * state.decrement) & ~state.keep
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
         passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)

@@ -8,6 +8,7 @@ same state goes on in float64, with X stored as it is: few steps remain.
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -20,11 +21,14 @@ from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Data, Penalty, Point, Problem, composed
+from softmax_jax.resuming import Session, from_tensors, to_tensors
 from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import separation
 
 CHUNK = 64  # most steps in one dispatch
+FIRST_CHUNK = 4  # steps, from which the time of a step is known
 CHUNK_WALL_S = 0.5
+SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
 
 
@@ -109,7 +113,7 @@ def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chun
 @over_rows
 def run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    steps = problem.least(steps)  # each process has its own clock
+    steps = problem.peers.least(steps)  # each process has its own clock
 
     def unfinished(c: _Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
@@ -118,7 +122,7 @@ def run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -
         return _noted(problem.penalty, c, solver.step(problem, c.state))
 
     end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
-    return end._replace(measure=problem.largest(end.measure), quiet=problem.largest(end.quiet))
+    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
 
 
 @jax.jit
@@ -160,7 +164,8 @@ class _Driver:
         self.penalised = float(data.exact.l2) > 0
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.steps, self.misses = 0, 0, 4, 0
+        self.n_iter, self.n_passes, self.misses = 0, 0, 0
+        self.steps = 1 if self.problem.is_streamed else FIRST_CHUNK
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
@@ -178,6 +183,8 @@ class _Driver:
     def advance(self) -> str:
         """Run a chunk; the status it ends with, or "" to go on."""
         steps = min(self.steps, CHUNK, self.max_iter - self.n_iter)
+        if not self.penalised:
+            steps = min(steps, SEPARATION_STEPS - self.n_iter % SEPARATION_STEPS)
         begin = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
@@ -187,7 +194,7 @@ class _Driver:
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
         self.n_iter += done
         self.history.append(objectives)
-        self.steps = int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
         self._keep()
@@ -196,6 +203,27 @@ class _Driver:
         if self.callback is not None and self.callback(progress) and not status:
             return "interrupted"
         return status
+
+    def snapshot(self) -> Any:
+        """All that the next steps depend on, as tensors and texts."""
+        books = {"n_iter": self.n_iter, "misses": self.misses, "target": self.target}
+        books["wide"] = self.problem is not self.data.training
+        tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
+        return tensors, {"books": json.dumps(books)}
+
+    def resume(self, tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
+        """Go back to a snapshot, from `begin`; the status is what the end of a chunk of no steps would mean."""
+        books = json.loads(texts["books"])
+        if books["wide"]:
+            self._widen()
+        with scope(self.problem.dtype):
+            self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
+        if not whole:
+            self._refresh(self.problem)
+        self.n_iter, self.misses, self.target = books["n_iter"], books["misses"], books["target"]
+        self.history = [tensors["history"]]
+        self._keep()
+        return self._judge()
 
     def finish(self, status: str) -> Outcome:
         """Certify what is returned, rounded to the training dtype."""
@@ -225,7 +253,7 @@ class _Driver:
 
     def _certify(self, params: Params) -> Any:
         with scope(np.float64):
-            return jax.tree.map(np.asarray, certify(self.data.exact, params))
+            return jax.tree.map(np.asarray, composed(self.data.exact, certify)(self.data.exact, params))
 
     def _judge(self) -> str:
         """What the end of a chunk means."""
@@ -252,7 +280,9 @@ class _Driver:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
         with scope(self.problem.dtype):
             point = self._state.point
-            if bool(composed(self.problem, separation.is_separated)(self.problem, point)):
+            # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
+            judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
+            if judged and bool(composed(self.problem, separation.is_separated)(self.problem, point)):
                 return "diverging"
             if reached or stuck:
                 further = composed(self.problem, _extra_step)(self.solver, self.problem, self._state)
@@ -299,6 +329,7 @@ def optimise(
     tol: float,
     max_iter: int,
     callback: Callable[[Progress], Any] | None = None,
+    session: Session | None = None,
 ) -> Outcome:
     """Minimise J from `params` until the certified gap is at most `tol`, or say why not.
 
@@ -309,6 +340,7 @@ def optimise(
       tol: nats per sample; for l2 = 0 the norm of the gradient.
       max_iter: most iterations.
       callback: called after each chunk with `Progress`; a true result stops the fit.
+      session: where the state is saved between chunks, and found.
 
     Returns:
       Outcome; `status` is one of converged, max_iter, precision_floor, nonfinite, diverging, interrupted.
@@ -316,9 +348,12 @@ def optimise(
     driver = _Driver(solver, data, tol, max_iter, callback)
     driver.latest = Params(*(np.array(p) for p in params))
     try:
+        found = session.load() if session else None
         status = driver.begin(params)
+        status = driver.resume(*found) if found else status
         while not status:
             status = driver.advance()
+            status = session.after(driver.n_iter, status, driver.snapshot) if session else status
     except KeyboardInterrupt:
         status = "interrupted"
     return driver.finish(status)

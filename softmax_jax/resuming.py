@@ -1,0 +1,252 @@
+"""A fit that is resumed: when its state is saved, what stops it, and pytrees of arrays as tensors with names.
+
+A fit runs in chunks; its state is saved between them. While it runs in the main thread, Ctrl-C and SIGTERM only ask it
+to stop: the chunk ends, the state is saved, and then the signal has its way. The iterates do not depend on where
+chunks end, so that a resumed fit takes the same steps as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax import border
+from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
+from softmax_jax.container import DTYPES
+from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
+
+EVERY_S = 60.0
+LARGEST_SHARE = 0.05  # of the time that writing may take, unless the user says how often
+LARGEST_LOGITS = 1 << 32  # bytes; larger cached logits are computed anew on resuming, equal to rounding only
+_RECOMPUTABLE = ".point.Z"
+
+
+class Session:
+    """The checkpoints of one fit, and the signals that stop it; entered while the fit runs."""
+
+    def __init__(self, store: CheckpointStore, every: float | None = None) -> None:
+        """A session that saves to `store`.
+
+        Args:
+          store: not entered yet.
+          every: seconds between checkpoints, 0 for one after each chunk; None for EVERY_S, or longer where writing
+            would take more than LARGEST_SHARE of the time.
+        """
+        self._store = store
+        self._adapts = every is None
+        self._every_s = EVERY_S if every is None else every
+        self._signals = _Signals()
+
+    def __enter__(self) -> Session:
+        """Lock the directory, take the signals."""
+        self._store.__enter__()
+        self._signals.take()
+        self._saved_s = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        """Unlock, and hand the signals back."""
+        self._store.__exit__()
+        self._signals.give_back()
+
+    def load(self) -> Contents | None:
+        """As CheckpointStore.load."""
+        return self._store.load()
+
+    def after(self, step: int, status: str, snapshot: Callable[[], Contents]) -> str:
+        """Call after each chunk: saves the state where it is time to.
+
+        Args:
+          step: iterations so far.
+          status: that the chunk ended with, "" to go on.
+          snapshot: the state as tensors and texts.
+
+        Returns:
+          `status`, or "interrupted" where a signal came.
+        """
+        signalled = not status and self._signals.received
+        status = "interrupted" if signalled else status
+        due = time.perf_counter() - self._saved_s >= self._every_s
+        if status == "nonfinite" or not (status or due):
+            return status
+        begin = time.perf_counter()
+        tensors, texts = snapshot()
+        saved = self._store.save(step, tensors, {**texts, "status": status})
+        self._saved_s = time.perf_counter()
+        if self._adapts:
+            self._every_s = max(EVERY_S, (self._saved_s - begin) / LARGEST_SHARE)
+        if signalled:
+            self._signals.obeyed = True
+            if saved:
+                self._tell(step)
+        return status
+
+    def _tell(self, step: int) -> None:
+        name = signal.Signals(self._signals.received).name
+        warnings.warn(
+            f"The fit was interrupted by {name} after step {step}. Its state is in {self._store.directory!r}: call "
+            "fit again with the same arguments to resume it.",
+            CheckpointWarning,
+            stacklevel=4,
+        )
+
+
+def checked_interval(checkpoint: Any, every: Any) -> float | None:
+    """`every` as a number >= 0, or None.
+
+    Raises:
+      ValueError: it is neither, or is given without `checkpoint`.
+    """
+    if every is None:
+        return None
+    if checkpoint is None:
+        raise ValueError(f"every must be None where no checkpoint directory is given, got {every!r}.")
+    return border.number(every, "every", low=0, allow_inf=True)
+
+
+def session_for(
+    checkpoint: Any,
+    every: float | None,
+    data: tuple[Any, ...],
+    solver: Any,
+    settings: dict[str, Any],
+    conditions: dict[str, Any],
+) -> contextlib.AbstractContextManager[Session | None]:
+    """The session of a fit in the directory `checkpoint`, or a context of None where that is None.
+
+    Args:
+      checkpoint: path, or None.
+      every: as for Session.
+      data: the arguments of `data_fingerprint`.
+      solver: a record; epochs, like max_iter, may grow on resuming.
+      settings: what else decides the result; "start" holds Params.
+      conditions: what may differ, at the price of equality to rounding only.
+    """
+    if checkpoint is None:
+        return contextlib.nullcontext()
+    settings = {**record_settings("solver", solver, leave_out=("epochs",)), **settings}
+    settings["start"] = digest(*settings["start"])
+    conditions = {**conditions, "platform": jax.default_backend(), "version of jax": jax.__version__}
+    return Session(CheckpointStore(checkpoint, data_fingerprint(*data), settings, conditions), every)
+
+
+class _Signals:
+    """SIGINT and SIGTERM, noted instead of obeyed at once; a second Ctrl-C is obeyed."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.obeyed = False  # whether the fit has ended because of it
+        self._previous: dict[int, Any] = {}
+
+    def take(self) -> None:
+        """Put our handler in place of those that do something, in the main thread of a single process.
+
+        Where there are several processes, stopping is a matter for all of them together.
+        """
+        if threading.current_thread() is not threading.main_thread() or jax.process_count() > 1:
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not None and handler != signal.SIG_IGN:
+                self._previous[number] = handler
+                signal.signal(number, self._note)
+
+    def give_back(self) -> None:
+        """Restore the handlers, and let them have what they have missed.
+
+        Only a Ctrl-C that has ended the fit, and would by default have raised KeyboardInterrupt, has had its effect.
+        """
+        self._restore()
+        previous = self._previous.get(self.received)
+        if self.received and not (self.obeyed and previous is signal.default_int_handler):
+            signal.raise_signal(self.received)
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if number == signal.SIGINT and self.received:
+            self._restore()
+            self.received = 0
+            raise KeyboardInterrupt
+        self.received = number
+
+
+def to_tensors(prefix: str, tree: Any) -> dict[str, np.ndarray]:
+    """The leaves of a pytree of arrays, by prefix and path, in dtypes that a file can hold.
+
+    Raises:
+      ValueError: a leaf of another kind of numbers.
+    """
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    tensors = {}
+    for path, leaf in leaves:
+        name = prefix + jax.tree_util.keystr(path)
+        leaf = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+        if not (name.endswith(_RECOMPUTABLE) and leaf.nbytes > LARGEST_LOGITS):
+            tensors[name] = _storable(name, leaf)
+    return tensors
+
+
+def from_tensors(prefix: str, tensors: dict[str, np.ndarray], template: Any) -> tuple[Any, bool]:
+    """The pytree of `to_tensors`, with the structure, the dtypes and the devices of `template`.
+
+    Returns:
+      (tree, whole): `whole` is False where cached logits are those of `template`, because they were too large to be
+      stored, or are laid out in another way here.
+
+    Raises:
+      CheckpointError: the structure is another one.
+    """
+    template = jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else jnp.asarray(leaf), template)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+    names = [prefix + jax.tree_util.keystr(path) for path, _ in leaves]
+    found, whole = [], True
+    for name, (_, leaf) in zip(names, leaves, strict=True):
+        tensor = tensors.get(name)
+        shape = _numbers(leaf).shape
+        if tensor is None or tensor.shape != shape:
+            if not name.endswith(_RECOMPUTABLE):
+                stored = "nothing" if tensor is None else f"shape {tensor.shape}"
+                raise CheckpointError(
+                    f"The checkpoint holds a state of another structure: {stored} for {name}, where shape {shape} is "
+                    "due. It was written by another version; give another directory."
+                )
+            whole = False
+        found.append(leaf if tensor is None or tensor.shape != shape else _placed(tensor, leaf))
+    return jax.tree_util.tree_unflatten(structure, found), whole
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _numbers(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _storable(name: str, leaf: Any) -> np.ndarray:
+    array = np.asarray(_numbers(leaf))
+    if array.dtype.kind in "bui" and array.dtype != np.uint64:
+        return array.astype(np.int64)
+    if array.dtype not in DTYPES.values():
+        raise ValueError(f"The state {name} has the dtype {array.dtype}, which cannot be kept in a checkpoint.")
+    return array
+
+
+def _placed(tensor: np.ndarray, leaf: Any) -> Any:
+    """`tensor` as `leaf` is: its dtype, weak or not, and devices, in memory of JAX's own, which it may overwrite."""
+    like = _numbers(leaf)
+    array = jax.device_put(tensor.astype(like.dtype), like.sharding if like.committed else None)
+    placed = like.at[...].set(array) if like.weak_type else jnp.copy(array)
+    return jax.random.wrap_key_data(placed, impl=jax.random.key_impl(leaf)) if _is_key(leaf) else placed

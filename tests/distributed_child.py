@@ -1,0 +1,167 @@
+"""One process of a distributed test: python distributed_child.py port processes index output scenario ..."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import softmax_jax as sj
+from softmax_jax.distributed import fit_distributed, initialise, read_shards
+from softmax_jax.solvers import optimise
+
+N, M, K = 203, 6, 4
+CUTS = {1: [0, N], 2: [0, 50, N], 4: [0, 20, 50, 51, N]}  # unequal shards; one has a single row
+SETTINGS = {"l2": 1e-3, "solver": sj.LBFGS(), "tol": 1e-7}
+
+
+def data():
+    """Rows and labels; class 3 does not occur among the first 50 rows."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N, M))
+    y = np.argmax(X[:, :K] + rng.gumbel(size=(N, K)), axis=1)
+    y[:50] %= 3
+    return X, y, rng.uniform(0.5, 3, N)
+
+
+def own():
+    X, y, weight = data()
+    rows = slice(*CUTS[jax.process_count()][jax.process_index() : jax.process_index() + 2])
+    return X[rows], y[rows], weight[rows]
+
+
+def numbers(result):
+    return {
+        "W": result.params.W.tolist(),
+        "b": result.params.b.tolist(),
+        "classes": result.classes.tolist(),
+        "dtype": str(result.params.W.dtype),
+        **{name: getattr(result, name) for name in ("objective", "duality_gap", "status", "n_iter")},
+    }
+
+
+def weighted():
+    X, y, weight = own()
+    return numbers(fit_distributed(X, y, sample_weight=weight, **SETTINGS))
+
+
+def names():
+    X, y, _ = own()
+    labels = np.array(["a", "bb", "c", "dddd"])[y]
+    return numbers(fit_distributed(X, labels, **{**SETTINGS, "solver": sj.NewtonCG()}))
+
+
+def refused(call):
+    try:
+        call()
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    return "no error"
+
+
+def disagreements():
+    X, y, weight = own()
+    odd = jax.process_index() == 1
+    wrong = np.array(X)
+    wrong[0, 2] = np.nan if odd else 0
+
+    def read(path):
+        if path == "broken":
+            raise OSError("file ends early")
+        return X, y
+
+    calls = {
+        "m": lambda: fit_distributed(X[:, : M - odd], y),
+        "dtype": lambda: fit_distributed(X.astype(np.float32) if odd else X, y),
+        "settings": lambda: fit_distributed(X, y, l2=1e-3 if odd else 1e-4),
+        "solver": lambda: fit_distributed(X, y, solver=sj.Newton() if odd else None),
+        "labels": lambda: fit_distributed(X, y.astype(str) if odd else y),
+        "weights": lambda: fit_distributed(X, y, sample_weight=weight if odd else None),
+        "NaN": lambda: fit_distributed(wrong, y),
+        "one class": lambda: fit_distributed(X, np.zeros(len(y), int)),
+        "SGD": lambda: fit_distributed(X, y, solver=sj.SGD()),
+        "file": lambda: read_shards(["whole", "broken"], read),
+        "too few files": lambda: read_shards(["whole"], read),
+        "callback": lambda: fit_distributed(X, y, callback=fails_on_one, **SETTINGS),
+    }
+    return {name: refused(call) for name, call in calls.items()}
+
+
+def fails_on_one(progress):
+    if jax.process_index() == 1:
+        raise KeyError("in the callback")
+
+
+def signalled():
+    """SIGTERM to one process after its first chunk stops both there; afterwards it is the usual one again."""
+    X, y, _ = own()
+    seen = []
+
+    def callback(progress):
+        seen.append(progress.n_iter)
+        if jax.process_index() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    result = fit_distributed(X, y, callback=callback, **{**SETTINGS, "tol": 1e-13})
+    restored = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    return {**numbers(result), "seen": seen, "restored": restored}
+
+
+def preempted():
+    """JAX's own preemption service, where the user has it on: both stop at the step that it chooses."""
+    X, y, _ = own()
+    optimise.CHUNK_WALL_S = 0  # chunks of one step
+    seen = []
+
+    def callback(progress):
+        seen.append(progress.n_iter)
+        if jax.process_index() == 1 and len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+    slow = sj.LBFGS(memory=1)
+    result = fit_distributed(X * [1e3, 1, 1, 1, 1, 1e-3], y, callback=callback, solver=slow, l2=1e-9, tol=1e-14)
+    return {"seen": seen, "status": result.status, "n_iter": result.n_iter}
+
+
+def killed():
+    X, y, _ = own()
+
+    def callback(progress):
+        if jax.process_index() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fit_distributed(X, y, callback=callback, **SETTINGS)
+    return "survived"
+
+
+def absent():
+    """Process 1 is alive and does not take part."""
+    if jax.process_index() == 1:
+        time.sleep(60)
+    X, y, _ = own()
+    fit_distributed(X, y, stall_timeout_s=1.5)
+    return "survived"
+
+
+def main():
+    port, processes, index, output, *scenarios = sys.argv[1:]
+    address = f"127.0.0.1:{port}"
+    if "preempted" in scenarios:
+        jax.distributed.initialize(address, int(processes), int(index), coordinator_bind_address=address)
+    else:
+        initialise(address, int(processes), int(index), heartbeat_timeout_s=10 if "killed" in scenarios else 100)
+    results = {}
+    for name in scenarios:
+        results[name] = globals()[name]()
+        Path(output).write_text(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

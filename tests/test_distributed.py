@@ -1,0 +1,164 @@
+"""Several real processes on the loopback interface give the fit of one, and fail together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import distributed_child as child
+import numpy as np
+import pytest
+
+import softmax_jax as sj
+from softmax_jax.distributed import fit_distributed
+
+CHILD = Path(__file__).parent / "distributed_child.py"
+LIMIT_S = 240  # on a busy machine; an idle one needs a tenth
+FLAGS = "--xla_force_host_platform_device_count={} --xla_backend_optimization_level=0"
+
+
+def run(folder, processes, devices, *scenarios):
+    """Exit codes, outputs as text and results of all processes; none outlives the call."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "XLA_FLAGS": FLAGS.format(devices), "JAX_PLATFORMS": "cpu"}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(CHILD.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    running, logs, answers = [], [], []
+    try:
+        for i in range(processes):
+            logs.append(folder / f"log{i}")
+            answers.append(folder / f"answer{i}.json")
+            command = [sys.executable, str(CHILD), str(port), str(processes), str(i), str(answers[-1]), *scenarios]
+            with logs[-1].open("w") as log:
+                running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment))
+        end = time.monotonic() + LIMIT_S
+        if scenarios[0] in ("killed", "absent"):
+            running[0].wait(LIMIT_S)
+        else:
+            for process in running:
+                process.wait(max(1, end - time.monotonic()))
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    results = [json.loads(a.read_text()) if a.exists() else None for a in answers]
+    return [p.returncode for p in running], [log.read_text()[-4000:] for log in logs], results
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    codes, logs, results = run(tmp_path_factory.mktemp("two"), 2, 2, "weighted", "disagreements", "signalled")
+    assert codes == [0, 0], logs
+    return results
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    codes, logs, results = run(tmp_path_factory.mktemp("four"), 4, 1, "names")
+    assert codes == [0] * 4, logs
+    return results
+
+
+def _agrees(found, one):
+    scale = np.abs(one.params.W).max()
+    np.testing.assert_allclose(found["W"], one.params.W, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(found["b"], one.params.b, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(found["objective"], one.objective, rtol=1e-12)
+    assert found["status"] == "converged" and found["duality_gap"] <= child.SETTINGS["tol"]
+    assert found["dtype"] == "float64"
+
+
+def test_two_processes_with_unequal_shards_and_a_class_missing_on_one_give_the_fit_of_one(two):
+    X, y, weight = child.data()
+    assert 3 not in y[:50] and 3 in y
+    _agrees(two[0]["weighted"], sj.fit(X, y, sample_weight=weight, **child.SETTINGS))
+    assert two[0]["weighted"] == two[1]["weighted"]
+    assert two[0]["weighted"]["classes"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "words"),
+    [
+        ("m", "ValueError", "must agree on number of features, got 6 on process 0, 5 on process 1"),
+        ("dtype", "ValueError", "must agree on dtype of X, got float64 on process 0, float32 on process 1"),
+        ("settings", "ValueError", "l2=0.0001"),
+        ("solver", "ValueError", "must agree on solver, got None on process 0, Newton(gradient='closed_form')"),
+        ("labels", "ValueError", "must agree on kind of targets, got numbers on process 0, strings on process 1"),
+        ("weights", "ValueError", "must agree on sample weight, got no weights on process 0, weights on process 1"),
+        ("NaN", "ValueError", "process 1: ValueError: Input X contains NaN, first in row 0, column 2"),
+        ("one class", "ValueError", "y must hold at least 2 classes, got 1 class on all processes together"),
+        ("SGD", "ValueError", "Gradient descent (SGD) runs on one device"),
+        ("file", "ValueError", "process 1: OSError: file ends early"),
+        ("too few files", "ValueError", "1 files are too few for 2 processes"),
+    ],
+)
+def test_what_is_wrong_on_one_process_or_differs_raises_the_same_error_on_all(two, what, kind, words):
+    errors = [answer["disagreements"][what] for answer in two]
+    assert errors[0] == errors[1]
+    assert errors[0][0] == kind
+    assert words in errors[0][1]
+
+
+def test_an_error_in_a_callback_is_raised_there_and_named_elsewhere(two):
+    there, elsewhere = (two[i]["disagreements"]["callback"] for i in (1, 0))
+    assert there == ["KeyError", "'in the callback'"]
+    assert elsewhere[0] == "RuntimeError" and "process 1: KeyError: 'in the callback'" in elsewhere[1]
+
+
+def test_sigterm_on_one_process_stops_all_after_the_same_chunk(two):
+    for answer in two:
+        stopped = answer["signalled"]
+        assert stopped["status"] == "interrupted" and stopped["restored"]
+        assert stopped["seen"] == [stopped["n_iter"]]
+        assert 1e-13 < stopped["duality_gap"] < 1
+    assert two[0]["signalled"] == two[1]["signalled"]
+
+
+def test_four_processes_one_of_which_has_a_single_row_give_the_fit_of_one(four):
+    X, y, _ = child.data()
+    one = sj.fit(X, y, **{**child.SETTINGS, "solver": sj.NewtonCG()})
+    for answer in four:
+        _agrees(answer["names"], one)
+        assert answer["names"]["classes"] == ["a", "bb", "c", "dddd"]
+
+
+def test_one_process_alone_shares_its_rows_over_all_its_devices():
+    X, y, weight = child.data()
+    T = np.eye(child.K)[y] * 0.8 + 0.05
+    settings = {"l2": 1e-3, "solver": sj.Newton(), "tol": 1e-7, "sample_weight": weight}
+    found = fit_distributed(X, T, **settings)
+    one = sj.fit(X, T, **settings)
+    np.testing.assert_allclose(found.params.W, one.params.W, rtol=0, atol=1e-12)
+    assert found.classes.tolist() == [0, 1, 2, 3] and found.status == "converged"
+
+
+@pytest.mark.slow
+def test_where_jax_s_preemption_service_is_on_all_stop_at_its_step(tmp_path):
+    codes, logs, results = run(tmp_path, 2, 1, "preempted")
+    assert codes == [0, 0], logs
+    assert results[0] == results[1]
+    assert results[0]["preempted"]["status"] == "interrupted"
+    assert len(results[0]["preempted"]["seen"]) > 2
+
+
+@pytest.mark.slow
+def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time(tmp_path):
+    codes, logs, results = run(tmp_path, 2, 1, "killed")
+    assert codes[1] == -signal.SIGKILL
+    assert codes[0] != 0 and results[0] is None, logs[0]
+
+
+def test_a_process_gives_up_waiting_for_one_that_lives_but_does_not_take_part(tmp_path):
+    codes, logs, results = run(tmp_path, 2, 1, "absent")
+    assert codes[0] == 70, logs[0]
+    assert "another process does not take part" in logs[0]
+    assert results[0] is None
