@@ -3,7 +3,7 @@
 On whatever `jax.devices()` offers, for a problem like linear probes on ImageNet: features of 1000 classes around their
 means. By storage dtype: passes (value and gradient) per second, FLOP/s and bytes/s as shares of the device's peak where
 it is known, and time to a certified gap with the gap that was reached, first with and then without compilation. n is
-chosen by the free memory; `--full` is 1,281,167 x 1024 x 1000, which one device of 80 GB holds. A CPU gets a small size.
+chosen by the free memory; `--full` is 1,281,167 x 1024 x 1000, which a device of 80 GB holds. A CPU gets a small size.
 
 A pass is 4 n m k FLOP and at most two reads of X. Products run at full float32 precision, which a GPU computes without
 or with several products of its tensor cores: the share is of the float32 peak without them.
