@@ -1,8 +1,4 @@
-"""SoftmaxRegression: the scikit-learn face of `fit`; of the fits, this file alone knows scikit-learn.
-
-One rule leads from the columns of params_ to scikit-learn's coefficients: coef_ = W^T, and for two classes
-coef_ = (W_1 - W_0)^T, because only the difference of two columns is visible in the probabilities.
-"""
+"""SoftmaxRegression: the scikit-learn face of `fit`."""
 
 from __future__ import annotations
 
@@ -13,22 +9,20 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.class_weight import class_weights
-from softmax_jax.conversion import check_finite
+from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
-from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 from softmax_jax.solvers.gradient_descent import SGD
 
 
@@ -40,7 +34,7 @@ class DegenerateDataWarning(UserWarning):
     """The data leave something undecided: constant or dependent features, or a class without any weight."""
 
 
-class SoftmaxRegression(ClassifierMixin, BaseEstimator):
+class SoftmaxRegression(SoftmaxClassifier):
     """Softmax regression, fitted to a proven duality gap, as a scikit-learn classifier.
 
         J(W, b) = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2,    O = softmax(X W + b)
@@ -141,13 +135,13 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
           NonFiniteError: X is so large that no step is finite.
           KeyboardInterrupt: interrupted; the estimator is as it was before.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             self._validate_params()
             solver = self._solver()
             array = border.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
             n = array.shape[0]
-            y, T, classes = _targets(y, n)
-            weight = self._weights(T, classes, border.weights(sample_weight, n))
+            y, T, classes = class_indices(y, n)
+            weight = row_weights(self.class_weight, T, classes, border.weights(sample_weight, n))
             validate_data(self, X, skip_check_array=True)
             result = fit(
                 array,
@@ -173,52 +167,6 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             warnings.warn(words, SeparationWarning if separated else ConvergenceWarning, stacklevel=2)
         return self
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Net input Z (n, k); for two classes the difference Z_1 - Z_0 (n,)."""
-        Z = self._net_input(X)
-        if Z.shape[1] != 2:
-            return Z
-        with np.errstate(over="ignore"):
-            return Z[:, 1] - Z[:, 0]
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable label of each row (n,); the first of equals."""
-        Z = self._net_input(X)
-        return self.classes_[Z.argmax(axis=1)]
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities (n, k), a column per label in classes_; rows sum to 1."""
-        return host_softmax(self._net_input(X))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of the probabilities (n, k), finite also where the probability underflows."""
-        return log_softmax(self._net_input(X))
-
-    @property
-    def coef_(self) -> np.ndarray:
-        """Coefficients in scikit-learn's layout: (k, m), or (1, m) for two classes."""
-        W = self.params_.W
-        return (W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T
-
-    @property
-    def intercept_(self) -> np.ndarray:
-        """Intercepts in scikit-learn's layout: (k,), or (1,) for two classes."""
-        b = self.params_.b
-        return b[1:] - b[:1] if len(b) == 2 else b
-
-    def __sklearn_tags__(self) -> Any:
-        """What scikit-learn is told of this class: sparse X are taken."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _net_input(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        array = border.features(X, finite=False, sparse=True)
-        validate_data(self, X, reset=False, skip_check_array=True)  # a renamed column before the NaN in it
-        check_finite(array, "X")
-        return host_net_input(self.params_, array)
-
     def _solver(self) -> Any:
         """The record to run, or None for `fit` to choose."""
         given = {"eta": self.eta, "epochs": self.epochs, "minibatches": self.minibatches}
@@ -229,17 +177,6 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         if isinstance(self.random_state, Integral):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
-    def _weights(self, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-        """Sample weights times class weights."""
-        if self.class_weight is not None:
-            if T.ndim == 2:
-                raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
-            of_rows = class_weights(self.class_weight, T, classes, weight)
-            weight = border.weights(of_rows if weight is None else of_rows * weight, len(T))
-        if T.ndim == 1:
-            border.occurring(T, classes, weight)
-        return weight
 
     def _init(self, X: Any, classes: np.ndarray) -> Params | None:
         """The parameters of the last fit, where warm_start asks for them and they fit these data."""
@@ -265,7 +202,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
 
 
 @contextlib.contextmanager
-def _unchanged_on_error(estimator: Any) -> Iterator[None]:
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
     """Take back every attribute that was set when the block fails, Ctrl-C included."""
     before = dict(vars(estimator))
     try:
@@ -276,7 +213,7 @@ def _unchanged_on_error(estimator: Any) -> Iterator[None]:
         raise
 
 
-def _targets(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
+def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
     y = border.as_labels(y)
     if y.ndim == 2 and y.shape[1] == 1:
@@ -289,6 +226,18 @@ def _targets(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
         y = y.ravel()
     T, classes = border.targets(y, n)
     return y, T, classes
+
+
+def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+    """Sample weights (n,) times class weights; None where there are neither."""
+    if class_weight is not None:
+        if T.ndim == 2:
+            raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
+        of_rows = class_weights(class_weight, T, classes, weight)
+        weight = border.weights(of_rows if weight is None else of_rows * weight, len(T))
+    if T.ndim == 1:
+        border.occurring(T, classes, weight)
+    return weight
 
 
 def _print_progress(progress: Any) -> None:

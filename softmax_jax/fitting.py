@@ -181,7 +181,7 @@ def place_shards(
             problem = Problem(features, target, weights, *scalars, gradient=gradient, peers=peers)
             return problem if rows is None else by_blocks_of(problem, rows)
 
-    wide = np.dtype(np.float64) if _has_float64() else dtype
+    wide = np.dtype(np.float64) if has_float64() else dtype
     exact = build(wide)
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
@@ -207,7 +207,7 @@ def choose_solver(solver: Any, shape: tuple[int, int], k: int, l2: float, *, spa
     unknowns = (m + 1) * k
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
-    return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and _has_float64() else LBFGS()
+    return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
 
 
 def _check_minibatch(solver: SGD, shape: tuple[int, int]) -> None:
@@ -250,7 +250,8 @@ def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: Ba
     ) from error
 
 
-def _has_float64() -> bool:
+def has_float64() -> bool:
+    """Whether the default device computes in float64: TPUs do not."""
     return jax.default_backend() != "tpu"
 
 
@@ -264,13 +265,14 @@ def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: 
             raise ValueError(f"init must be None, 'zeros', 'normal' or Params, got {init!r}.")
         params = init_params(m, k, seed, zeros=init == "zeros", dtype=dtype)
     else:
-        params = _checked_params(init, m, k, dtype)
+        params = checked_params(init, m, k, dtype)
     if descent:
         return params
     return Params(params.W - params.W.mean(axis=1, keepdims=True), params.b)
 
 
-def _checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
+def checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
+    """Params (W, b) of the right shapes, finite, in `dtype`; else ValueError."""
     try:
         W, b = (np.array(p, dtype) for p in init)
     except (TypeError, ValueError) as error:

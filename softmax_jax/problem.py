@@ -113,6 +113,12 @@ class Problem:
         params = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
         return self._point(params, point.Z + t * D)
 
+    def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
+        """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass."""
+        change, W = self.l2 - old_l2, point.params.W
+        gradient = Params(point.gradient.W + change * W, point.gradient.b)
+        return point._replace(objective=point.objective + change / 2 * jnp.vdot(W, W), gradient=gradient)
+
     def hessian_product(self, point: Point, direction: Params) -> Params:
         """The Hessian at `point` times `direction`: one forward and one backward product."""
         S = logits.curvature_product(point.Z, self.forward(direction), self.weights)

@@ -107,7 +107,7 @@ def test_an_explicit_mesh_with_the_classes_over_its_second_axis():
     problem = home.training
     with scope(np.float64):
         params = init_params(M, K, zeros=True, dtype=np.float64)
-        chunk = optimise._begin(sj.LBFGS(), problem, sj.LBFGS().prepare(problem), params)
+        chunk = optimise.begin(sj.LBFGS(), problem, sj.LBFGS().prepare(problem), params)
     state = chunk.state
     assert state.S.W.sharding.shard_shape(state.S.W.shape) == (20, M, K // 2)
     assert state.point.params.W.sharding.shard_shape((M, K)) == (M, K // 2)

@@ -24,7 +24,7 @@ class LBFGSState(NamedTuple):
     """The point and the last `memory` changes of parameters S and of gradient Y, in slots that are reused in turn."""
 
     point: Point
-    moment: SecondMoment
+    prepared: SecondMoment
     S: Params  # leaves (memory, ...)
     Y: Params
     rho: Any  # (memory,), 1 / s^T y, or 0 where there is no pair
@@ -55,6 +55,14 @@ class LBFGS:
         none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
         return LBFGSState(problem.at(params), moment, empty, empty, rho, none, one)
 
+    def restart(self, problem: Problem, state: LBFGSState, point: Point, old_l2: Any) -> LBFGSState:
+        """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s."""
+        Y = Params(state.Y.W + (problem.l2 - old_l2) * state.S.W, state.Y.b)
+        curvature = jax.vmap(dot)(state.S, Y)
+        kept = (state.rho > 0) & (curvature > jnp.finfo(problem.dtype).eps * jax.vmap(dot)(Y, Y))
+        rho = jnp.where(kept, 1 / curvature, 0)
+        return state._replace(point=point, Y=Y, rho=rho, passes=jnp.ones_like(state.passes))
+
     def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
         """One iteration: direction, step length, new point, memory; one pass over the data."""
         direction = _direction(problem.penalty, state)
@@ -71,7 +79,7 @@ def _remembered(state: LBFGSState, direction: Params, step: Step) -> LBFGSState:
     i = state.oldest
     return LBFGSState(
         step.point,
-        state.moment,
+        state.prepared,
         jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
         jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
         state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
@@ -89,7 +97,7 @@ def _direction(penalty: Penalty, state: LBFGSState) -> Params:
         return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
 
     def preconditioned(r: Params) -> Params:
-        return precondition(state.moment, state.point.curvature, penalty, r)
+        return precondition(state.prepared, state.point.curvature, penalty, r)
 
     def backward(j: Any, carry: tuple) -> tuple:
         i = (state.oldest - 1 - j) % memory

@@ -39,6 +39,7 @@ class NewtonState(NamedTuple):
     """The point, the factorised Hessian and whether it may serve again, and passes over the data so far."""
 
     point: Point
+    prepared: None
     factor: Factor
     keep: Any
     blocks: Any  # of rows in the Hessian
@@ -66,7 +67,13 @@ class Newton:
         blocks = jnp.minimum(1 + ROWS_PER_UNKNOWN * unknowns // rows, problem.hessian_blocks)
         infinite = jnp.full((), jnp.inf, problem.dtype)
         none = Factor(jnp.zeros((unknowns, unknowns), problem.dtype), jnp.zeros(unknowns, problem.dtype))
-        return NewtonState(problem.at(params), none, jnp.array(False), blocks, infinite, jnp.ones((), jnp.int32))
+        return NewtonState(problem.at(params), None, none, jnp.array(False), blocks, infinite, jnp.ones((), jnp.int32))
+
+    def restart(self, problem: Problem, state: NewtonState, point: Point, old_l2: Any) -> NewtonState:
+        """The state at `point` of a problem that differs in l2 alone: the factor is renewed."""
+        infinite = jnp.full_like(state.decrement, jnp.inf)
+        again = jnp.zeros_like(state.keep)
+        return state._replace(point=point, keep=again, decrement=infinite, passes=jnp.ones_like(state.passes))
 
     def step(self, problem: Problem, state: NewtonState) -> NewtonState:
         """One iteration: solve H d = -g, step length, new point; one pass, and the Hessian where it is renewed."""
@@ -85,7 +92,7 @@ class Newton:
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
         passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)
         blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, problem.hessian_blocks)
-        return NewtonState(new.point, factor, keep, blocks, decrement, passes)
+        return NewtonState(new.point, None, factor, keep, blocks, decrement, passes)
 
 
 def _factor(H: Any, shape: tuple[int, int]) -> Factor:

@@ -29,7 +29,7 @@ QUIET_STEPS = 6  # steps without visible progress after which a dtype has given 
 
 
 class Solver(Protocol):
-    """What the driver asks of a solver; its state is a NamedTuple with `point` and `passes`."""
+    """What the driver asks of a solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
 
     def prepare(self, problem: Problem) -> Any:
         """What is computed once per data, outside jit."""
@@ -41,6 +41,10 @@ class Solver(Protocol):
 
     def step(self, problem: Problem, state: Any) -> Any:
         """The next state."""
+        ...
+
+    def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
+        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
         ...
 
 
@@ -87,18 +91,23 @@ def measure(penalty: Penalty, point: Point) -> Any:
     return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
 
 
-@functools.partial(jax.jit, static_argnames="solver")
-@over_rows
-def _begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
-    state = solver.init(problem, prepared, params)
+def started(problem: Problem, state: Any) -> _Chunk:
+    """The chunk that begins at `state`, with no sign of stagnation yet."""
     m = measure(problem.penalty, state.point)
     none = jnp.zeros((), jnp.int32)
     return _Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
 
 
+@functools.partial(jax.jit, static_argnames="solver")
+@over_rows
+def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
+    """The chunk before the first step."""
+    return started(problem, solver.init(problem, prepared, params))
+
+
 @functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
 @over_rows
-def _run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
+def run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
     steps = problem.peers.least(steps)  # each process has its own clock
 
@@ -136,7 +145,8 @@ def _point(problem: Problem, params: Params) -> Point:
 
 @jax.jit
 @over_rows
-def _objective(problem: Problem, params: Params) -> Any:
+def objective_at(problem: Problem, params: Params) -> Any:
+    """J () at `params`, in the dtype of the problem."""
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
     return problem.objective(wide)
 
@@ -158,7 +168,7 @@ class _Driver:
     def begin(self, params: Params) -> str:
         """Prepare and evaluate the start."""
         with scope(self.problem.dtype):
-            self.chunk = composed(self.problem, _begin)(
+            self.chunk = composed(self.problem, begin)(
                 self.solver, self.problem, self.solver.prepare(self.problem), params
             )
         self._keep()
@@ -172,7 +182,7 @@ class _Driver:
         begin = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
-            self.chunk = composed(self.problem, _run)(self.solver, self.problem, self.chunk, target, np.int32(steps))
+            self.chunk = composed(self.problem, run)(self.solver, self.problem, self.chunk, target, np.int32(steps))
             done = int(self.chunk.i)
             objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
         per_step_s = (time.perf_counter() - begin) / max(done, 1)
@@ -196,7 +206,7 @@ class _Driver:
         rounded = Params(*(np.array(p, self.data.dtype) for p in params))
         if params.W.dtype != self.data.dtype:
             with scope(np.float64):
-                rounded_J = float(composed(self.data.exact, _objective)(self.data.exact, rounded))
+                rounded_J = float(composed(self.data.exact, objective_at)(self.data.exact, rounded))
             gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
         history = np.concatenate([*self.history, np.zeros(0)])
         return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
@@ -262,7 +272,7 @@ class _Driver:
         """Go on in float64 from the same state."""
         with scope(np.float64):
             self.problem = self.data.exact
-            self.chunk = jax.tree.map(_to_float64, self.chunk)
+            self.chunk = jax.tree.map(to_float64, self.chunk)
             self.steps, self.misses, self.target = 1, 0, 0.9 * self.tol
         self._refresh(self.problem)
         return ""
@@ -277,7 +287,8 @@ class _Driver:
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)
 
 
-def _to_float64(x: Any) -> Any:
+def to_float64(x: Any) -> Any:
+    """A floating array widened; call it in `scope(float64)`."""
     return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 

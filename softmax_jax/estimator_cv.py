@@ -1,0 +1,171 @@
+"""SoftmaxRegressionCV: the strength chosen by cross-validation, as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from softmax_jax import border
+from softmax_jax.advice import advice
+from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.estimator import class_indices, row_weights, unchanged_on_error
+from softmax_jax.fitting import FitResult, fit
+from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
+from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.model import Params
+from softmax_jax.solvers.gradient_descent import SGD
+
+
+class SoftmaxRegressionCV(SoftmaxClassifier):
+    """Softmax regression with the L2 strength chosen by cross-validation; every fit is certified.
+
+    Args:
+      l2_values: strengths >= 0, nats per squared weight; None for 15 from 1e-6 to 10.
+      cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
+      scoring: None for accuracy, a scikit-learn scorer or its name, such as "neg_log_loss".
+      refit: fit all rows at the best strength; else the parameters are the mean over folds at that strength.
+      solver: "auto", "lbfgs", "newton-cg", "newton", or a record of an exact solver.
+      tol: bound on J - J* to prove for each fit, nats per sample.
+      max_iter: most iterations of a fit.
+      fit_intercept: whether the bias is free; else it is 0.
+      class_weight: {label: weight}, with 1 for labels that it leaves out, or "balanced".
+      dtype: to convert X to; by default X keeps its own.
+
+    Attributes:
+      l2_: the strength with the highest mean score; of equals the strongest.
+      l2_values_: (L,) strengths.
+      scores_: (F, L) score of each fold at each strength.
+      path_: CrossValidation, with parameters, gap and status of every fit.
+      classes_, params_, coef_, intercept_, n_features_in_, feature_names_in_: as of SoftmaxRegression.
+      objective_, duality_gap_, status_, converged_, n_iter_: of the refit; where `refit` is False, the mean and the
+        largest of the folds at l2_, and the first status that is not "converged".
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "l2_values": ["array-like", None],
+        "cv": ["cv_object"],
+        "scoring": "no_validation",
+        "refit": ["boolean"],
+        "solver": [StrOptions(set(SOLVERS) - {"sgd"}), *RECORDS],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "dtype": "no_validation",
+    }
+
+    def __init__(
+        self,
+        *,
+        l2_values: Any = None,
+        cv: Any = 5,
+        scoring: Any = None,
+        refit: bool = True,
+        solver: Any = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        fit_intercept: bool = True,
+        class_weight: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        """Store the parameters; they are checked by fit."""
+        self.l2_values = l2_values
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.dtype = dtype
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> SoftmaxRegressionCV:
+        """Choose the strength and fit.
+
+        Args:
+          X: (n, m) real array-like, data frame, JAX array or SciPy sparse matrix.
+          y: (n,) labels of any one kind.
+          sample_weight: (n,) >= 0, of any scale.
+          groups: (n,) for splitters that keep groups together.
+
+        Returns:
+          self.
+
+        Raises:
+          ValueError, TypeError: an argument is not as described; the message names it.
+          KeyboardInterrupt: interrupted; the estimator is as it was before.
+        """
+        with unchanged_on_error(self):
+            self._validate_params()
+            array = border.features(X, dtype=float_dtype(self.dtype), sparse=True)
+            y, T, classes = class_indices(y, array.shape[0])
+            weight = row_weights(self.class_weight, T, classes, border.weights(sample_weight, array.shape[0]))
+            validate_data(self, X, skip_check_array=True)
+            settings = {
+                "solver": self._record(),
+                "tol": self.tol,
+                "max_iter": self.max_iter,
+                "sample_weight": weight,
+                "fit_intercept": self.fit_intercept,
+            }
+            values = DEFAULT_STRENGTHS if self.l2_values is None else self.l2_values
+            path = cross_validate(array, y, values, cv=self.cv, scoring=self.scoring, groups=groups, **settings)
+            self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
+            self._keep(fit(array, y, l2=path.best_l2, **settings) if self.refit else _mean_of_folds(path))
+        self._warn(path)
+        return self
+
+    def _record(self) -> Any:
+        record = solver_record(self.solver)
+        if isinstance(record, SGD):
+            raise ValueError("solver must be exact: gradient descent proves no gap.")
+        return record
+
+    def _keep(self, result: FitResult) -> None:
+        self.classes_, self.params_ = result.classes, result.params
+        self.objective_, self.duality_gap_ = result.objective, result.duality_gap
+        self.status_, self.n_iter_ = result.status, result.n_iter
+        self.converged_ = result.status == "converged"
+
+    def _warn(self, path: CrossValidation) -> None:
+        """Say what is not certified, and which folds lack a class."""
+        statuses = [status for fold in path.status for status in fold]
+        failed = len(statuses) - statuses.count("converged")
+        if failed:
+            words = f"{failed} of {len(statuses)} fits were not certified to tol={self.tol:g}: see path_.status."
+            warnings.warn(words, ConvergenceWarning, stacklevel=3)
+        elif not self.converged_:
+            result = FitResult(
+                self.params_,
+                self.classes_,
+                self.objective_,
+                self.duality_gap_,
+                self.status_,
+                self.n_iter_,
+                0,
+                np.zeros(0),
+            )
+            words = advice(result, solver=self._record(), l2=self.l2_, tol=self.tol)
+            warnings.warn(words, ConvergenceWarning, stacklevel=3)
+        for fold, labels in enumerate(path.missing):
+            if labels:
+                words = f"No row to train on in fold {fold} is of {labels}: these classes keep a column there."
+                warnings.warn(words, UserWarning, stacklevel=3)
+
+
+def _mean_of_folds(path: CrossValidation) -> FitResult:
+    """Mean parameters over the folds at the best strength."""
+    j = path.best
+    params = Params(path.params.W[:, j].mean(axis=0), path.params.b[:, j].mean(axis=0))
+    statuses = [fold[j] for fold in path.status]
+    status = next((s for s in statuses if s != "converged"), "converged")
+    J, gap = float(path.objective[:, j].mean()), float(path.duality_gap[:, j].max())
+    passes = int(path.n_passes[:, j].max())
+    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))

@@ -1,0 +1,200 @@
+"""fit_many: thousands of small problems in one call, each certified.
+
+Either different labels on the same X, or a stack of X of one shape, as of the layers of a network. Problems are lanes
+of one compiled program (see solvers/lanes.py), taken in groups that fit in memory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax import border
+from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.features import DenseFeatures
+from softmax_jax.fitting import LARGEST_L2, has_float64, refuse_fork
+from softmax_jax.model import Params
+from softmax_jax.problem import Problem, padded_rows
+from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes
+from softmax_jax.solvers.lbfgs import LBFGS
+from softmax_jax.solvers.mapped import Lanes, second_moments
+from softmax_jax.solvers.newton import Newton
+
+GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
+
+
+class ManyResult(NamedTuple):
+    """What is found for each of B problems.
+
+    Attributes:
+      params: NumPy W (B, m, k) and b (B, k).
+      classes: (k,) labels of all problems together.
+      objective: (B,) J, nats per sample.
+      duality_gap: (B,) proven bounds on J - J*.
+      status: as of `fit`, one per problem.
+      n_iter: (B,) iterations.
+      n_passes: (B,) passes over the data.
+    """
+
+    params: Params
+    classes: np.ndarray
+    objective: np.ndarray
+    duality_gap: np.ndarray
+    status: list[str]
+    n_iter: np.ndarray
+    n_passes: np.ndarray
+
+
+class _Stack(NamedTuple):
+    """B checked problems on the host; X, T and weights have a leading axis B where they differ."""
+
+    X: np.ndarray  # (n, m) or (B, n, m)
+    T: np.ndarray  # (B, n) or (B, n, k)
+    weights: np.ndarray  # (B, n), sums of one
+    l2: np.ndarray  # (B,)
+    classes: np.ndarray
+    intercept: bool
+
+
+def fit_many(
+    X: Any,
+    Y: Any,
+    *,
+    l2: Any = 1e-4,
+    solver: Any = None,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    sample_weight: Any = None,
+    fit_intercept: bool = True,
+) -> ManyResult:
+    """Fit B problems, each to a certified gap of at most `tol`.
+
+    A class that does not occur in a problem keeps its column there; its probability goes towards zero.
+
+    Args:
+      X: (n, m) features that all problems share, or (B, n, m) a stack.
+      Y: (B, n) labels, a row per problem; (n,) for the same labels on a stack; or soft targets (B, n, k).
+      l2: strength > 0, or (B,) one per problem; nats per squared weight.
+      solver: None for L-BFGS, or an exact solver's record.
+      tol: bound on J - J* to prove, nats per sample.
+      max_iter: most iterations of a problem.
+      sample_weight: None, (n,), or (B, n) >= 0.
+      fit_intercept: whether the biases are free.
+
+    Returns:
+      ManyResult.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    refuse_fork()
+    tol = border.number(tol, "tol", low=0, low_open=True)
+    max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
+    if isinstance(solver, SGD):
+        raise ValueError("solver must be None or an exact solver such as LBFGS(); gradient descent proves no gap.")
+    stack = _checked(X, Y, l2, sample_weight, fit_intercept)
+    solver = LBFGS() if solver is None else solver
+    B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
+    memory = 2 * getattr(solver, "memory", 1) * m * k + 4 * n * k + (n * m if stack.X.ndim == 3 else 0)
+    size = max(1, min(B, GROUP_ELEMENTS // memory))
+    size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
+    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
+        found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
+    return _joined(found, stack.classes, B)
+
+
+def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -> _Stack:
+    X = np.asarray(X)
+    if X.ndim not in (2, 3):
+        raise ValueError(f"X must be (n, m), shared by all problems, or a stack (B, n, m), got shape {X.shape}.")
+    n, m = X.shape[-2:]
+    flat = border.features(X.reshape(-1, m))
+    X = np.asarray(flat).reshape(X.shape)
+    Y = border.as_labels(Y, "Y")
+    B = X.shape[0] if X.ndim == 3 else len(Y)
+    if X.ndim == 3 and Y.ndim == 1:
+        Y = np.broadcast_to(Y, (B, len(Y)))
+    if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
+        raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
+    T, classes = border.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
+    strengths = np.broadcast_to(np.asarray(l2, np.float64), (B,)) if np.ndim(l2) in (0, 1) else np.zeros(0)
+    if strengths.shape != (B,) or not (strengths > 0).all():
+        raise ValueError(f"l2 must be a strength > 0 or ({B},) of them, one per problem, got {l2!r}.")
+    return _Stack(
+        X, T.reshape(Y.shape), _weights(sample_weight, B, n), np.minimum(strengths, LARGEST_L2), classes, fit_intercept
+    )
+
+
+def _weights(sample_weight: Any, B: int, n: int) -> np.ndarray:
+    """Weights (B, n), the rows of which sum to one."""
+    if sample_weight is None:
+        return np.full((B, n), 1 / n)
+    w = np.asarray(sample_weight)
+    if w.shape not in ((n,), (B, n)):
+        raise ValueError(f"sample_weight must have shape ({n},) or ({B}, {n}), got {w.shape}.")
+    rows = np.stack([np.asarray(border.weights(row, n)) for row in w.reshape(-1, n)])
+    return np.broadcast_to(rows / rows.sum(axis=1, keepdims=True), (B, n))
+
+
+def _group(stack: _Stack, first: int, size: int) -> _Stack:
+    """`size` problems from `first`; the last one again where there are fewer."""
+    index = np.minimum(np.arange(first, first + size), len(stack.T) - 1)
+    X = stack.X[index] if stack.X.ndim == 3 else stack.X
+    return stack._replace(X=X, T=stack.T[index], weights=stack.weights[index], l2=stack.l2[index])
+
+
+def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome:
+    dtype = compute_dtype(stack.X)
+    wide = np.dtype(np.float64) if has_float64() else dtype
+    varying = ("weights", "T", "l2") + (("X",) if stack.X.ndim == 3 else ())
+    n = stack.X.shape[-2]
+    pad = ((0, 0), (0, padded_rows(n) - n))
+    rows = np.pad(stack.X, (*([(0, 0)] if stack.X.ndim == 3 else []), pad[1], (0, 0)))
+    with scope(dtype):
+        X = DenseFeatures(jnp.array(rows))
+
+    def build(dtype: Any) -> Problem:
+        soft = stack.T.ndim == 3
+        T = np.pad(stack.T.swapaxes(1, 2), ((0, 0), *pad)).astype(dtype) if soft else np.pad(stack.T, pad)
+        with scope(dtype):
+            leaves = (T, np.pad(stack.weights, pad).astype(dtype), stack.l2.astype(dtype), dtype.type(stack.intercept))
+            return Problem(X, *jax.device_put(leaves), gradient=solver.gradient)
+
+    exact = build(wide)
+    training = exact if dtype == wide else build(dtype)
+    shared = stack.X.ndim == 2
+    with scope(dtype):
+        prepared = _prepared(solver, training, varying)
+    lanes = Lanes(training, exact, varying, prepared, shared)
+    shape = (len(stack.T), stack.X.shape[-1], len(stack.classes))
+    chunk = begin_lanes(solver, lanes, Params(np.zeros(shape), np.zeros((shape[0], shape[2]))))
+    return advance_lanes(solver, lanes, chunk, tol=tol, max_iter=max_iter)[0]
+
+
+def _prepared(solver: Any, problem: Problem, varying: tuple[str, ...]) -> Any:
+    """What the solver prepares: for all problems where they share X, weighed by their mean, else for each."""
+    if "X" in varying:
+        return None if isinstance(solver, Newton) else second_moments(problem, varying)
+    mean = jnp.mean(problem.weights, axis=0)
+    return solver.prepare(dataclasses.replace(problem, T=problem.T[0], weights=mean, l2=problem.l2[0]))
+
+
+def _joined(found: list[LaneOutcome], classes: np.ndarray, B: int) -> ManyResult:
+    def all_of(parts: list[Any]) -> np.ndarray:
+        return np.concatenate(parts)[:B]
+
+    params = Params(all_of([f.params.W for f in found]), all_of([f.params.b for f in found]))
+    return ManyResult(
+        params=params,
+        classes=classes,
+        objective=all_of([f.objective for f in found]),
+        duality_gap=all_of([f.duality_gap for f in found]),
+        status=[word for f in found for word in f.status][:B],
+        n_iter=all_of([f.n_iter for f in found]),
+        n_passes=all_of([f.n_passes for f in found]),
+    )

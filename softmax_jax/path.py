@@ -1,0 +1,260 @@
+"""fit_path: the certified optimum at each of many strengths, in one call, with shared work and one compilation.
+
+Strengths are solved from strong to weak, each from the ones before (see sweep.py), or side by side in one product.
+Where validation data are given, each solution is scored on them, and a strength that cannot win may be dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from softmax_jax import border
+from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
+from softmax_jax.meshes import with_auto_axes
+from softmax_jax.model import Params
+from softmax_jax.prediction import host_net_input, log_softmax
+from softmax_jax.retirement import RULES, Judge
+from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.sweep import Sweep
+
+COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
+
+
+class PathResult(NamedTuple):
+    """What is found at each strength, in the order in which the strengths were given.
+
+    Attributes:
+      l2_values: (L,) strengths.
+      params: NumPy W (L, m, k) and b (L, k); NaN where a strength was not run.
+      classes: (k,) labels.
+      objective: (L,) J, nats per sample.
+      duality_gap: (L,) proven bounds on J - J*; inf for l2 = 0 and where a strength was not run.
+      status: as of `fit`, or "dropped" (see `dropped`).
+      n_iter: (L,) iterations.
+      n_passes: (L,) passes over the data.
+      val_loss: (L,) mean cross-entropy on the validation rows; NaN without them.
+      val_accuracy: (L,) share of validation rows whose label is predicted; NaN without them.
+      dropped: why a strength was given up, "" where it was not.
+    """
+
+    l2_values: np.ndarray
+    params: Params
+    classes: np.ndarray
+    objective: np.ndarray
+    duality_gap: np.ndarray
+    status: list[str]
+    n_iter: np.ndarray
+    n_passes: np.ndarray
+    val_loss: np.ndarray
+    val_accuracy: np.ndarray
+    dropped: list[str]
+
+    def best(self, by: str = "accuracy") -> int:
+        """Index of the strength with the highest validation accuracy, or the least loss; of equals the strongest.
+
+        Raises:
+          ValueError: there were no validation rows, or `by` is neither "accuracy" nor "loss".
+        """
+        if by not in ("accuracy", "loss"):
+            raise ValueError(f"by must be 'accuracy' or 'loss', got {by!r}.")
+        score = self.val_accuracy if by == "accuracy" else -self.val_loss
+        if np.isnan(score).all():
+            raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
+        winners = np.flatnonzero(score == np.nanmax(score))
+        return int(winners[np.argmax(self.l2_values[winners])])
+
+    def at(self, index: int) -> Params:
+        """W (m, k) and b (k,) at one strength."""
+        return Params(self.params.W[index], self.params.b[index])
+
+
+def fit_path(
+    X: Any,
+    y: Any,
+    l2_values: Any,
+    *,
+    tol: float = 1e-6,
+    X_val: Any = None,
+    y_val: Any = None,
+    solver: Any = None,
+    max_iter: int = 1000,
+    sample_weight: Any = None,
+    fit_intercept: bool = True,
+    init: Params | None = None,
+    retire: str | None = None,
+    side_by_side: bool = False,
+    devices: Any = None,
+    callback: Callable[[int, PathResult], Any] | None = None,
+) -> PathResult:
+    """Fit at every strength, each to a certified gap of at most `tol`.
+
+    Args:
+      X: (n, m) features, as for `fit`.
+      y: (n,) labels, or soft targets (n, k).
+      l2_values: strengths >= 0, all different, in any order.
+      tol: bound on J - J* to prove for each, nats per sample.
+      X_val: (n_val, m) features to score on.
+      y_val: (n_val,) labels, all of which occur in y; or soft targets.
+      solver: None, or an exact solver's record.
+      max_iter: most iterations for a strength.
+      sample_weight: (n,) >= 0, of any scale.
+      fit_intercept: whether the bias is free.
+      init: parameters to start the strongest from; zeros by default.
+      retire: None solves every strength. "proof": a strength is given up once its certificate proves that its
+        accuracy is below that of a strength already solved. "validation": those weaker than three in a row of rising
+        validation loss are not run.
+      side_by_side: solve all strengths in one product instead of one after the other, for devices that small
+        products leave idle; retirement does not apply.
+      devices: as for `fit`.
+      callback: called after each strength with its index and the result so far; a true result stops.
+
+    Returns:
+      PathResult. After Ctrl-C, or where the callback stopped, the strengths not run have status "interrupted".
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    refuse_fork()
+    strengths = check_strengths(l2_values)
+    tol = border.number(tol, "tol", low=0, low_open=True)
+    max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
+    if isinstance(solver, SGD):
+        raise ValueError("solver must be None or an exact solver such as LBFGS(); gradient descent proves no gap.")
+    if retire not in RULES:
+        raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
+    X = with_auto_axes(border.features(X, sparse=True))
+    T, classes = border.targets(y, X.shape[0])
+    weight = border.weights(sample_weight, X.shape[0])
+    validation = _validation(X_val, y_val, X.shape[1], classes)
+    if retire and (validation is None or side_by_side):
+        raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
+    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
+        s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
+        k, free = len(classes), bool(fit_intercept)
+        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        if init is not None:
+            sweep.start_from(checked_params(init, *sweep.shape, sweep.data.training.dtype))
+        books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
+        judge = Judge(retire, X, weight, validation) if retire and validation else None
+        try:
+            if side_by_side:
+                _run_side_by_side(sweep, books, tol)
+            else:
+                _run_in_turn(sweep, books, tol, judge, callback)
+        except KeyboardInterrupt:
+            pass  # what is not solved keeps the status "interrupted"
+    return books.result
+
+
+def check_strengths(l2_values: Any) -> np.ndarray:
+    """Strengths (L,) float64, at most the largest that matters.
+
+    Raises:
+      ValueError: none, negative or NaN ones, or one twice.
+    """
+    strengths = np.atleast_1d(np.asarray(l2_values, np.float64))
+    if strengths.ndim != 1 or strengths.size == 0:
+        raise ValueError(f"l2_values must be a non-empty list of strengths, got shape {strengths.shape}.")
+    if not (strengths >= 0).all():
+        raise ValueError(f"l2_values must be >= 0, got {strengths[~(strengths >= 0)][0]}.")
+    distinct, count = np.unique(strengths, return_counts=True)
+    if (count > 1).any():
+        raise ValueError(f"l2_values must all be different, got {distinct[count > 1][0]:g} more than once.")
+    return np.minimum(strengths, LARGEST_L2)
+
+
+class _Books:
+    """The result as it fills."""
+
+    def __init__(
+        self, strengths: np.ndarray, classes: np.ndarray, shape: tuple[int, int], dtype: Any, validation: Any
+    ) -> None:
+        L = len(strengths)
+        empty = Params(np.full((L, *shape), np.nan, dtype), np.full((L, shape[1]), np.nan, dtype))
+        self.result = PathResult(
+            l2_values=strengths,
+            params=empty,
+            classes=classes,
+            objective=np.full(L, np.nan),
+            duality_gap=np.full(L, np.inf),
+            status=["interrupted"] * L,
+            n_iter=np.zeros(L, int),
+            n_passes=np.zeros(L, int),
+            val_loss=np.full(L, np.nan),
+            val_accuracy=np.full(L, np.nan),
+            dropped=[""] * L,
+        )
+        self.validation = validation
+        self.order = np.argsort(-strengths, kind="stable")
+
+    def enter(self, i: int, found: LaneOutcome) -> None:
+        """What was found at strength i."""
+        r = self.result
+        r.params.W[i], r.params.b[i] = found.params.W[0], found.params.b[0]
+        r.objective[i], r.duality_gap[i], r.status[i] = found.objective[0], found.duality_gap[0], found.status[0]
+        r.n_iter[i] += found.n_iter[0]
+        r.n_passes[i] += found.n_passes[0]
+        if self.validation is not None:
+            r.val_loss[i], r.val_accuracy[i] = _scores(r.at(i), *self.validation)
+
+    def drop(self, i: int, why: str) -> None:
+        """Strength i is given up."""
+        self.result.status[i], self.result.dropped[i] = "dropped", why
+
+
+def _run_in_turn(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, callback: Any) -> None:
+    """From the strongest to the weakest."""
+    result = books.result
+    for position, i in enumerate(books.order):
+        l2 = float(result.l2_values[i])
+        if judge is not None and (why := judge.stop(result.val_loss[books.order[:position]])):
+            for later in books.order[position:]:
+                books.drop(later, why)
+            return
+        if judge is not None and judge.rule == "proof" and l2 > 0:
+            books.enter(i, sweep.solve(l2, COARSE * tol))
+            if why := judge.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
+                books.drop(i, why)
+                continue
+        books.enter(i, sweep.solve(l2, tol))
+        if judge is not None:
+            judge.learn(result.at(i), float(result.duality_gap[i]), l2)
+        if callback is not None and callback(int(i), result):
+            return
+
+
+def _run_side_by_side(sweep: Sweep, books: _Books, tol: float) -> None:
+    """All at once, but for l2 = 0."""
+    order = [i for i in books.order if books.result.l2_values[i] > 0]
+    for i, found in zip(order, sweep.solve_side_by_side(books.result.l2_values[order], tol), strict=True):
+        books.enter(i, found)
+    for i in books.order[len(order) :]:
+        books.enter(i, sweep.solve(0.0, tol))
+
+
+def _validation(X_val: Any, y_val: Any, m: int, classes: np.ndarray) -> tuple[Any, np.ndarray] | None:
+    """Validation features and targets, checked; None without."""
+    if X_val is None and y_val is None:
+        return None
+    if X_val is None or y_val is None:
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val must be given together, got no {missing}.")
+    X_val = border.features(X_val, name="X_val", n_features=m, sparse=True)
+    try:
+        T, _ = border.targets(y_val, X_val.shape[0], classes=classes)
+    except ValueError as error:
+        raise ValueError(f"y_val: {error}") from error
+    return X_val, T
+
+
+def _scores(params: Params, X: Any, T: np.ndarray) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of `params` on X (n, m) with class indices (n,) or soft targets (n, k)."""
+    log_O = log_softmax(host_net_input(params, X).astype(np.float64))
+    if T.ndim == 2:
+        return float(-(T * log_O).sum(axis=1).mean()), float((log_O.argmax(axis=1) == T.argmax(axis=1)).mean())
+    return float(-log_O[np.arange(len(T)), T].mean()), float((log_O.argmax(axis=1) == T).mean())

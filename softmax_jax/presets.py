@@ -1,0 +1,97 @@
+"""Protocols of linear probes as papers describe them: strengths, search, split and refit rule, each with its source.
+
+A protocol counts its strengths in the convention of its source. Where that convention scales with the number of
+samples, the same nominal strength is another l2 on the training rows than on training and validation rows together:
+`Protocol.l2` converts for the rows at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from softmax_jax.conventions import l2_from_cuml_c, l2_from_sum_lambda, l2_from_unhalved_sum_lambda
+
+
+class Protocol(NamedTuple):
+    """How a probe is tuned.
+
+    Attributes:
+      name: of the protocol.
+      source: where it is described.
+      strengths: (L,) nominal strengths in the convention of the source, ascending.
+      convention: what these numbers mean.
+      to_l2: (strengths, n_samples, n_classes) -> l2.
+      coarse: indices into `strengths` at which a peak search starts; () where all strengths are tried.
+      val_fraction: of the training rows, held out where there is no validation set.
+      refit_on_all: whether the winner is fitted again on training and validation rows together.
+    """
+
+    name: str
+    source: str
+    strengths: np.ndarray
+    convention: str
+    to_l2: Callable[[Any, float, int], Any]
+    coarse: tuple[int, ...] = ()
+    val_fraction: float = 0.1
+    refit_on_all: bool = True
+
+    def l2(self, n_samples: int, n_classes: int) -> np.ndarray:
+        """The strengths (L,) as l2 for fits on n_samples rows."""
+        return np.asarray(self.to_l2(self.strengths, n_samples, n_classes))
+
+
+def clip() -> Protocol:
+    """CLIP: lambda from 1e-6 to 1e6, 8 a decade, by a peak search; accuracy on validation; refit on both.
+
+    The paper speaks of 96 steps. Eight a decade over twelve decades, both ends included, are 97 points; only
+    those contain the seven values 1e-6, 1e-4, ..., 1e6 that its search starts from, and halve evenly between them.
+
+    References:
+      Radford et al., Learning transferable visual models from natural language supervision, 2021, appendix A.3.
+    """
+    return Protocol(
+        name="clip",
+        source="Radford et al. 2021, appendix A.3",
+        strengths=np.logspace(-6, 6, 97),
+        convention="lambda: sum of losses + lambda/2 ||W||^2",
+        to_l2=lambda penalty, n, k: l2_from_sum_lambda(penalty, n),
+        coarse=tuple(range(0, 97, 16)),
+    )
+
+
+def dinov2() -> Protocol:
+    """DINOv2: all of C = 10^linspace(-6, 5, 45); without a validation set 10 % of the training rows; refit on both.
+
+    References:
+      Oquab et al., DINOv2: Learning robust visual features without supervision, 2023; its code,
+      dinov2/eval/log_regression.py.
+    """
+    return Protocol(
+        name="dinov2",
+        source="Oquab et al. 2023; dinov2/eval/log_regression.py",
+        strengths=np.logspace(-6, 5, 45),
+        convention="C of cuML: C sum of losses + 1/2 ||W||^2",
+        to_l2=l2_from_cuml_c,
+    )
+
+
+def simclr() -> Protocol:
+    """SimCLR's transfer evaluation: all of 45 strengths from 1e-6 to 1e5; validation accuracy; refit on both.
+
+    References:
+      Chen et al., A simple framework for contrastive learning of visual representations, 2020, appendix B.8.1;
+      Kornblith, Shlens, Le, Do better ImageNet models transfer better?, 2019, for the objective.
+    """
+    return Protocol(
+        name="simclr",
+        source="Chen et al. 2020, appendix B.8.1; objective of Kornblith et al. 2019",
+        strengths=np.logspace(-6, 5, 45),
+        convention="lambda: sum of losses + lambda ||W||^2",
+        to_l2=lambda penalty, n, k: l2_from_unhalved_sum_lambda(penalty, n),
+    )
+
+
+PRESETS = {"clip": clip, "dinov2": dinov2, "simclr": simclr}

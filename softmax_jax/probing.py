@@ -1,0 +1,184 @@
+"""linear_probe: a protocol carried out: tune the strength on validation rows, fit the winner again, all certified."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from softmax_jax import border
+from softmax_jax.fitting import FitResult, fit
+from softmax_jax.path import PathResult, fit_path
+from softmax_jax.presets import PRESETS, Protocol
+
+
+class ProbeResult(NamedTuple):
+    """What a protocol found.
+
+    Attributes:
+      protocol: the one carried out.
+      path: the strengths tried on the training rows, as l2, strong to weak, scored on the validation rows.
+      strengths: (L,) the same in the protocol's own convention.
+      best: index of the winner: highest validation accuracy, of equals the strongest.
+      peaks: indices of the local maxima of validation accuracy; more than one means that a peak search, which
+        looks at a part of the curve, may have missed a higher one.
+      result: the winner, fitted again on training and validation rows where the protocol says so.
+      n_fits: fits in all.
+    """
+
+    protocol: Protocol
+    path: PathResult
+    strengths: np.ndarray
+    best: int
+    peaks: list[int]
+    result: FitResult
+    n_fits: int
+
+    @property
+    def note(self) -> str:
+        """A sentence where the validation curve has more than one peak, else ""."""
+        if len(self.peaks) < 2:
+            return ""
+        places = ", ".join(f"{self.strengths[i]:.3g}" for i in self.peaks)
+        return f"The validation accuracy has {len(self.peaks)} peaks, at {places}: the best strength is uncertain."
+
+
+def linear_probe(
+    X: Any,
+    y: Any,
+    X_val: Any = None,
+    y_val: Any = None,
+    *,
+    preset: str | Protocol = "clip",
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    solver: Any = None,
+    seed: int = 0,
+    devices: Any = None,
+) -> ProbeResult:
+    """Tune the L2 strength of a linear probe by a published protocol, and fit the winner.
+
+    Args:
+      X: (n, m) frozen features.
+      y: (n,) labels.
+      X_val: (n_val, m) validation features; None to hold out a part of X, each class in proportion.
+      y_val: (n_val,) labels, all of which occur in y.
+      preset: "clip", "dinov2", "simclr", or a Protocol.
+      tol: bound on J - J* to prove for every fit, nats per sample.
+      max_iter: most iterations of a fit.
+      solver: None, or an exact solver's record.
+      seed: of the split, where there is no validation set.
+      devices: as for `fit`.
+
+    Returns:
+      ProbeResult.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    protocol = _protocol(preset)
+    X = border.features(X, sparse=True)
+    y = border.as_labels(y)
+    if X_val is None and y_val is None:
+        X, X_val, y, y_val = _split(X, y, protocol.val_fraction, seed)
+    elif X_val is None or y_val is None:
+        raise ValueError("X_val and y_val must be given together, or neither.")
+    else:
+        X_val, y_val = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True), border.as_labels(y_val)
+    settings = {"tol": tol, "max_iter": max_iter, "solver": solver, "devices": devices}
+    k = len(np.unique(y))
+    search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings)
+    path, tried = search.run()
+    best = path.best()
+    everything = protocol.refit_on_all
+    X_all, y_all = (_stacked(X, X_val), np.concatenate([y, y_val])) if everything else (X, y)
+    l2 = float(protocol.l2(X_all.shape[0], k)[tried[best]])
+    result = fit(X_all, y_all, l2=l2, init=path.at(best), **settings)
+    return ProbeResult(protocol, path, protocol.strengths[tried], best, _peaks(path), result, len(tried) + 1)
+
+
+class _Search:
+    """Strengths tried so far: all at once, or coarse ones and then halves of the interval around the peak."""
+
+    def __init__(self, protocol: Protocol, l2: np.ndarray, data: tuple[Any, Any, Any, Any], settings: Any) -> None:
+        self.protocol, self.l2, self.data, self.settings = protocol, l2, data, settings
+        self.found: dict[int, tuple[PathResult, int]] = {}
+
+    def run(self) -> tuple[PathResult, np.ndarray]:
+        """The strengths tried, strong to weak, and their indices in the protocol."""
+        self._try(list(self.protocol.coarse) or list(range(len(self.l2))))
+        step = self.protocol.coarse[1] - self.protocol.coarse[0] if self.protocol.coarse else 1
+        while step > 1:
+            step //= 2
+            peak = self._peak()
+            self._try([i for i in (peak - step, peak + step) if 0 <= i < len(self.l2) and i not in self.found])
+        tried = np.array(sorted(self.found, key=lambda i: -self.l2[i]))
+        return _joined([self.found[i] for i in tried]), tried
+
+    def _try(self, indices: list[int]) -> None:
+        if not indices:
+            return
+        X, y, X_val, y_val = self.data
+        near = self.found.get(min(self.found, key=lambda i: abs(i - indices[0]))) if self.found else None
+        init = None if near is None else near[0].at(near[1])
+        path = fit_path(X, y, self.l2[indices], X_val=X_val, y_val=y_val, init=init, **self.settings)
+        self.found.update({i: (path, position) for position, i in enumerate(indices)})
+
+    def _peak(self) -> int:
+        """The index with the highest validation accuracy; of equals the strongest."""
+        return max(self.found, key=lambda i: (self.found[i][0].val_accuracy[self.found[i][1]], self.l2[i]))
+
+
+def _protocol(preset: str | Protocol) -> Protocol:
+    if isinstance(preset, Protocol):
+        return preset
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be one of {list(PRESETS)} or a Protocol, got {preset!r}.")
+    return PRESETS[preset]()
+
+
+def _split(X: Any, y: np.ndarray, fraction: float, seed: int) -> tuple[Any, Any, Any, Any]:
+    """Training and validation rows, each class in proportion."""
+    if y.ndim != 1 or len(y) != X.shape[0]:
+        raise ValueError(f"y must hold one label per row of X, got shape {y.shape} for {X.shape[0]} rows.")
+    try:
+        rows, held_out = train_test_split(np.arange(len(y)), test_size=fraction, stratify=y, random_state=seed)
+    except ValueError as error:
+        raise ValueError(f"X and y cannot be split for validation ({error}); pass X_val and y_val.") from error
+    return X[rows], X[held_out], y[rows], y[held_out]
+
+
+def _stacked(X: Any, X_val: Any) -> Any:
+    if hasattr(X, "tocsr"):
+        import scipy.sparse as sp
+
+        return sp.vstack([X, X_val], format="csr")
+    return np.concatenate([np.asarray(X), np.asarray(X_val).astype(X.dtype)])
+
+
+def _joined(entries: list[tuple[PathResult, int]]) -> PathResult:
+    """One PathResult of single strengths of several."""
+    first = entries[0][0]
+
+    def field(name: str) -> np.ndarray:
+        return np.array([getattr(path, name)[i] for path, i in entries])
+
+    params = type(first.params)(
+        *(np.stack([p[i] for p, i in ((path.params[j], i) for path, i in entries)]) for j in (0, 1))
+    )
+    words = {name: [getattr(path, name)[i] for path, i in entries] for name in ("status", "dropped")}
+    numbers = ("l2_values", "objective", "duality_gap", "n_iter", "n_passes", "val_loss", "val_accuracy")
+    return first._replace(params=params, **words, **{name: field(name) for name in numbers})
+
+
+def _peaks(path: PathResult) -> list[int]:
+    """Local maxima of validation accuracy over the strengths, plateaus counted once."""
+    accuracy = path.val_accuracy
+    starts = [0, *(np.flatnonzero(np.diff(accuracy) != 0) + 1).tolist()]
+    levels = accuracy[starts]
+    higher = [
+        (i == 0 or levels[i] > levels[i - 1]) and (i == len(levels) - 1 or levels[i] > levels[i + 1])
+        for i in range(len(levels))
+    ]
+    return [start for start, is_peak in zip(starts, higher, strict=True) if is_peak]

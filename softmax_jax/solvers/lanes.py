@@ -1,0 +1,231 @@
+"""Many problems in one compiled program: lanes that share X, or a stack of small X, each certified for itself.
+
+A lane that is done takes no more steps, and slots are given up once half of them are idle. Judging is that of
+`optimise`: only a float64 certificate makes a lane "converged", and lanes that float32 can bring no closer go on
+in float64.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params
+from softmax_jax.solvers import mapped, optimise
+from softmax_jax.solvers.mapped import Lanes
+
+CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
+MISSES = 3  # certificates above tol, after the estimate was below it, that end a dtype
+
+
+class LaneOutcome(NamedTuple):
+    """What is found for each lane; leading axes B."""
+
+    params: Params  # NumPy, in the training dtype
+    objective: np.ndarray
+    duality_gap: np.ndarray
+    status: list[str]
+    n_iter: np.ndarray
+    n_passes: np.ndarray
+
+
+def begin_lanes(solver: Any, lanes: Lanes, params: Params) -> Any:
+    """The first chunk of the lanes, all of l2 > 0, at `params` (B, m, k), (B, k)."""
+    with scope(lanes.training.dtype):
+        start = Params(*(jnp.asarray(p, lanes.training.dtype) for p in params))
+        return mapped.begin(solver, lanes.layout, lanes.training, lanes.prepared, start)
+
+
+def restart_lanes(solver: Any, lanes: Lanes, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
+    """The chunk of lanes that differ from those of `chunk` in l2 alone: at `start`, or where it was if J is less there.
+
+    Args:
+      solver: the record that made `chunk`.
+      lanes: with the new strengths.
+      chunk: used up.
+      start: (B, m, k), (B, k).
+      old_l2: (B,) strengths of `chunk`.
+    """
+    dtype = lanes.training.dtype
+    with scope(dtype):
+        place = Params(*(jnp.asarray(p, dtype) for p in start))
+        old = jnp.asarray(old_l2, dtype)
+        return mapped.restart(solver, lanes.layout, lanes.training, lanes.prepared, chunk, place, old)
+
+
+def advance_lanes(
+    solver: Any, lanes: Lanes, chunk: Any, *, tol: float, max_iter: int, keep: bool = False
+) -> tuple[LaneOutcome, Any]:
+    """Go on from `chunk`, which is used up, until every lane has a status.
+
+    Args:
+      solver: a record with `prepare`, `init`, `step` and `restart`.
+      lanes: the problems.
+      chunk: of these lanes.
+      tol: gap to certify, nats per sample.
+      max_iter: most iterations of a lane.
+      keep: whether the last chunk is wanted; slots are then kept for all lanes.
+
+    Returns:
+      The outcome, and the last chunk in the training dtype where `keep`, else None.
+    """
+    driver = _Driver(solver, lanes, chunk, tol, max_iter, keep)
+    driver.run()
+    outcome = driver.outcome()
+    floored = np.flatnonzero([status == "precision_floor" for status in outcome.status])
+    if len(floored) and lanes.training.dtype != lanes.exact.dtype:
+        state = driver.chunk.state if keep else None
+        outcome = _in_float64(solver, lanes, outcome, state, floored, tol, max_iter)
+    return outcome, driver.chunk if keep else None
+
+
+def _in_float64(
+    solver: Any, lanes: Lanes, outcome: LaneOutcome, state: Any, floored: np.ndarray, tol: float, max_iter: int
+) -> LaneOutcome:
+    """The outcome after the lanes `floored`, which float32 could bring no closer, have gone on in float64."""
+    wide = lanes.in_float64(floored)
+    at = Params(*(p[floored].astype(np.float64) for p in outcome.params))
+    if state is None:
+        chunk = begin_lanes(solver, wide, at)
+    else:
+        with scope(np.float64):
+            state = jax.tree.map(lambda x: optimise.to_float64(x[jnp.asarray(floored)]), state)
+            chunk = mapped.move(solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at))
+    left = int(max_iter - outcome.n_iter[floored].min())
+    further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
+    rounded = Params(*(p.astype(lanes.training.dtype) for p in further.params))
+    with scope(np.float64):
+        J = np.asarray(mapped.objectives(lanes.varying, wide.training, jax.tree.map(jnp.asarray, rounded)))
+    for i, lane in enumerate(floored):
+        outcome.params.W[lane], outcome.params.b[lane] = rounded.W[i], rounded.b[i]
+        outcome.status[lane] = further.status[i]
+    outcome.objective[floored] = J
+    outcome.duality_gap[floored] = further.duality_gap + np.maximum(J - further.objective, 0)
+    outcome.n_iter[floored] += further.n_iter
+    outcome.n_passes[floored] += further.n_passes
+    return outcome
+
+
+class _Driver:
+    """One dtype: the state on the device, in slots, and the books about each lane on the host."""
+
+    def __init__(self, solver: Any, lanes: Lanes, chunk: Any, tol: float, max_iter: int, keep: bool) -> None:
+        B = lanes.count
+        self.solver, self.lanes, self.chunk, self.keep = solver, lanes, chunk, keep
+        self.problem = lanes.training
+        self.tol, self.max_iter, self.steps = tol, max_iter, 4
+        self.lane = np.arange(B)  # of each slot
+        self.active = np.ones(B, bool)  # of each slot
+        self.target = np.full(B, 0.9 * tol)  # of each lane, as all that follow
+        self.misses = np.zeros(B, int)
+        self.status = [""] * B
+        self.objective, self.gap = np.full(B, np.nan), np.full(B, np.inf)
+        self.n_iter, self.n_passes = np.zeros(B, int), np.zeros(B, int)
+        self.params = Params(*(np.array(p) for p in chunk.state.point.params))
+
+    def run(self) -> None:
+        """Chunks until no slot is active."""
+        self._judge()
+        while self.active.any():
+            self._compact()
+            self._advance()
+            self._judge()
+
+    @property
+    def _program(self) -> tuple[Any, ...]:
+        lanes, prepared = self.lanes, self.lanes.prepared
+        if not lanes.shared and len(self.lane) < lanes.count:
+            prepared = jax.tree.map(lambda a: a[self.lane], prepared)
+        return self.solver, lanes.layout, self.problem, prepared
+
+    def outcome(self) -> LaneOutcome:
+        """The books."""
+        return LaneOutcome(self.params, self.objective, self.gap, self.status, self.n_iter, self.n_passes)
+
+    def _advance(self) -> None:
+        begin = time.perf_counter()
+        left = np.maximum(self.max_iter - self.n_iter[self.lane], 0)
+        steps = np.where(self.active, np.minimum(min(self.steps, optimise.CHUNK), left), 0).astype(np.int32)
+        dtype = self.problem.dtype
+        with scope(dtype):
+            target = jnp.asarray(self.target[self.lane], dtype)
+            self.chunk = mapped.run(*self._program, self.chunk, target, jnp.asarray(steps))
+            done = np.where(self.active, np.asarray(self.chunk.i), 0)
+        self.n_iter[self.lane] += done
+        per_step_s = (time.perf_counter() - begin) / max(done.max(), 1)
+        self.steps = int(np.clip(optimise.CHUNK_WALL_S / per_step_s, 1, 2 * self.steps))
+
+    def _judge(self) -> None:
+        """Decide about every active slot, by a certificate where its estimate says that it is done."""
+        measure, quiet = np.asarray(self.chunk.measure), np.asarray(self.chunk.quiet)
+        self.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
+        finite, reached = np.isfinite(measure), measure <= self.target[self.lane]
+        stuck, exhausted = quiet >= optimise.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
+        for slot in np.flatnonzero(self.active & ~finite):
+            self._end(slot, "nonfinite")
+        slots = np.flatnonzero(self.active & (reached | stuck | exhausted))
+        if not len(slots):
+            return
+        proofs = self._certify(slots)
+        self.misses[self.lane[slots]] += reached[slots]
+        again = np.zeros(len(self.lane), bool)
+        for i, slot in enumerate(slots):
+            lane = self.lane[slot]
+            self.objective[lane], self.gap[lane] = proofs.objective[i], proofs.gap[i]
+            self.params.W[lane], self.params.b[lane] = proofs.params.W[i], proofs.params.b[i]
+            if self.gap[lane] <= self.tol:
+                self._end(slot, "converged")
+            elif exhausted[slot]:
+                self._end(slot, "max_iter")
+            elif stuck[slot] or self.misses[lane] > MISSES:
+                self._end(slot, "precision_floor")
+            else:
+                self.target[lane] *= min(0.5, 0.5 * self.tol / self.gap[lane])
+                again[slot] = True
+        if again.any():
+            self._refresh(again)
+
+    def _end(self, slot: Any, status: str) -> None:
+        self.status[self.lane[slot]] = status
+        self.active[slot] = False
+
+    def _certify(self, slots: np.ndarray) -> Any:
+        """Certificates of slots, in groups that share a compiled program."""
+        k, N = self.chunk.state.point.curvature.shape[-1], self.problem.weights.shape[-1]
+        size = min(_slots(len(slots)), self.lanes.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
+        found = []
+        for first in range(0, len(slots), size):
+            group = slots[first : first + size]
+            filled = np.concatenate([group, np.repeat(group[:1], size - len(group))])
+            with scope(np.float64):
+                params = jax.tree.map(lambda p, filled=filled: p[filled], self.chunk.state.point.params)
+                exact = mapped.taken(self.lanes.exact, self.lanes.varying, self.lane[filled])
+                proof = mapped.certify(self.lanes.varying, exact, params)
+                found.append(jax.tree.map(lambda p, group=group: np.asarray(p)[: len(group)], proof))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+    def _refresh(self, which: np.ndarray) -> None:
+        """Evaluate points anew: cached Z has gathered the rounding of every step."""
+        with scope(self.problem.dtype):
+            self.chunk = mapped.refresh(*self._program, self.chunk, jnp.asarray(which))
+
+    def _compact(self) -> None:
+        """Give up slots once half of them are idle."""
+        slots = _slots(int(self.active.sum()))
+        if self.keep or slots > len(self.lane) // 2:
+            return
+        chosen = np.concatenate([np.flatnonzero(self.active), np.flatnonzero(~self.active)])[:slots]
+        with scope(self.problem.dtype):
+            self.chunk = jax.tree.map(lambda x: x[jnp.asarray(chosen)], self.chunk)
+        self.lane, self.active = self.lane[chosen], self.active[chosen]
+        self.problem = mapped.taken(self.lanes.training, self.lanes.varying, self.lane)
+
+
+def _slots(count: int) -> int:
+    """The power of two at or above `count`: few programs are compiled."""
+    return 1 << max(0, count - 1).bit_length()

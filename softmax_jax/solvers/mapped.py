@@ -1,0 +1,200 @@
+"""Lanes: problems that share a compiled program, and the parts of a fit mapped over them.
+
+A lane is a Problem; fields in which the lanes differ carry a leading axis. The products of the lanes with a shared X
+become one product with B k columns.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.certificate import certify as certify_one
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params
+from softmax_jax.problem import Problem
+from softmax_jax.sharding import over_rows
+from softmax_jax.solvers import optimise
+from softmax_jax.solvers.preconditioner import traced_second_moment
+
+FIELDS = ("X", "T", "weights", "l2", "intercept")
+
+
+class Lanes(NamedTuple):
+    """B problems over the same rows.
+
+    Attributes:
+      training: what solvers iterate on; fields named in `varying` have a leading axis B.
+      exact: the same in float64.
+      varying: names of those fields.
+      prepared: what solver.prepare returned: of one problem for all where `shared`, else with a leading axis B.
+      shared: whether `prepared` serves all lanes.
+    """
+
+    training: Problem
+    exact: Problem
+    varying: tuple[str, ...]
+    prepared: Any
+    shared: bool = True
+
+    @property
+    def count(self) -> int:
+        """B."""
+        return _count(self.training, self.varying)
+
+    @property
+    def layout(self) -> Layout:
+        """What programs over the lanes are compiled for."""
+        return Layout(self.varying, self.shared)
+
+    def with_l2(self, l2: np.ndarray) -> Lanes:
+        """The lanes with strengths l2 (B,)."""
+        return self._replace(training=_with_l2(self.training, l2), exact=_with_l2(self.exact, l2))
+
+    def in_float64(self, index: np.ndarray) -> Lanes:
+        """Some of the lanes, with float64 for training."""
+        exact = taken(self.exact, self.varying, index)
+        with scope(np.float64):
+            prepared = self.prepared if self.shared else jax.tree.map(lambda a: a[index], self.prepared)
+            prepared = jax.tree.map(optimise.to_float64, prepared)
+        return Lanes(exact, exact, self.varying, prepared, self.shared)
+
+
+class Layout(NamedTuple):
+    """Which fields of the problem vary, and whether what is prepared is shared."""
+
+    varying: tuple[str, ...]
+    shared: bool
+
+
+def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
+    with scope(problem.dtype):
+        return dataclasses.replace(problem, l2=jnp.asarray(l2, problem.dtype))
+
+
+def taken(problem: Problem, varying: tuple[str, ...], lanes: np.ndarray) -> Problem:
+    """The problem of some lanes."""
+    with scope(problem.dtype):
+        index = jnp.asarray(lanes)
+        taken = {name: jax.tree.map(lambda a: a[index], getattr(problem, name)) for name in varying}
+        return dataclasses.replace(problem, **taken)
+
+
+def _count(problem: Problem, varying: tuple[str, ...]) -> int:
+    return jax.tree.leaves(getattr(problem, varying[0]))[0].shape[0]
+
+
+def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *args: Any) -> Any:
+    """function(problem, prepared, *args) of every lane; args have a leading axis.
+
+    One lane is computed without that axis, because loops over mapped values copy what they carry.
+    """
+    varying, shared = layout
+    if _count(problem, varying) == 1:
+        one = dataclasses.replace(problem, **{f: jax.tree.map(lambda a: a[0], getattr(problem, f)) for f in varying})
+        first = prepared if shared else jax.tree.map(lambda a: a[0], prepared)
+        return jax.tree.map(lambda x: x[None], function(one, first, *jax.tree.map(lambda a: a[0], args)))
+    axes: Any = dataclasses.replace(problem, **{f: 0 if f in varying else None for f in FIELDS})
+    in_axes = (axes, None if shared else 0, *(0 for _ in args))
+    return jax.vmap(function, in_axes=in_axes)(problem, prepared, *args)
+
+
+def _bare(chunk: Any) -> Any:
+    """The chunk without what is prepared: kept once, and not in every lane."""
+    return chunk._replace(state=chunk.state._replace(prepared=None))
+
+
+def _dressed(state: Any, prepared: Any) -> Any:
+    return state._replace(prepared=prepared)
+
+
+@functools.partial(jax.jit, static_argnames="varying")
+def second_moments(problem: Problem, varying: tuple[str, ...]) -> Any:
+    """The factorised covariance of each lane's own X."""
+    return _mapped(lambda problem, _: traced_second_moment(problem), Layout(varying, True), problem, None)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "layout"))
+def begin(solver: Any, layout: Layout, problem: Problem, prepared: Any, params: Params) -> Any:
+    """The first chunks, at `params`."""
+
+    def of_lane(problem: Problem, prepared: Any, params: Params) -> Any:
+        return _bare(optimise.begin(solver, problem, prepared, params))
+
+    return _mapped(of_lane, layout, problem, prepared, params)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, steps: Any) -> Any:
+    """At most `steps` more steps of each lane, fewer where it is done."""
+
+    def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, steps: Any) -> Any:
+        chunk = chunk._replace(state=_dressed(chunk.state, prepared))
+        return _bare(optimise.run(solver, problem, chunk, target, steps))
+
+    return _mapped(of_lane, layout, problem, prepared, chunk, target, steps)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+def refresh(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, which: Any) -> Any:
+    """Points anew where `which`: cached Z has gathered the rounding of every step."""
+
+    @over_rows
+    def of_lane(problem: Problem, prepared: Any, chunk: Any, wanted: Any) -> Any:
+        point = problem.at(chunk.state.point.params)
+        new = optimise.started(problem, chunk.state._replace(point=point, passes=chunk.state.passes + 1))
+        return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), new, chunk)
+
+    return _mapped(of_lane, layout, problem, prepared, chunk, which)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+def restart(
+    solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any
+) -> Any:
+    """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`."""
+
+    @over_rows
+    def of_lane(problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any) -> Any:
+        stay, go = problem.with_l2_moved(chunk.state.point, old_l2), problem.at(start)
+        better = go.objective < stay.objective
+        point = jax.tree.map(lambda a, b: jnp.where(better, a, b), go, stay)
+        state = solver.restart(problem, _dressed(chunk.state, prepared), point, old_l2)
+        return _bare(optimise.started(problem, state))
+
+    return _mapped(of_lane, layout, problem, prepared, chunk, start, old_l2)
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "layout"))
+def move(solver: Any, layout: Layout, problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
+    """The chunk at `params` with what `state` remembers of this very problem."""
+
+    @over_rows
+    def of_lane(problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
+        state = solver.restart(problem, _dressed(state, prepared), problem.at(params), problem.l2)
+        return _bare(optimise.started(problem, state))
+
+    return _mapped(of_lane, layout, problem, prepared, state, params)
+
+
+@functools.partial(jax.jit, static_argnames="varying")
+def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
+    """The certificate of each lane; call it in `scope(float64)` on exact problems."""
+    return _mapped(
+        lambda problem, _, params: certify_one(problem, params), Layout(varying, True), problem, None, params
+    )
+
+
+@functools.partial(jax.jit, static_argnames="varying")
+def objectives(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
+    """J of each lane at `params`, in float64."""
+
+    def of_lane(problem: Problem, _: None, params: Params) -> Any:
+        return optimise.objective_at(problem, params)
+
+    return _mapped(of_lane, Layout(varying, True), problem, None, params)

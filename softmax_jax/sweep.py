@@ -1,0 +1,187 @@
+"""Sweep: the optimum at one strength after another, for several weightings of the same rows at once.
+
+What one strength leaves behind serves the next. The start is where the line through the two nearest solutions, in
+log l2, leads; the pairs of L-BFGS stay true, because a change of l2 changes each y by that much of s; the
+factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are lanes
+of one program: X is never copied.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.devices import place_for
+from softmax_jax.dtypes import scope
+from softmax_jax.fitting import place_shards
+from softmax_jax.model import Params
+from softmax_jax.placement import shards_of
+from softmax_jax.problem import Data, Problem
+from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, restart_lanes
+from softmax_jax.solvers.lbfgs import LBFGS
+from softmax_jax.solvers.mapped import Lanes
+from softmax_jax.solvers.newton import Newton
+from softmax_jax.solvers.optimise import optimise
+
+FARTHEST = 1.5  # how far beyond two solutions their line is followed, in their distance
+FINISHER_UNKNOWNS = 2000  # k (m + 1) up to which dense Newton takes over what L-BFGS could not certify
+TINY_L2 = 1e-30  # stands for l2 = 0 on the axis of log l2
+VARYING = ("weights", "l2")
+
+
+class Sweep:
+    """The optima of F weightings of one data set, strength by strength.
+
+    Args:
+      X: (n, m) checked features.
+      T: (n,) int32 labels or (n, k) soft targets.
+      weights: (F, n), a weighting per row, each summing to one.
+      n_classes: k.
+      fit_intercept: whether the bias is free.
+      solver: an exact solver's record; None for L-BFGS, and dense Newton where that could not certify.
+      max_iter: most iterations for a strength.
+      devices: as for `fit`.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        T: np.ndarray,
+        weights: np.ndarray,
+        *,
+        n_classes: int,
+        fit_intercept: bool,
+        solver: Any,
+        max_iter: int,
+        devices: Any = None,
+    ) -> None:
+        """Place the data and factorise the covariance."""
+        self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
+        self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
+        self.shards = shards_of(X.shape[0], place_for(devices, X, n_classes, minibatches=False))
+        self.data = place_shards(self.shards, X, T, weights.mean(axis=0), 1.0, fit_intercept, self.solver)
+        with scope(self.data.training.dtype):
+            self.prepared = self.solver.prepare(self.data.training)
+        self.lanes = self._lanes(weights, np.ones(len(weights)))
+        self.chunk: Any = None
+        self.l2 = np.nan  # of `chunk`
+        self.solved: dict[float, Params] = {}
+        self.first = self._zeros(len(weights))
+
+    def start_from(self, params: Params) -> None:
+        """Begin at W (m, k), b (k,) in place of zero."""
+        self.first = Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params))
+
+    def solve(self, l2: float, tol: float) -> LaneOutcome:
+        """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.
+
+        Args:
+          l2: strength >= 0.
+          tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient.
+        """
+        if l2 == 0:
+            return self._one_by_one(0.0, self._start(TINY_L2), range(len(self.weights)), tol)
+        strengths = np.full(len(self.weights), l2)
+        lanes = self.lanes.with_l2(strengths)
+        start = self._start(l2)
+        if self.chunk is None:
+            chunk = begin_lanes(self.solver, lanes, start)
+        else:
+            chunk = restart_lanes(self.solver, lanes, self.chunk, start, np.full(len(strengths), self.l2))
+        found, self.chunk = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter, keep=True)
+        found = self._finished(found, strengths, np.arange(len(strengths)), tol)
+        self.l2 = l2
+        if np.isfinite(found.params.W).all() and "nonfinite" not in found.status:
+            self.solved[l2] = found.params
+        else:
+            self.chunk = None
+        return found
+
+    def solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
+        """The certified optima at all strengths > 0 at once, from zero: B = strengths x weightings lanes."""
+        F, L = len(self.weights), len(l2_values)
+        strengths = np.repeat(np.asarray(l2_values, np.float64), F)
+        lanes = self._lanes(np.tile(self.weights, (L, 1)), strengths)
+        chunk = begin_lanes(self.solver, lanes, self._zeros(L * F))
+        found, _ = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter)
+        found = self._finished(found, strengths, np.tile(np.arange(F), L), tol)
+        return [_part(found, slice(i * F, (i + 1) * F)) for i in range(L)]
+
+    def _lanes(self, weights: np.ndarray, l2: np.ndarray) -> Lanes:
+        exact = self._varied(self.data.exact, weights, l2)
+        same = self.data.training.dtype == self.data.exact.dtype
+        training = exact if same else self._varied(self.data.training, weights, l2)
+        return Lanes(training, exact, VARYING, self.prepared)
+
+    def _varied(self, problem: Problem, weights: np.ndarray, l2: Any) -> Problem:
+        """The problem with other weights (n,) or (F, n) and strengths () or (F,)."""
+        dtype = problem.dtype
+        with scope(dtype):
+            spread = self.shards.spread(weights.astype(dtype), axis=weights.ndim - 1)
+            return dataclasses.replace(problem, weights=spread, l2=jnp.asarray(l2, dtype))
+
+    def _zeros(self, count: int) -> Params:
+        return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
+
+    def _start(self, l2: float) -> Params:
+        """Where the line through the two nearest solutions leads; the nearest one, or `first`, without two."""
+        if not self.solved:
+            return self.first
+        at = np.log(l2)
+        near = sorted(self.solved, key=lambda other: abs(np.log(other) - at))[:2]
+        first = self.solved[near[0]]
+        if len(near) == 1:
+            return first
+        a, b = np.log(near)
+        along = float(np.clip((at - a) / (a - b), -1, FARTHEST))
+        second = self.solved[near[1]]
+        return Params(*(p + p.dtype.type(along) * (p - q) for p, q in zip(first, second, strict=True)))
+
+    def _finished(self, found: LaneOutcome, l2: np.ndarray, weighting: np.ndarray, tol: float) -> LaneOutcome:
+        """The outcome after dense Newton has taken over the lanes that are not certified, where it may."""
+        unknowns = found.params.W[0].size + found.params.b[0].size
+        left = [i for i, status in enumerate(found.status) if status in ("precision_floor", "max_iter")]
+        if self.finisher is None or unknowns > FINISHER_UNKNOWNS or self.data.exact.dtype != np.float64:
+            return found
+        for i in left:
+            if found.n_iter[i] < self.max_iter or found.status[i] == "precision_floor":
+                _merge(found, i, self._alone(self.finisher, float(l2[i]), int(weighting[i]), _lane(found, i), tol))
+        return found
+
+    def _one_by_one(self, l2: float, start: Params, weightings: Any, tol: float) -> LaneOutcome:
+        """The optima without lanes, as `fit` finds them."""
+        solver = self.solver if self.finisher is None else LBFGS()
+        outcomes = [self._alone(solver, l2, f, Params(start.W[f], start.b[f]), tol) for f in weightings]
+        params = Params(np.stack([o.params.W for o in outcomes]), np.stack([o.params.b for o in outcomes]))
+        J, gap = np.array([o.objective for o in outcomes]), np.array([o.duality_gap for o in outcomes])
+        n_iter, n_passes = np.array([o.n_iter for o in outcomes]), np.array([o.n_passes for o in outcomes])
+        return LaneOutcome(params, J, gap, [o.status for o in outcomes], n_iter, n_passes)
+
+    def _alone(self, solver: Any, l2: float, weighting: int, start: Params, tol: float) -> Any:
+        weights = self.weights[weighting]
+        exact = self._varied(self.data.exact, weights, l2)
+        wide = isinstance(solver, Newton) or self.data.training.dtype == self.data.exact.dtype
+        data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
+        begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
+        return optimise(solver, data, begin, tol=tol, max_iter=self.max_iter)
+
+
+def _part(found: LaneOutcome, lanes: slice) -> LaneOutcome:
+    params = Params(*(p[lanes] for p in found.params))
+    J, gap, n_iter, n_passes = (a[lanes] for a in (found.objective, found.duality_gap, found.n_iter, found.n_passes))
+    return LaneOutcome(params, J, gap, found.status[lanes], n_iter, n_passes)
+
+
+def _lane(found: LaneOutcome, i: int) -> Params:
+    return Params(found.params.W[i], found.params.b[i])
+
+
+def _merge(found: LaneOutcome, i: int, outcome: Any) -> None:
+    """Put what one lane found alone into its place."""
+    found.params.W[i], found.params.b[i] = outcome.params
+    found.objective[i], found.duality_gap[i], found.status[i] = outcome.objective, outcome.duality_gap, outcome.status
+    found.n_iter[i] += outcome.n_iter
+    found.n_passes[i] += outcome.n_passes

@@ -1,0 +1,101 @@
+"""Cross-validation by row weights is cross-validation on copies, certified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+
+import softmax_jax as sj
+
+STRENGTHS = [1.0, 1e-3, 1e-1]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return X, np.array(["setosa", "versicolor", "virginica"])[y]
+
+
+@pytest.fixture(scope="module")
+def validated(iris):
+    return sj.cross_validate(*iris, STRENGTHS, cv=3, tol=1e-9)
+
+
+def test_every_fold_is_the_fit_of_its_rows(iris, validated):
+    X, y = iris
+    assert validated.scores.shape == (3, 3)
+    assert validated.duality_gap.max() <= 1e-9
+    for f, (train, test) in enumerate(validated.splits):
+        for j, l2 in enumerate(STRENGTHS):
+            alone = sj.fit(X[train], y[train], l2=l2, tol=1e-9)
+            assert abs(alone.objective - validated.objective[f, j]) <= 2e-9
+            Z = X[test] @ validated.params.W[f, j] + validated.params.b[f, j]
+            assert validated.scores[f, j] == np.mean(validated.classes[Z.argmax(axis=1)] == y[test])
+
+
+def test_the_folds_are_scikit_learns(iris, validated):
+    X, y = iris
+    for ours, theirs in zip(validated.splits, StratifiedKFold(3).split(X, y), strict=True):
+        np.testing.assert_array_equal(ours[1], theirs[1])
+    l2, j = 1e-1, 2
+    for f, (train, test) in enumerate(validated.splits):
+        model = LogisticRegression(C=1 / (l2 * len(train)), tol=1e-8, max_iter=5000).fit(X[train], y[train])
+        assert validated.scores[f, j] == pytest.approx(model.score(X[test], y[test]))
+
+
+def test_the_strongest_of_equals_is_the_best(validated):
+    equals = validated._replace(scores=np.ones((3, 3)))
+    assert equals.best_l2 == 1.0
+    assert validated.mean_scores[validated.best] == validated.mean_scores.max()
+
+
+def test_sparse_features_give_the_same_scores(iris, validated):
+    X, y = iris
+    again = sj.cross_validate(sp.csr_array(X), y, STRENGTHS, cv=3, tol=1e-9)
+    np.testing.assert_allclose(again.objective, validated.objective, atol=2e-9)
+    np.testing.assert_array_equal(again.scores, validated.scores)
+
+
+def test_a_class_missing_from_a_fold_keeps_its_column_and_is_named(iris):
+    X, y = iris
+    found = sj.cross_validate(X, y, [1e-1], cv=KFold(3))  # iris is sorted: each fold holds out a whole class
+    assert found.missing == [["setosa"], ["versicolor"], ["virginica"]]
+    assert found.params.W.shape == (3, 1, 4, 3)
+    assert np.isfinite(found.params.W).all() and np.isfinite(found.params.b).all()
+    assert {s for fold in found.status for s in fold} == {"converged"}
+    np.testing.assert_array_equal(found.scores, 0)
+
+
+def test_scorers_groups_and_weights_are_used(iris):
+    X, y = iris
+    groups = np.arange(150) % 6
+    weight = 1.0 + (np.arange(150) % 2)
+    found = sj.cross_validate(
+        X, y, STRENGTHS, cv=GroupKFold(3), groups=groups, scoring="neg_log_loss", sample_weight=weight, tol=1e-9
+    )
+    for train, test in found.splits:
+        assert not set(groups[train]) & set(groups[test])
+    assert (found.scores < 0).all()
+    train = found.splits[0][0]
+    alone = sj.fit(X[train], y[train], l2=1.0, sample_weight=weight[train], tol=1e-9)
+    assert abs(found.objective[0, 0] - alone.objective) <= 2e-9
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"cv": 60}, "cv=60 folds need 60 members of every class, got 50 of class 'setosa'"),
+        ({"cv": 1}, "cv must be at least 2 folds"),
+        ({"cv": [(np.arange(50), np.arange(50, 60))]}, "fold 0 has not"),
+        ({"cv": [(np.arange(150), [])]}, "none in fold 0"),
+        ({"l2_values": [-1.0]}, "l2_values must be >= 0"),
+        ({"solver": sj.SGD()}, "solver must be None or an exact solver"),
+    ],
+)
+def test_bad_input_is_named(iris, settings, words):
+    with pytest.raises(ValueError, match=words):
+        sj.cross_validate(*iris, **settings)
