@@ -17,6 +17,7 @@ from softmax_jax.logits import block_rows
 from softmax_jax.model import PRECISION
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
+ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 BLOCK_ROWS = 2048  # rows widened at a time where X is stored in a narrower dtype than the computation
 
 
@@ -105,6 +106,11 @@ class DenseFeatures:
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
         """Block i of X, widened."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
+
+
+def sampled_rows(m: int) -> int:
+    """How many rows of m features the covariance is taken from."""
+    return max(ROWS_PER_FEATURE * m, 4096)
 
 
 def _product(W: Any, X: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
 from softmax_jax.conversion import is_sparse
+from softmax_jax.data.row_sources import as_source, is_source, open_rows
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
 from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
@@ -25,11 +26,13 @@ from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
 from softmax_jax.solvers.newton_cg import NewtonCG
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
 from softmax_jax.sparse import LARGEST_BLOCK, SparseFeatures, sparse_features
+from softmax_jax.streamed import stream, streamed_rows
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
+MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
@@ -82,7 +85,9 @@ def fit(
     asks for more than float32 can give.
 
     Args:
-      X: (n, m) features, any real dtype; a SciPy sparse matrix stays sparse.
+      X: (n, m) features, any real dtype; a SciPy sparse matrix stays sparse. A source of rows (see
+        `softmax_jax.data.open_rows`), and a numpy.memmap larger than half of the free memory, are read by blocks, once
+        a pass.
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
       l2: L2 strength >= 0, nats per squared weight; b is not penalised.
       solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`.
@@ -105,7 +110,7 @@ def fit(
       RuntimeError: this process was forked from one that had imported this module.
     """
     _refuse_fork()
-    X = with_auto_axes(border.features(X, sparse=True))
+    X = _checked_features(X, _one_device(devices))
     n = X.shape[0]
     T, classes = border.targets(y, n)
     weight = border.weights(sample_weight, n)
@@ -150,10 +155,12 @@ def place(
       rows: of a block, where logits are not to be stored; None to store them.
     """
     n = X.shape[0]
-    N = padded_rows(n)
-    dtype = compute_dtype(X)
     gradient = getattr(solver, "gradient", "closed_form")
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+    if is_source(X):
+        rows = rows or streamed_rows(X, T, free_bytes(device))
+        return stream(X, T, s, l2, fit_intercept, rows=rows, gradient=gradient, device=device)
+    N, dtype = padded_rows(n), compute_dtype(X)
     s = np.pad(s, (0, N - n))
     T = np.pad(T, (0, N - n)) if T.ndim == 1 else np.pad(T.T, ((0, 0), (0, N - n)))
     with scope(dtype):
@@ -169,6 +176,13 @@ def place(
     wide = np.dtype(np.float64) if _has_float64() else dtype
     exact = build(wide)
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
+
+
+def _checked_features(X: Any, device: Any) -> Any:
+    """X in memory, checked, or a source of rows; a memory map is one where it would take too much of the memory."""
+    if isinstance(X, np.memmap) and X.ndim == 2 and X.nbytes > MAPPED_SHARE * free_bytes(device):
+        return open_rows(X)
+    return as_source(X) if is_source(X) else with_auto_axes(border.features(X, sparse=True))
 
 
 def _refuse_fork() -> None:
@@ -206,8 +220,15 @@ def _choose(solver: Any, X: Any, k: int, l2: float) -> Any:
             raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
         if isinstance(solver, SGD) and is_sparse(X):
             _check_minibatch(solver, X)
+        if isinstance(solver, (SGD, Newton)) and is_source(X):
+            raise ValueError(
+                f"solver must be None, LBFGS() or NewtonCG() where X is read by blocks, got {type(solver).__name__}: "
+                "it takes rows in another order than that in which they are stored."
+            )
         return solver
     n, m = X.shape
+    if is_source(X):
+        return LBFGS()
     unknowns = (m + 1) * k
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
@@ -227,7 +248,7 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
 def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
     """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
     n, free, itemsize = X.shape[0], free_bytes(device), compute_dtype(X).itemsize
-    rows = None if is_sparse(X) else chosen_rows(n, k, itemsize, free)
+    rows = None if is_sparse(X) or is_source(X) else chosen_rows(n, k, itemsize, free)
     while True:
         try:
             return run(rows)

@@ -14,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
+from softmax_jax.features import sampled_rows
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem import Penalty, Problem, composed
-
-ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 
 
 class SecondMoment(NamedTuple):
@@ -58,8 +57,7 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
 @jax.jit
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
-    rows = max(ROWS_PER_FEATURE * problem.shape[1], 4096)
-    mean, Q = problem.second_moment(rows)
+    mean, Q = problem.second_moment(sampled_rows(problem.shape[1]))
     return mean, Q, jnp.diag(Q) + mean**2 == 0
 
 
