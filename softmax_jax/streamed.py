@@ -74,9 +74,9 @@ class StreamedRows:
         for start, X in read_ahead(self.source, self.size):
             block = jax.device_put(Block(X, *self._beside(start)), self.device)
             if total is None:
-                total = _no_total(kernel, block, args, self.dtype)
+                total = jax.device_put(no_total(kernel, jax.eval_shape(_widened, block), *args), self.device)
             total = jax.block_until_ready(_added(kernel, total, block, args))  # before X is read over
-        return finished_total(total)
+        return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
         """A loop in Python, for loops in which there are passes."""
@@ -192,12 +192,6 @@ def _moments(X: Any, w: Any, centred: Any) -> tuple[Any, Any]:
     return DenseFeatures(X).moments(w, centred, X.shape[0])
 
 
-def _no_total(kernel: Any, block: Block, args: tuple, dtype: np.dtype) -> Total:
-    """Zeros for the sum of a kernel, on the device of the block."""
-    shapes = jax.eval_shape(_widened, block)
-    return jax.device_put(no_total(kernel, shapes, *args), block.w.sharding)
-
-
 def _widened(block: Block) -> Block:
     T = block.T if block.T.ndim == 1 else block.T.T
     return Block(block.X.astype(block.w.dtype), T, block.w)
@@ -208,4 +202,4 @@ def _added(kernel: Any, total: Total, block: Block, args: tuple) -> Total:
     return add(total, kernel(_widened(block), *args))
 
 
-finished_total = jax.jit(finished)
+_finished = jax.jit(finished)

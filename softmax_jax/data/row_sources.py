@@ -45,8 +45,9 @@ def open_rows(source: Any, *, columns: Sequence[str] | None = None, dtype: Any =
         return rows_of_memmap(source) or rows_of_array(source)
     if is_source(source):
         return as_source(source)
-    if callable(source):
-        return rows_of_function(source)
+    function: Any = source
+    if callable(function):
+        return rows_of_function(function)
     raise TypeError(
         "source must be a path, a numpy.memmap, a function that returns blocks of rows, or an object with shape, "
         f"dtype and blocks(rows), got {type(source).__name__}."

@@ -63,7 +63,7 @@ def rows_of_blocks(source: Any) -> IterableRows:
     return IterableRows(source.blocks, shape, storage_dtype(source.dtype, "X"), type(source).__name__)
 
 
-def rows_of_function(function: Callable[[], Iterable[Any]]) -> IterableRows:
+def rows_of_function(function: Callable[..., Any]) -> IterableRows:
     """Rows of a function without arguments that returns an iterable of blocks; it is read once to count them.
 
     Raises:

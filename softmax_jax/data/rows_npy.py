@@ -75,7 +75,7 @@ class NpyRows:
 
     def _fill(self, file: Any, out: np.ndarray) -> None:
         """Fill the contiguous `out` from where the file stands."""
-        left = memoryview(out.reshape(-1).view(np.uint8))
+        left = out.reshape(-1).view(np.uint8).data
         while left.nbytes:
             count = file.readinto(left)
             if not count:
