@@ -26,7 +26,6 @@ from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,
     FitResult,
-    choose_solver,
     place_shards,
     refuse_fork,
     run_solver,
@@ -35,6 +34,7 @@ from softmax_jax.fitting import (
 from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
+from softmax_jax.solvers.choice import choose_solver
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
 
@@ -151,7 +151,7 @@ def fit_distributed(
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
         counts, s = _shares(rows)
         n, m = sum(counts), rows.X.shape[1]
-        solver = choose_solver(solver, (n, m), len(classes), settings.l2)
+        solver = choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
         with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
             block = _block(rows.X, len(classes))
             data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
