@@ -28,7 +28,7 @@ from softmax_jax.problem import Penalty
 BIAS_STEPS = 8
 SCALING_STEPS = 4
 LEAST_GAIN = 1e-14  # nats that a step of the bias must promise to be worth a pass
-GRID = 8  # values of c tried at once
+GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)  # values of c tried first
 SEARCHES = 3
 
 
@@ -174,7 +174,7 @@ def _bounded(block: Block, params: Params, point: DualPoint, grid: Any) -> tuple
 
 @jax.jit
 def _diverged(block: Block, params: Params, point: DualPoint, grid: Any) -> Any:
-    """The divergence (GRID,) of a block for each c of the grid."""
+    """The divergence of a block for each c of the grid."""
 
     def part(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
         log_O = jax.nn.log_softmax(Z, axis=0)
@@ -207,9 +207,9 @@ def _first_search(penalty: Penalty, W: Any, G: Any, sums: _Sums, X_square: Any, 
 
 @jax.jit
 def _grid(s: _Search) -> Any:
-    """Values of c inside the interval, evenly spaced."""
-    inner = (jnp.arange(GRID, dtype=s.low.dtype) + 1) / (GRID + 1)
-    return s.low + (s.high - s.low) * inner
+    """Values of c inside the interval, evenly spaced but for the first ones."""
+    inner = (jnp.arange(len(GRID), dtype=s.low.dtype) + 1) / (len(GRID) + 1)
+    return jnp.where(s.i == 0, jnp.array(GRID, s.low.dtype), s.low + (s.high - s.low) * inner)
 
 
 @functools.partial(jax.jit, static_argnames="n_rows")
@@ -226,6 +226,6 @@ def _narrowed(
 ) -> _Search:
     """The neighbours of the best c as the new interval: the bound is convex in c."""
     gaps = _gaps(penalty, W, G, sums, X_square, n_rows, grid, divergences)
-    best, width = jnp.argmin(gaps), grid[1] - grid[0]
+    best, edges = jnp.argmin(gaps), jnp.concatenate([s.low[None], grid, s.high[None]])
     least = jnp.minimum(s.least, gaps[best])
-    return _Search(s.i + 1, grid[best] - width, grid[best] + width, least, (s.i == 0) | (least < 0.95 * s.least))
+    return _Search(s.i + 1, edges[best], edges[best + 2], least, (s.i == 0) | (least < 0.95 * s.least))

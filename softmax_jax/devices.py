@@ -14,7 +14,7 @@ from softmax_jax.conversion import is_jax
 WORTH_SHARING = 2**28  # multiplications of a product, per device, below which devices are not shared unasked (judged)
 
 
-def place_for(devices: Any, X: Any, k: int, *, minibatches: bool) -> Any:
+def place_for(devices: Any, X: Any, k: int, *, minibatches: bool, by_blocks: bool = False) -> Any:
     """A device, a mesh, or None for where X is or JAX's default.
 
     Args:
@@ -22,13 +22,15 @@ def place_for(devices: Any, X: Any, k: int, *, minibatches: bool) -> Any:
       X: (n, m) features.
       k: number of classes.
       minibatches: whether the solver takes rows by index, which only one device can.
+      by_blocks: whether X is read by blocks, which go to one device.
 
     Raises:
       ValueError: `devices` is not as described, too many, or does not suit the solver or k.
     """
     if devices is None:
-        place = mesh_under(X) if is_jax(X) else _accelerators(X.shape[0] * X.shape[1] * k)
-        return None if minibatches else place
+        if minibatches or by_blocks:
+            return None
+        return mesh_under(X) if is_jax(X) else _accelerators(X.shape[0] * X.shape[1] * k)
     place = mesh_of(devices)
     if not isinstance(place, Mesh):
         return place
@@ -36,6 +38,8 @@ def place_for(devices: Any, X: Any, k: int, *, minibatches: bool) -> Any:
         raise ValueError(
             f"Gradient descent (SGD) runs on one device, got {place.size} in devices; give one, or an exact solver."
         )
+    if by_blocks:
+        raise ValueError(f"X that is read by blocks goes through one device, got {place.size} in devices; give one.")
     if place.devices.ndim == 2 and k % place.devices.shape[1]:
         raise ValueError(
             f"The second mesh axis of devices must divide the number of classes, got {place.devices.shape[1]} and {k}."

@@ -21,17 +21,20 @@ from jax.sharding import Mesh
 from softmax_jax import border
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
+from softmax_jax.blocked import chosen_rows
+from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,
     FitResult,
-    choose_solver,
     place_shards,
     refuse_fork,
     run_solver,
     start_params,
 )
+from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
+from softmax_jax.solvers.choice import choose_solver
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
 
@@ -130,6 +133,7 @@ def fit_distributed(
 
     Raises:
       ValueError: the same on every process: they disagree, or one of them has bad input; the message names it.
+      JaxRuntimeError: memory ran out; blocks are not made smaller by themselves here.
       RuntimeError: the callback failed on another process; on that one its own error is raised.
     """
     refuse_fork()
@@ -147,9 +151,10 @@ def fit_distributed(
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
         counts, s = _shares(rows)
         n, m = sum(counts), rows.X.shape[1]
-        solver = choose_solver(solver, (n, m), len(classes), settings.l2)
+        solver = choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
         with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-            data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver)
+            block = _block(rows.X, len(classes))
+            data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
             params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
             outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed)
     return FitResult(outcome.params, classes, *outcome[1:])
@@ -243,6 +248,15 @@ def _shares(rows: _Rows) -> tuple[list[int], np.ndarray]:
     weight = rows.weight * (rows.heaviest / heaviest)
     theirs = gather([len(weight), float(weight.sum())])
     return [n for n, _ in theirs], weight / sum(total for _, total in theirs)
+
+
+def _block(X: np.ndarray, k: int) -> int | None:
+    """Rows of a block where some process has not the memory to store all logits: the least that one of them needs."""
+    local = jax.local_devices()
+    memories = 1 if local[0].platform == "cpu" else len(local)
+    free, itemsize = free_bytes(local[0]), compute_dtype(X).itemsize
+    chosen = gather(chosen_rows(-(-len(X) // memories), k, itemsize, free))
+    return min((rows for rows in chosen if rows is not None), default=None)
 
 
 def _shards(counts: list[int]) -> Shards:

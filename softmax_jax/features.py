@@ -16,9 +16,11 @@ from jax import lax
 
 from softmax_jax.logits import block_rows
 from softmax_jax.model import PRECISION
+from softmax_jax.peers import ALONE
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
 Total = Callable[[Any], Any]
+ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 BLOCK_ROWS = 2048  # rows widened at a time where X is stored in a narrower dtype than the computation
 
 
@@ -68,7 +70,7 @@ class DenseFeatures:
         W = jax.ShapeDtypeStruct((X.shape[1], R.shape[0]), R.dtype)
         return jax.linear_transpose(lambda W: _product(W, X), W)(R)[0]
 
-    def moments(self, w: Any, centred: Any, rows: int, total: Total) -> tuple[Any, Any]:
+    def moments(self, w: Any, centred: Any, rows: int, total: Total = ALONE.total) -> tuple[Any, Any]:
         """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows evenly spaced.
 
         Where `centred` is 0 the mean is zero, and the covariance is about zero. `total` adds what other devices
@@ -81,7 +83,7 @@ class DenseFeatures:
         scaled = (X - mean[None]) * jnp.sqrt(w)[:, None]
         return mean, total(jnp.matmul(scaled.T, scaled, precision=PRECISION))
 
-    def variances(self, w: Any, centred: Any, total: Total) -> tuple[Any, Any]:
+    def variances(self, w: Any, centred: Any, total: Total = ALONE.total) -> tuple[Any, Any]:
         """Mean (m,) and variances (m,) with weights w (N,), about a mean of zero where `centred` is 0."""
         mean = centred * total(self.backward(w[None])[:, 0])
         return mean, total(jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0))
@@ -108,6 +110,11 @@ class DenseFeatures:
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
         """Block i of X, widened."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
+
+
+def sampled_rows(m: int) -> int:
+    """How many rows of m features the covariance is taken from."""
+    return max(ROWS_PER_FEATURE * m, 4096)
 
 
 def _product(W: Any, X: Any) -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
 from softmax_jax.conversion import is_sparse
-from softmax_jax.devices import memories_of, place_for
+from softmax_jax.data.row_sources import as_source, is_source, open_rows
+from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
@@ -21,17 +22,14 @@ from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem
 from softmax_jax.resuming import Session, checked_interval, session_for
+from softmax_jax.solvers.choice import choose_solver, has_float64
 from softmax_jax.solvers.gradient_descent import SGD, descend
-from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
-from softmax_jax.solvers.newton_cg import NewtonCG
+from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
-from softmax_jax.sparse import LARGEST_BLOCK
+from softmax_jax.streamed import stream, streamed_rows
 
-DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
-DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
-DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
+MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
 
@@ -84,7 +82,9 @@ def fit(
     asks for more than float32 can give.
 
     Args:
-      X: (n, m) features, any real dtype; a SciPy sparse matrix stays sparse.
+      X: (n, m) features, any real dtype; a SciPy sparse matrix stays sparse. A source of rows (see
+        `softmax_jax.data.open_rows`), and a numpy.memmap larger than half of the free memory, are read by blocks, once
+        a pass.
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
       l2: L2 strength >= 0, nats per squared weight; b is not penalised.
       solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`.
@@ -112,7 +112,7 @@ def fit(
       RuntimeError: this process was forked from one that had imported this module.
     """
     refuse_fork()
-    X = with_auto_axes(border.features(X, sparse=True))
+    X = _checked_features(X, memories_of(mesh_of(devices))[0])
     n = X.shape[0]
     T, classes = border.targets(y, n)
     weight = border.weights(sample_weight, n)
@@ -120,8 +120,8 @@ def fit(
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
     every = checked_interval(checkpoint, every)
-    solver = choose_solver(solver, X.shape, len(classes), l2, sparse=is_sparse(X))
-    home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD))
+    solver = choose_solver(solver, X, len(classes), l2)
+    home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD), by_blocks=is_source(X))
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
 
@@ -161,6 +161,10 @@ def place(
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+    if is_source(X):
+        rows = rows or streamed_rows(X, T, free_bytes(device))
+        gradient = getattr(solver, "gradient", "closed_form")
+        return stream(X, T, s, l2, fit_intercept, rows=rows, gradient=gradient, device=device)
     return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver, rows)
 
 
@@ -194,6 +198,13 @@ def place_shards(
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
 
+def _checked_features(X: Any, device: Any) -> Any:
+    """X in memory, checked, or a source of rows; a memory map is one where it would take too much of the memory."""
+    if isinstance(X, np.memmap) and X.ndim == 2 and X.nbytes > MAPPED_SHARE * free_bytes(device):
+        return open_rows(X)
+    return as_source(X) if is_source(X) else with_auto_axes(border.features(X, sparse=True))
+
+
 def refuse_fork() -> None:
     """Raise RuntimeError in a forked process: JAX's threads are not there, and the first computation would hang."""
     if os.getpid() != _PID:
@@ -203,36 +214,11 @@ def refuse_fork() -> None:
         )
 
 
-def choose_solver(solver: Any, shape: tuple[int, int], k: int, l2: float, *, sparse: bool = False) -> Any:
-    """The solver asked for, or the fastest for the size."""
-    if solver is not None:
-        if not isinstance(solver, (LBFGS, Newton, NewtonCG, SGD)):
-            raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
-        if isinstance(solver, SGD) and sparse:
-            _check_minibatch(solver, shape)
-        return solver
-    n, m = shape
-    unknowns = (m + 1) * k
-    hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
-    cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
-    return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
-
-
-def _check_minibatch(solver: SGD, shape: tuple[int, int]) -> None:
-    """Raise ValueError where the minibatches of sparse X, which are made dense, would take too much memory."""
-    samples, m = min(solver.minibatches or shape[0], shape[0]), shape[1]
-    if samples * m > LARGEST_BLOCK:
-        raise ValueError(
-            f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
-            f"most {LARGEST_BLOCK // m} samples, or solver LBFGS() or NewtonCG(), which keep X sparse."
-        )
-
-
 def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
     """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
     one, memories = memories_of(device)
     free, itemsize = free_bytes(one), compute_dtype(X).itemsize
-    rows = None if is_sparse(X) else chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
+    rows = None if is_sparse(X) or is_source(X) else chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
     while True:
         try:
             return run(rows)
@@ -256,11 +242,6 @@ def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: Ba
         "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
         "another source that is read by blocks (softmax_jax.data.open_rows)."
     ) from error
-
-
-def has_float64() -> bool:
-    """Whether the default device computes in float64: TPUs do not."""
-    return jax.default_backend() != "tpu"
 
 
 def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:

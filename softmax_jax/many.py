@@ -16,9 +16,10 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
-from softmax_jax.fitting import LARGEST_L2, has_float64, refuse_fork
+from softmax_jax.fitting import LARGEST_L2, refuse_fork
 from softmax_jax.model import Params
 from softmax_jax.problem import Problem, padded_rows
+from softmax_jax.solvers.choice import has_float64
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes
 from softmax_jax.solvers.lbfgs import LBFGS

@@ -196,13 +196,13 @@ class Data(NamedTuple):
     """One problem twice, sharing X: in the dtype of training, and in float64 with the exact weights and l2.
 
     Attributes:
-      training: what solvers iterate on.
+      training: what solvers iterate on, a Problem or a BlockedProblem.
       exact: what certificates are evaluated on; `training` itself where that is float64.
       dtype: of the parameters to return.
     """
 
-    training: Problem
-    exact: Problem
+    training: Any
+    exact: Any
     dtype: Any
 
 

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.blocked import BlockedProblem
-from softmax_jax.model import Params
+from softmax_jax.model import PRECISION, Params
 from softmax_jax.peers import Peers
 from softmax_jax.problem import Point, Problem
 
@@ -30,10 +30,17 @@ def over_rows(function: Function) -> Function:
 
     To be put under `jax.jit`. In its arguments and results, a Problem and the Z of a Point are parts of their rows;
     all else is the same on every device. Arguments that hold no arrays are passed on as they are.
+
+    Products that state no precision, such as inner products of parameters, get that of the others: a TPU would else
+    round their factors to bfloat16, a GPU to TF32.
     """
 
     @functools.wraps(function)
     def mapped(*args: Any) -> Any:
+        with jax.default_matmul_precision(PRECISION.name.lower()):
+            return shared(*args)
+
+    def shared(*args: Any) -> Any:
         mesh = next((a.peers.mesh for a in args if isinstance(a, Problem | BlockedProblem)), None)
         if mesh is None:
             return function(*args)

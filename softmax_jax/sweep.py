@@ -61,7 +61,7 @@ class Sweep:
         """Place the data and factorise the covariance."""
         self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
         self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
-        self.shards = shards_of(X.shape[0], place_for(devices, X, n_classes, minibatches=False))
+        self.shards = shards_of(X.shape[0], place_for(devices, X, n_classes, minibatches=False, by_blocks=False))
         self.data = place_shards(self.shards, X, T, weights.mean(axis=0), 1.0, fit_intercept, self.solver)
         with scope(self.data.training.dtype):
             self.prepared = self.solver.prepare(self.data.training)

@@ -9,6 +9,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import softmax_jax as sj
+from softmax_jax.data.row_sources import open_rows
 from softmax_jax.devices import mesh_of, mesh_under, place_for
 
 X = np.zeros((16, 4), np.float32)
@@ -71,3 +72,10 @@ def test_the_mesh_under_an_array_has_its_devices_in_the_order_of_its_rows():
     for spec in [P(), P("a"), P(None, "b"), P("a", "b")]:  # whole, copied, or cut along features
         assert mesh_under(jax.device_put(X, NamedSharding(mesh, spec))) is None
     assert mesh_under(jax.device_put(X, devices[1])) is None
+
+
+def test_rows_that_are_read_by_blocks_go_through_one_device():
+    source = open_rows(lambda: iter([X]))
+    assert place_for(None, source, 3, minibatches=False, by_blocks=True) is None
+    with pytest.raises(ValueError, match="read by blocks goes through one device, got 8"):
+        sj.fit(source, Y, devices=8)

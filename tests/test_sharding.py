@@ -17,7 +17,7 @@ from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params
 from softmax_jax.peers import ALONE
 from softmax_jax.sharding import over_rows
-from softmax_jax.solvers import optimise
+from softmax_jax.solvers import optimise, preconditioner
 
 N, M, K = 203, 6, 4  # 203 rows: no multiple of 8
 AGREEMENT = {"float64": 1e-12, "float32": 1e-6}  # of params and objective, relative
@@ -65,13 +65,38 @@ def test_devices_that_see_one_class_alone():
     _same_on(8, X, np.sort(y), l2=1e-2, solver=sj.LBFGS(), tol=1e-7)
 
 
+def _evaluated(X, T, weight=None, home=None, rows=None, fit_intercept=True):
+    """Point, certificate and preconditioner at random parameters."""
+    params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
+    problem = place(X, T, weight, 1e-3, fit_intercept, sj.LBFGS(), home, rows).exact
+    with scope(np.float64):
+        point = optimise._point(problem, params)._replace(Z=None)
+        found = point, certify(problem, params), preconditioner._moment(problem)[:2]
+        return [np.asarray(a) for a in jax.tree.leaves(found)]
+
+
+def _same_evaluation(home, X, T, **settings):
+    for shared, one in zip(_evaluated(X, T, home=home, **settings), _evaluated(X, T, **settings), strict=True):
+        np.testing.assert_allclose(shared, one, rtol=1e-12, atol=1e-14)
+
+
 def test_soft_targets_with_weights_and_no_intercept():
     rng = np.random.default_rng(2)
     X, _ = _data()
     weight = rng.uniform(0, 3, N) * (np.arange(N) >= 30)  # the first device has no weight at all
-    T = rng.dirichlet(np.ones(K), N)
-    settings = {"l2": 1e-3, "tol": 1e-9, "solver": sj.Newton(), "sample_weight": weight}
-    _same_on(8, X, T, fit_intercept=False, **settings)
+    _same_evaluation(mesh_of(8), X, rng.dirichlet(np.ones(K), N), weight=weight, fit_intercept=False)
+
+
+def test_sparse_rows_are_shared_too():
+    X, y = _data()
+    X = X * (np.random.default_rng(3).random(X.shape) < 0.4)
+    X[:30] = 0  # the first device has no entry
+    _same_evaluation(mesh_of(8), scipy.sparse.csr_array(X), y.astype(np.int32))
+
+
+def test_blocks_of_rows_on_a_mesh_of_rows_and_classes():
+    X, y = _data()  # 51 rows a device and padding, by blocks of 16
+    _same_evaluation(mesh_of(jax.make_mesh((4, 2), ("a", "b"))), X, y.astype(np.int32), rows=16)
 
 
 def test_an_explicit_mesh_with_the_classes_over_its_second_axis():
@@ -95,13 +120,6 @@ def test_without_a_penalty_separable_data_are_found_out_on_eight_devices():
     shared = sj.fit(X, separable, l2=0, solver=sj.LBFGS(), devices=8)
     assert shared.status == "diverging"
     assert shared.duality_gap == np.inf
-
-
-def test_sparse_rows_are_shared_too():
-    X, y = _data()
-    X = X * (np.random.default_rng(3).random(X.shape) < 0.4)
-    X[:30] = 0  # the first device has no entry
-    _same_on(8, scipy.sparse.csr_array(X), y, l2=1e-3, solver=sj.LBFGS(), tol=1e-9)
 
 
 def test_a_sharded_array_is_used_where_it_lies():
@@ -130,31 +148,3 @@ def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     X, y = _data()
     problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
     assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
-
-
-def test_blocked_rows_on_eight_devices_have_the_point_and_certificate_of_one():
-    X, y = _data(n=300)  # 38 rows a device and padding, by blocks of 16
-    params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
-    found = []
-    for home, rows in ((None, None), (None, 16), (mesh_of(8), 16)):
-        problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), home, rows).exact
-        with scope(np.float64):
-            proof = certify(problem, params)
-            point = optimise._point(problem, params)
-            found.append([np.asarray(a) for a in jax.tree.leaves((point._replace(Z=None), proof))])
-    for plain, blocked, shared in zip(*found, strict=True):
-        np.testing.assert_allclose(shared, blocked, rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(shared, plain, rtol=1e-2)  # the two certificates differ in how they bound rounding
-
-
-def test_blocked_rows_on_a_mesh_of_rows_and_classes_are_fitted_alike():
-    X, y = _data(n=300)
-    mesh = mesh_of(jax.make_mesh((4, 2), ("a", "b")))
-    results = []
-    for home in (None, mesh):
-        data = place(X, y.astype(np.int32), None, 1e-3, True, sj.NewtonCG(), home, 16)
-        start = init_params(M, K, zeros=True, dtype=np.float64)
-        results.append(optimise.optimise(sj.NewtonCG(), data, start, tol=1e-9, max_iter=50))
-    one, shared = results
-    assert shared.status == "converged"
-    np.testing.assert_allclose(shared.params.W, one.params.W, rtol=0, atol=1e-12)

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import datasets
 
 from softmax_jax.data.dataset import Dataset
 
-_LOADERS = {
-    "iris": datasets.load_iris,
-    "digits": datasets.load_digits,
-    "wine": datasets.load_wine,
-    "breast_cancer": datasets.load_breast_cancer,
-}
-NAMES = tuple(_LOADERS)
+NAMES = ("iris", "digits", "wine", "breast_cancer")
 
 
 def load_named(name: str) -> Dataset:
@@ -30,9 +23,11 @@ def load_named(name: str) -> Dataset:
     Raises:
       ValueError: there is no such data set.
     """
-    if name not in _LOADERS:
+    if name not in NAMES:
         raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}.")
-    bunch: Any = _LOADERS[name]()
+    from sklearn import datasets  # not needed by other readers of data
+
+    bunch: Any = getattr(datasets, f"load_{name}")()
     classes = np.asarray(bunch.target_names)
     return Dataset(
         name,

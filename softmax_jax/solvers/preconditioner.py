@@ -14,11 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
+from softmax_jax.features import sampled_rows
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem import Penalty, Problem, composed
 from softmax_jax.sharding import over_rows
-
-ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
 
 
 class SecondMoment(NamedTuple):
@@ -60,8 +59,7 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
 @over_rows
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
-    rows = max(ROWS_PER_FEATURE * problem.shape[1], 4096)
-    mean, Q = problem.second_moment(rows)
+    mean, Q = problem.second_moment(sampled_rows(problem.shape[1]))
     return mean, Q, jnp.diag(Q) + mean**2 == 0
 
 

@@ -1,0 +1,137 @@
+"""Sources of rows: features that stay where they are stored and are read from the first row to the last, once a pass.
+
+A pass is read like a file: `with source.reader(rows) as fill`, and `fill(out)` puts the next len(out) rows there. The
+storage dtype is kept: rows are widened on the device, a block at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from softmax_jax.conversion import FLOATS
+
+Fill = Callable[[np.ndarray], None]
+
+
+@runtime_checkable
+class RowSource(Protocol):
+    """Features (n, m) that are read by blocks of rows, again in each pass."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of storage: float16, bfloat16, float32, float64, bool or an integer one, in native byte order."""
+        ...
+
+    def reader(self, rows: int) -> contextlib.AbstractContextManager[Fill]:
+        """A pass: `fill(out)` reads the next len(out) rows into `out` (., m), C-contiguous; `rows` at a time or fewer.
+
+        Raises ValueError where the rows are not there any more, or others than before.
+        """
+        ...
+
+    def place(self, row: int) -> str:
+        """Words for where `row` is stored."""
+        ...
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is still the one it was."""
+
+    size: int
+    mtime_ns: int
+
+
+def stamp(path: Path) -> Stamp:
+    """The stamp of a file.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def unchanged(path: Path, expected: Stamp) -> Iterator[None]:
+    """Raise ValueError if the file is not as it was, before a pass or after it."""
+    _check_unchanged(path, expected)
+    yield
+    _check_unchanged(path, expected)
+
+
+def _check_unchanged(path: Path, expected: Stamp) -> None:
+    found = stamp(path)
+    if found != expected:
+        raise ValueError(
+            f"{path} changed while it was in use: it had {expected.size} bytes, last written at "
+            f"{expected.mtime_ns / 1e9:.3f} s, and has {found.size} bytes, written at {found.mtime_ns / 1e9:.3f} s. "
+            "Fit again on a file that nobody writes to."
+        )
+
+
+def storage_dtype(dtype: Any, name: str) -> np.dtype:
+    """`dtype` in native byte order, if rows may be stored in it.
+
+    Raises:
+      TypeError: it is not of real numbers that JAX can read.
+    """
+    dtype = np.dtype(dtype)
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds Python objects, which would have to be unpickled: pickle is refused.")
+    if dtype.kind not in "biu" and dtype.name not in FLOATS:
+        hint = " (for bfloat16, give dtype='bfloat16')" if dtype == np.dtype("V2") else ""
+        raise TypeError(f"{name} must hold {', '.join(FLOATS)}, integers or bool, got dtype {dtype}{hint}.")
+    return dtype.newbyteorder("=")
+
+
+def computed_in(dtype: np.dtype) -> np.dtype:
+    """The dtype in which rows of a storage dtype are computed: float32 where that holds each of its values exactly."""
+    exact = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if exact else np.float64)
+
+
+@contextlib.contextmanager
+def packed(pieces: Iterator[Any], source: RowSource, name: str) -> Iterator[Fill]:
+    """A reader from pieces of any number of rows."""
+    rest, count = np.empty((0, source.shape[1]), source.dtype), 0
+
+    def take() -> np.ndarray:
+        nonlocal count
+        piece = next(pieces, None)
+        if piece is None:
+            raise ValueError(f"{name} ended early: expected {source.shape[0]} rows in a pass.")
+        piece = np.asarray(piece)
+        if piece.ndim != 2 or piece.shape[1] != source.shape[1] or piece.dtype != source.dtype:
+            raise ValueError(
+                f"{name}: block {count} must have {source.shape[1]} columns of {source.dtype}, "
+                f"got shape {piece.shape} of {piece.dtype}."
+            )
+        count += 1
+        return piece
+
+    def fill(out: np.ndarray) -> None:
+        nonlocal rest
+        done = 0
+        while done < len(out):
+            if not len(rest):
+                rest = take()
+            part = rest[: len(out) - done]
+            out[done : done + len(part)] = part
+            done, rest = done + len(part), rest[len(part) :]
+
+    yield fill
+    if len(rest) or next(pieces, None) is not None:
+        raise ValueError(f"{name} holds more than {source.shape[0]} rows, as many as a pass had before.")

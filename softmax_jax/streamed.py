@@ -1,0 +1,205 @@
+"""StreamedRows: the blocks of a `BlockedProblem` read from where X is stored, anew in each pass.
+
+A pass is a loop in Python over blocks, with one compiled program per kernel and block, while a thread reads ahead. X is
+kept in its storage dtype until it is on the device. The first pass, made when the problem is built, sees to it that all
+of X is finite, and takes the mean and variance of each column and a sample of rows for the preconditioner.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.blocked import Block, BlockedProblem, Total, add, finished, no_total, rows_per_block
+from softmax_jax.data.rows import RowSource, computed_in
+from softmax_jax.dtypes import scope
+from softmax_jax.features import DenseFeatures, sampled_rows
+from softmax_jax.problem import Data
+from softmax_jax.read_ahead import read_ahead
+
+LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
+
+
+class Survey(NamedTuple):
+    """What the first pass finds: weighted means of x and x^2 (m,), and a sample of rows with their weights."""
+
+    mean: np.ndarray
+    square: np.ndarray
+    sample: np.ndarray
+    sample_weight: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StreamedRows:
+    """Blocks of rows of a source.
+
+    Attributes:
+      source: of X (n, m).
+      T: (n,) int32 class indices, or (n, k) soft targets.
+      w: (n,) float64, summing to one.
+      size: rows of a block.
+      dtype: of all computation.
+      survey: of the first pass.
+      device: to compute on, or None for JAX's default.
+    """
+
+    source: RowSource
+    T: np.ndarray
+    w: np.ndarray
+    size: int
+    dtype: np.dtype
+    survey: Survey
+    device: Any = None
+
+    is_streamed = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        return self.source.shape
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there are too many features for a sample of rows."""
+        return self.shape[1] > LARGEST_FACTORISED
+
+    def fold(self, kernel: Any, *args: Any) -> Any:
+        """The sum over blocks of kernel(block, *args): one pass over the data."""
+        total = None
+        for start, X in read_ahead(self.source, self.size):
+            block = jax.device_put(Block(X, *self._beside(start)), self.device)
+            if total is None:
+                total = jax.device_put(no_total(kernel, jax.eval_shape(_widened, block), *args), self.device)
+            total = jax.block_until_ready(_added(kernel, total, block, args))  # before X is read over
+        return _finished(total)
+
+    def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
+        """A loop in Python, for loops in which there are passes."""
+        while bool(unfinished(carry)):
+            carry = body(carry)
+        return carry
+
+    def target_totals(self, k: int) -> Any:
+        """Weighted class totals of T (k,)."""
+        labels = self.T.ndim == 1
+        totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else self.w @ self.T.astype(np.float64)
+        return jnp.asarray(totals.astype(self.dtype))
+
+    def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
+        """As DenseFeatures.moments, from the sample."""
+        return _moments(self.survey.sample, self.survey.sample_weight.astype(self.dtype), centred)
+
+    def variances(self, centred: Any) -> tuple[Any, Any]:
+        """As DenseFeatures.variances."""
+        centre = float(centred) * self.survey.mean
+        spread = np.maximum(self.survey.square + centre**2 - 2 * centre * self.survey.mean, 0)
+        return jnp.asarray(centre.astype(self.dtype)), jnp.asarray(spread.astype(self.dtype))
+
+    def _beside(self, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and weights of the block that starts there; zero where it is filled up."""
+        T, w = (a[start : start + self.size] for a in (self.T, self.w))
+        missing = self.size - len(w)
+        if missing:
+            T, w = np.pad(T, [(0, missing)] + [(0, 0)] * (T.ndim - 1)), np.pad(w, (0, missing))
+        return T if T.ndim == 1 else T.astype(self.dtype), w.astype(self.dtype)
+
+
+def stream(
+    source: RowSource, T: np.ndarray, w: np.ndarray, l2: float, intercept: bool, rows: int, gradient: str, device: Any
+) -> Data:
+    """The problem of a source of rows, in the dtype of training and in float64; reads the source once.
+
+    Args:
+      source: of X (n, m).
+      T: (n,) int32 class indices, or (n, k) soft targets.
+      w: (n,) float64, summing to one.
+      l2: strength.
+      intercept: whether the bias is free.
+      rows: of a block, at most.
+      gradient: "closed_form" or "autodiff".
+      device: to compute on, or None for JAX's default.
+
+    Raises:
+      ValueError: X is not finite; the source cannot be read.
+    """
+    size = min(rows, 1 << (source.shape[0] - 1).bit_length())
+    dtype = computed_in(source.dtype)
+    wide = np.dtype(np.float64) if jax.default_backend() != "tpu" else dtype
+    survey = _survey(source, w, size, wide)
+    held = StreamedRows(source, T, w, size, dtype, survey, device)
+
+    def build(dtype: np.dtype) -> BlockedProblem:
+        with scope(dtype):
+            l2_, free = jax.device_put((dtype.type(l2), dtype.type(intercept)), device)
+        return BlockedProblem(dataclasses.replace(held, dtype=dtype), l2_, free, gradient=gradient)
+
+    exact = build(wide)
+    return Data(exact if dtype == wide else build(dtype), exact, dtype)
+
+
+def streamed_rows(source: RowSource, T: np.ndarray, free: int) -> int:
+    """Rows of a block: neither their features nor their logits take more of the `free` bytes than a block may."""
+    k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
+    return rows_per_block(max(source.shape[1] * source.dtype.itemsize, 8 * k), free)
+
+
+def _survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Survey:
+    """The first pass over a source."""
+    n, m = source.shape
+    stride = -(-n // sampled_rows(m)) if m <= LARGEST_FACTORISED else n
+    sample = np.empty((-(-n // stride), m), source.dtype)
+    sums = np.zeros((2, m))
+    for start, X in read_ahead(source, size):
+        weights = np.pad(w[start : start + size], (0, max(0, start + size - n))).astype(wide)
+        with scope(wide):
+            new, finite = jax.device_get(_surveyed(X, weights))
+        if not finite:
+            _refuse(source, start, X)
+        sums += new
+        first = -start % stride
+        taken = X[first : n - start : stride]
+        sample[(start + first) // stride :][: len(taken)] = taken
+    return Survey(sums[0], sums[1], sample, w[::stride])
+
+
+@jax.jit
+def _surveyed(X: Any, w: Any) -> tuple[Any, Any]:
+    """Sums over rows of w x and w x^2 (2, m), and whether X is finite."""
+    wide = X.astype(w.dtype)
+    highest = jax.lax.Precision.HIGHEST
+    sums = jnp.stack([jnp.matmul(w, wide, precision=highest), jnp.matmul(w, wide**2, precision=highest)])
+    return sums, jnp.all(jnp.isfinite(wide))
+
+
+def _refuse(source: RowSource, start: int, X: np.ndarray) -> None:
+    """Raise ValueError for the first entry of a block that is not finite."""
+    finite = np.isfinite(X)
+    i, j = (int(index) for index in np.unravel_index(int(np.argmin(finite)), X.shape))
+    what = "NaN" if np.isnan(X[i, j]) else "infinity"
+    raise ValueError(
+        f"Input X contains {what}, first in {source.place(start + i)}, column {j} (block {start // len(X)} of "
+        f"{len(X)} rows, row {start + i} of X); expected finite numbers."
+    )
+
+
+@jax.jit
+def _moments(X: Any, w: Any, centred: Any) -> tuple[Any, Any]:
+    return DenseFeatures(X).moments(w, centred, X.shape[0])
+
+
+def _widened(block: Block) -> Block:
+    T = block.T if block.T.ndim == 1 else block.T.T
+    return Block(block.X.astype(block.w.dtype), T, block.w)
+
+
+@functools.partial(jax.jit, static_argnames="kernel", donate_argnames="total")
+def _added(kernel: Any, total: Total, block: Block, args: tuple) -> Total:
+    return add(total, kernel(_widened(block), *args))
+
+
+_finished = jax.jit(finished)

@@ -1,0 +1,135 @@
+"""The blocked problem stores no logits and is as good as the plain one: its passes, its fits, its errors."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import softmax_jax as sj
+from softmax_jax import fitting
+from softmax_jax.blocked import BlockedProblem, by_blocks_of, chosen_rows, rows_per_block
+from softmax_jax.dtypes import scope
+from softmax_jax.fitting import place
+from softmax_jax.memory import DeviceMemoryError, free_bytes
+from softmax_jax.model import Params
+
+TOLERANCE = 1e-12
+AT = jax.jit(lambda problem, params: problem.at(params))
+PRODUCT = jax.jit(lambda problem, params, v: problem.hessian_product(problem.at(params), v))
+HESSIAN = jax.jit(lambda problem, params: problem.hessian(problem.at(params), problem.hessian_blocks))
+OBJECTIVE = jax.jit(lambda problem, params: problem.objective(params))
+
+
+def data(n=300, m=4, k=3, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, m)).astype(dtype)
+    y = np.argmax(2 * X @ rng.standard_normal((m, k)) + rng.gumbel(size=(n, k)), axis=1).astype(np.int32)
+    params = Params(*(rng.standard_normal(shape).astype(dtype) for shape in ((m, k), (k,))))
+    return X, y, params, rng
+
+
+@pytest.mark.parametrize("gradient", ["closed_form", "autodiff"])
+def test_passes_equal_those_of_the_plain_problem(gradient):
+    X, _, params, rng = data()
+    T, weight = rng.dirichlet(np.ones(3), len(X)), rng.uniform(0, 1, len(X))
+    direction = Params(rng.standard_normal((4, 3)), rng.standard_normal(3))
+    plain = place(X, T, weight, 0.1, True, sj.LBFGS(gradient=gradient)).exact
+    blocked = by_blocks_of(plain, 64)
+    assert isinstance(blocked, BlockedProblem) and blocked.shape[0] // blocked.rows.size > 2
+    with scope(np.float64):
+        others = [(PRODUCT, params, direction), (HESSIAN, params), (OBJECTIVE, params)]
+        for function, *args in [(AT, params), *(others if gradient == "closed_form" else [])]:
+            expected, actual = function(plain, *args), function(blocked, *args)
+            if function is AT:
+                assert actual.Z is None
+                expected = expected._replace(Z=None)
+            jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, atol=TOLERANCE), actual, expected)
+
+
+def test_its_error_is_at_most_that_of_the_plain_problem():
+    X, y, params, _ = data(n=40_000, dtype=np.float32)
+    plain = place(X, y, None, 0.1, True, sj.LBFGS())
+    exact = Params(*(p.astype(np.float64) for p in params))
+    with scope(np.float64):
+        truth = jax.tree.map(np.asarray, AT(plain.exact, exact))
+    stored, blocked = AT(plain.training, params), AT(by_blocks_of(plain.training, 256), params)
+    for name in ("objective", "gradient", "curvature"):
+        pairs = (jax.tree.leaves(getattr(point, name)) for point in (truth, stored, blocked))
+        for true, s, b in zip(*pairs, strict=True):
+            size = np.abs(true).max()
+            assert np.abs(b - true).max() <= np.abs(s - true).max() + np.finfo(np.float32).eps * size
+
+
+@pytest.fixture
+def scarce(monkeypatch):
+    """Little memory, so that fit takes blocks of 16 rows for k = 3 in float64."""
+    monkeypatch.setattr(fitting, "free_bytes", lambda device=None: 30_000)
+
+
+def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
+    X, y, _, rng = data()
+    weight = rng.uniform(0, 1, len(X))
+    seen = []
+    run = fitting._run
+    monkeypatch.setattr(fitting, "_run", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest))
+    results = [sj.fit(X, y, l2=1e-3, solver=s, tol=1e-10, sample_weight=weight) for s in (sj.LBFGS(), sj.NewtonCG())]
+    assert all(isinstance(each, BlockedProblem) and each.rows.size == 16 for each in seen)
+    monkeypatch.setattr(fitting, "free_bytes", lambda device=None: 10**9)
+    plain = sj.fit(X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-10, sample_weight=weight)
+    assert not isinstance(seen[-1], BlockedProblem)
+    for result in results:
+        assert result.status == plain.status == "converged"
+        assert result.objective == pytest.approx(plain.objective, abs=1e-10)
+        np.testing.assert_allclose(result.params.W, plain.params.W, atol=1e-3)
+
+
+def test_without_a_penalty_the_gradient_decides_and_separable_classes_are_found_out(scarce):
+    X, y, _, _ = data()
+    assert sj.fit(X, y, l2=0, solver=sj.LBFGS(), tol=1e-8).status == "converged"
+    assert sj.fit(X, np.argmax(X[:, :3], axis=1), l2=0, solver=sj.LBFGS(), tol=1e-12).status == "diverging"
+
+
+def exhausted(*_):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes.")
+
+
+def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
+    X, y, _, _ = data()
+    sizes, run = [], fitting._run
+
+    def once_too_large(solver, d, *rest):
+        sizes.append(getattr(getattr(d.training, "rows", None), "size", None))
+        return exhausted() if len(sizes) < 3 else run(solver, d, *rest)
+
+    monkeypatch.setattr(fitting, "_run", once_too_large)
+    monkeypatch.setattr(fitting, "rows_per_block", lambda row_bytes, free: 64)
+    assert sj.fit(X, y, l2=1e-3, solver=sj.LBFGS()).status == "converged"
+    assert sizes == [None, 64, 16]
+
+
+def test_out_of_memory_for_good_names_the_need(monkeypatch):
+    X, y, _, _ = data()
+    monkeypatch.setattr(fitting, "_run", exhausted)
+    with pytest.raises(DeviceMemoryError, match=r"X \(300 x 4\).*GiB.*open_rows") as caught:
+        sj.fit(X, y)
+    assert isinstance(caught.value, MemoryError)
+
+
+def test_other_errors_of_the_device_are_not_mistaken_for_it(monkeypatch):
+    def broken(*_):
+        raise jax.errors.JaxRuntimeError("INTERNAL: no")
+
+    X, y, _, _ = data()
+    monkeypatch.setattr(fitting, "_run", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        sj.fit(X, y)
+
+
+def test_logits_are_stored_where_they_take_little_of_the_free_memory():
+    assert chosen_rows(10_000, 10, 4, 2**33) is None
+    rows = chosen_rows(2_000_000, 200, 4, 20 * 2**30)
+    assert rows == 2**16 and rows * 200 * 4 <= 2**26
+    assert chosen_rows(2**40, 2**20, 8, 2**34) == 8
+    assert rows_per_block(10**12, 2**30) == 1
+    assert free_bytes() > 2**26
