@@ -40,8 +40,9 @@ def plot_reliability_diagram(
     ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.2, label="calibrated")
     full = table.weight > 0
     confidence, accuracy = table.confidence[full], table.accuracy[full]
-    ax.vlines(confidence, confidence, accuracy, color=ORANGE, linewidth=2.2, label="miscalibration")
-    ax.plot(confidence, accuracy, "o", color=BLUE, markersize=6, label="accuracy of a bin")
+    ax.vlines(confidence, confidence, accuracy, color=ORANGE, linewidth=2, label="miscalibration")
+    size = 14 + 120 * np.sqrt(table.weight[full])  # so that a bin of few samples does not look like much
+    ax.scatter(confidence, accuracy, size, color=BLUE, zorder=3, clip_on=False, label="accuracy of a bin")
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence: largest probability of a row", ylabel="accuracy")
     ax.set_xticks(np.linspace(0, 1, 6))
     title(ax, f"expected calibration error {error:.4f}")
