@@ -14,6 +14,7 @@ from softmax_jax import border
 from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
+from softmax_jax.html import result_html
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.problem import Data, Problem, padded_rows
@@ -54,6 +55,19 @@ class FitResult(NamedTuple):
     n_iter: int
     n_passes: int
     history: np.ndarray
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        W = self.params.W
+        return (
+            f"FitResult(status={self.status!r}, objective={self.objective:.8g}, duality_gap={self.duality_gap:.1e}, "
+            f"n_iter={self.n_iter}, n_passes={self.n_passes}, W={W.shape} {np.dtype(W.dtype).name})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The table that notebooks show."""
+        m, k = self.params.W.shape
+        return result_html("FitResult", self, **{"features, classes": f"{m}, {k}"})
 
 
 def fit(

@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
+from softmax_jax.html import grid
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
@@ -62,23 +63,40 @@ class GradientReport(NamedTuple):
 
     def __str__(self) -> str:
         """The report as a table."""
-        rows = {
-            "autodiff - closed form": self.autodiff_closed_form,
-            "autodiff - finite differences": self.autodiff_finite,
-            "closed form - finite differences": self.closed_form_finite,
-        }
         lines = [
-            f"Gradient of J in {self.dtype} on {self.device}; finite differences in float64 "
-            f"of {self.n_checked} of {self.n_coordinates} coordinates",
+            self._heading(),
             f"{'largest difference':<34}{'dJ/dW':^20}  {'dJ/db':^20}",
             f"{'':<34}{'absolute':>10}{'relative':>10}  {'absolute':>10}{'relative':>10}",
         ]
-        for name, (W, b) in rows.items():
+        for name, (W, b) in self._rows().items():
             cells = f"{W.absolute:>10.1e}{W.relative:>10.1e}  {b.absolute:>10.1e}{b.relative:>10.1e}"
             lines.append(f"{name:<34}{cells}")
         size = self.magnitude
         lines.append(f"{'(largest magnitude)':<34}{size.W:>10.1e}{'':>10}  {size.b:>10.1e}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The table that notebooks show."""
+        header = ("largest difference", "dJ/dW", "relative", "dJ/db", "relative")
+        rows = [
+            (name, *(f"{value:.1e}" for value in (*W, *b)))  # absolute and relative of each
+            for name, (W, b) in self._rows().items()
+        ]
+        rows.append(("(largest magnitude)", f"{self.magnitude.W:.1e}", "", f"{self.magnitude.b:.1e}", ""))
+        return grid(header, rows, title=self._heading())
+
+    def _heading(self) -> str:
+        return (
+            f"Gradient of J in {self.dtype} on {self.device}; finite differences in float64 "
+            f"of {self.n_checked} of {self.n_coordinates} coordinates"
+        )
+
+    def _rows(self) -> dict[str, Params]:
+        return {
+            "autodiff - closed form": self.autodiff_closed_form,
+            "autodiff - finite differences": self.autodiff_finite,
+            "closed form - finite differences": self.closed_form_finite,
+        }
 
 
 def compare_gradients(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None) -> GradientReport:

@@ -68,6 +68,7 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
         "tol": known["tol"],
         "max_iter": known["max_iter"],
         "solver": "auto" if solver is None else type(solver).__name__,
+        "tol": float(settings.get("tol", 1e-6)),
         "fit_wall_s": round(fit_wall_s, 3),
         "updates_per_epoch": _updates_per_epoch(solver, len(split.y_train)),
         "standardised": standardise,
