@@ -38,9 +38,9 @@ class ProgressLine:
         self.tol, self.epochs = tol, epochs
         self._records: list[tuple[float, Any]] = []
         self._start_s = self._drawn_s = time.perf_counter()
-        where: Any = sys.stderr if stream is None else stream
-        terminal = where is not None and where.isatty()  # there is no stderr behind a window without a console
-        self._screen: Any = _Notebook() if _in_notebook() else _Terminal(where) if terminal else None
+        place: Any = stream or sys.stderr  # None behind a window without a console
+        terminal = place is not None and place.isatty()
+        self._screen: Any = _Notebook() if _in_notebook() else _Terminal(place) if terminal else None
 
     def __enter__(self) -> ProgressLine:
         """Show the line at once."""

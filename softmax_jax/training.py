@@ -65,10 +65,9 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     summary = _summary(data, split, result, known["l2"])
     solver = known["solver"]
     summary |= {
-        "tol": known["tol"],
+        "tol": float(known["tol"]),
         "max_iter": known["max_iter"],
         "solver": "auto" if solver is None else type(solver).__name__,
-        "tol": float(settings.get("tol", 1e-6)),
         "fit_wall_s": round(fit_wall_s, 3),
         "updates_per_epoch": _updates_per_epoch(solver, len(split.y_train)),
         "standardised": standardise,

@@ -129,4 +129,5 @@ def _draw(found: Any, gap: float, title: str, path: Path) -> None:
     curves = {e.name: ([r.wall_s for r in e.runs], [r.gap for r in e.runs]) for e in found.entries if e.runs}
     ax = plots.plot_gap_against_time(curves, target=gap)
     ax.set_title(title, loc="left", fontsize=11)
-    ax.figure.savefig(path)
+    figure: Any = ax.figure
+    figure.savefig(path)

@@ -53,13 +53,13 @@ def check(
         print(to_json({"data": dataset.name, **shape, "l2": l2, "passed": passed, "worst": worst, "findings": found}))
     else:
         print(f"{dataset.name}: {len(split.y_train)} x {split.X_train.shape[1]}, l2 = {l2:g}")
-        print("largest difference of an entry of the gradient, of W and of b, between")
-        heads = ("", "at", "autodiff, closed form", "autodiff, finite", "closed form, finite", "of allowed")
+        print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences")
+        heads = ("", "at", "auto - closed", "auto - finite", "closed - finite", "of allowed")
         print_table([_cells(finding) for finding in findings], heads)
         dtypes = " and ".join(dict.fromkeys(finding.report.dtype for finding in findings))
         verdict = "PASS: all three agree" if passed else "FAIL: they do not agree"
-        print(f"{verdict} on {', '.join(dict.fromkeys(f.report.device for f in findings))} in {dtypes}")
-        print(f"      the largest difference is {worst:.2g} times what rounding explains")
+        devices = ", ".join(dict.fromkeys(finding.report.device for finding in findings))
+        print(f"{verdict} on {devices} in {dtypes}; the largest difference is {worst:.2g} times what rounding explains")
     return 0 if passed else 1
 
 
