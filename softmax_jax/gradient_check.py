@@ -122,7 +122,9 @@ def compare_gradients(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
     X = X if hasattr(X, "dtype") else np.asarray(X)
     dtype = compute_dtype(X, *params)
     with scope(dtype):
-        arguments = (_cast(params, dtype), jnp.asarray(X), jnp.asarray(T), l2, sample_weight)
+        # a NumPy weight in float64 would widen the gradients
+        weight = None if sample_weight is None else normalised_weights(sample_weight, X.shape[0], dtype)
+        arguments = (_cast(params, dtype), jnp.asarray(X), jnp.asarray(T), l2, weight)
         automatic, closed = autodiff_gradient(*arguments), closed_form_gradient(*arguments)
         device = _describe(closed.W)
         automatic, closed = _on_host(automatic), _on_host(closed)

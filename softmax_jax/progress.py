@@ -18,7 +18,8 @@ from typing import IO, Any
 
 _REDRAW_S = 0.1
 _BAR_COLUMNS = 24
-_TEXT_COLUMNS = 84  # what the line takes beside the bar
+_TEXT_COLUMNS = 84  # of a long text
+_OTHER_COLUMNS = 12  # spinner, time and the spaces between
 
 
 class ProgressLine:
@@ -38,6 +39,7 @@ class ProgressLine:
         self.tol, self.epochs = tol, epochs
         self._records: list[tuple[float, Any]] = []
         self._start_s = self._drawn_s = time.perf_counter()
+        self._note = ""
         place: Any = stream or sys.stderr  # None behind a window without a console
         terminal = place is not None and place.isatty()
         self._screen: Any = _Notebook() if _in_notebook() else _Terminal(place) if terminal else None
@@ -59,7 +61,7 @@ class ProgressLine:
         done = self._done(progress)
         if self._screen is not None and (now - self._drawn_s > _REDRAW_S or done >= 1 or len(self._records) == 1):
             self._drawn_s = now
-            self._screen.draw(self.text(), done)
+            self._screen.draw(self.text(self._screen.columns), done)
         return False
 
     def close(self) -> None:
@@ -67,20 +69,34 @@ class ProgressLine:
         if self._screen is not None:
             self._screen.close()
 
-    def text(self) -> str:
-        """The line as it stands now, after the last call."""
-        if not self._records:
-            return "compiling"
+    def stopping(self) -> None:
+        """Say that the fit is being stopped: what it has reached still has to be certified, which may take seconds."""
+        self._note = "stopping: certifying what was reached"
+        if self._screen is not None:
+            self._screen.draw(self._note, self._done(self._records[-1][1]) if self._records else 0.0)
+
+    def text(self, columns: int = 200) -> str:
+        """The line as it stands now, after the last call.
+
+        Args:
+          columns: characters that there is room for; what matters least is left out first.
+        """
+        if self._note or not self._records:
+            return self._note or "compiling"
         _, last = self._records[-1]
-        words = [f"iteration {last.n_iter}" if self.epochs is None else f"epoch {last.n_iter} of {self.epochs}"]
-        words.append(f"J {last.objective:.6f}")
-        if math.isfinite(last.duality_gap):
-            words.append(f"gap {last.duality_gap:.1e}, to reach {self.tol:.0e}")
-        words.append(f"{self._passes_per_s():.3g} passes/s")
         left_s = self._seconds_left()
-        if left_s is not None:
-            words.append(f"{_duration(left_s)} left")
-        return "  ".join(words)
+        words = {
+            "n": f"iteration {last.n_iter}" if self.epochs is None else f"epoch {last.n_iter} of {self.epochs}",
+            "J": f"J {last.objective:.6f}",
+            "gap": f"gap {last.duality_gap:.1e}, to reach {self.tol:.0e}" if math.isfinite(last.duality_gap) else "",
+            "pace": f"{self._passes_per_s():.3g} passes/s",
+            "left": "" if left_s is None else f"{_duration(left_s)} left",
+        }
+        words = {name: word for name, word in words.items() if word}
+        for name in ("pace", "J", "left", "gap"):
+            if len("  ".join(words.values())) > columns:
+                words.pop(name, None)
+        return "  ".join(words.values())
 
     def _passes_per_s(self) -> float:
         """Since the first call, so that compilation does not count; before the second one since the start."""
@@ -113,10 +129,10 @@ def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | 
       tol: gap to reach.
 
     Returns:
-      Seconds from the last record on, or None where the gap has not fallen.
+      Seconds from the last record on, or None where the gap has not fallen or there are fewer than three records.
     """
-    if len(records) < 2:
-        return None
+    if len(records) < 3:
+        return None  # the first steps are not like those that follow
     (from_s, high), (to_s, low) = records[(len(records) - 1) // 2], records[-1]
     if not (tol > 0 and 0 < low < high < math.inf and to_s > from_s):
         return None
@@ -126,18 +142,19 @@ def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | 
 class _Terminal:
     """One line of a terminal, by rich. It is taken away when this object is dropped, at the latest."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: Any) -> None:
         try:
             from rich.console import Console
         except ImportError as error:
             raise ImportError("the progress line needs rich: pip install 'softmax_jax[cli]'") from error
         self._console = Console(file=stream, force_jupyter=False)
         self._bar: Any = None
+        self.columns = self._console.width - _OTHER_COLUMNS
 
     def open(self, *, moving: bool) -> None:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        room = min(_BAR_COLUMNS, self._console.width - _TEXT_COLUMNS)
+        room = min(_BAR_COLUMNS, self.columns - _TEXT_COLUMNS)
         bar = [BarColumn(room)] if room >= 8 else []
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), *bar, TimeElapsedColumn())
         self._bar = Progress(*columns, console=self._console, transient=True, auto_refresh=moving)
@@ -159,6 +176,8 @@ class _Terminal:
 
 class _Notebook:
     """One line of a cell's output that is rewritten."""
+
+    columns = 200
 
     def __init__(self) -> None:
         self._handle: Any = None

@@ -92,7 +92,7 @@ def race(
     Raises:
       ValueError: l2, gap or limit_s is not above 0.
     """
-    for name, value in {"l2": l2, "gap": gap, "limit_s": limit_s}.items():
+    for name, value in {"l2": l2, "gap (--tol)": gap, "limit_s (--limit)": limit_s}.items():
         if not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}.")
     classes, index = np.unique(y, return_inverse=True)

@@ -113,8 +113,9 @@ def _summary(data: Dataset, split: Split, result: FitResult, l2: float) -> dict[
 def _gradient_agreement(split: Split, result: FitResult, l2: float) -> dict[str, float]:
     """The largest entry of the gradient on the training rows, and the largest difference of its two forms."""
     T = one_hot_encode(np.searchsorted(result.classes, split.y_train), len(result.classes))
+    weights = None if split.weights is None else split.weights.astype(split.X_train.dtype)  # else they widen it
     forms = [
-        np.concatenate([np.ravel(np.asarray(g)) for g in gradient(result.params, split.X_train, T, l2, split.weights)])
+        np.concatenate([np.ravel(np.asarray(g)) for g in gradient(result.params, split.X_train, T, l2, weights)])
         for gradient in (autodiff_gradient, closed_form_gradient)
     ]
     return {

@@ -96,7 +96,9 @@ def file_for(path: Path, option: str, *endings: str) -> Path:
       ValueError: another ending, a folder of that name, or its folder cannot be made.
     """
     if path.suffix.lower() not in endings:
-        raise ValueError(f"{option} must end in {' or '.join(endings)}, got {path}.")
+        raise ValueError(
+            f"{option} must end in {', '.join(endings[:-1])}{' or ' * (len(endings) > 1)}{endings[-1]}, got {path}."
+        )
     if path.is_dir():
         raise ValueError(f"{option} must be a file, got {path}, which is a folder.")
     folder_for(path.parent, option)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +72,7 @@ def fit(
     writers = _writers(out, report)  # before the fit: its result must not be lost
     settings: dict[str, Any] = {"l2": l2, "solver": record, "tol": tol, "max_iter": max_iter}
     settings |= {"checkpoint": checkpoint, "every": every}
-    with ProgressLine(tol, epochs=getattr(record, "epochs", None)) as line:
+    with ProgressLine(tol, epochs=getattr(record, "epochs", None)) as line, _told_of_stopping(line):
         trained = train(dataset, test=test, standardise=not no_standardise, seed=seed, callback=line, **settings)
     paths = [path for write in writers for path in write(trained)]
     if as_json:
@@ -76,6 +80,24 @@ def fit(
     else:
         print_table([*_rows(trained.summary), ("written", "\n".join(map(str, paths)))])
     return _verdict(trained, checkpoint)
+
+
+@contextmanager
+def _told_of_stopping(line: Any) -> Iterator[None]:
+    """Within it Ctrl-C, which `fit` answers by certifying what it has reached, is also answered on the line."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        line.stopping()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _writers(out: Path, report: Path | None) -> list[Any]:

@@ -43,6 +43,8 @@ def predict(
     if features.ignored:
         shown = ", ".join(features.ignored[:6]) + (", ..." if len(features.ignored) > 6 else "")
         say("note", f"columns that the model does not use are left out: {shown}")
+    if features.by_position:
+        say("note", "columns are taken in their order, because the model or the data have no names for them")
     predictions = predicting.predict(fitted, features.X)
     columns = predicting.write_predictions(out, predictions, proba=proba)
     counts = [int((predictions.labels == label).sum()) for label in predictions.classes]

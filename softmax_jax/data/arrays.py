@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -140,16 +140,24 @@ def read_labels(path: str | Path) -> np.ndarray:
 
 def _member(path: Path, name: str) -> np.ndarray:
     """One array of a .npz file."""
-    with _told(path), np.load(path, allow_pickle=False) as archive:
+    with _told(path), path.open("rb") as file, _archive(file) as archive:
         if name not in archive.files:
-            raise ValueError(f"there is no array {name!r} in it, but {shown(archive.files) or 'nothing'}")
+            raise ValueError(f"it has no array {name!r}, but {shown(archive.files) or 'nothing'}")
         return archive[name]
+
+
+def _archive(file: IO[bytes]) -> Any:
+    """The open .npz file; a .npy file under that name has no arrays by name."""
+    archive = np.load(file, allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise ValueError("it is a .npy file; rename it")
+    return archive
 
 
 def _names(path: Path, m: int) -> tuple[str, ...]:
     """`feature_names` of a .npz file where it has them, else positions."""
     if path.suffix.lower() == ".npz":
-        with _told(path), np.load(path, allow_pickle=False) as archive:
+        with _told(path), path.open("rb") as file, _archive(file) as archive:
             names = archive["feature_names"] if "feature_names" in archive.files else None
         if names is not None:
             if names.shape != (m,) or names.dtype.kind != "U" or len(set(names.tolist())) < m:

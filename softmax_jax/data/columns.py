@@ -76,13 +76,14 @@ def features_by_name(table: Table, names: Sequence[str]) -> Features:
     """
     found = matched(names, table.names, str(table.path))
     used = set(found)
-    return Features(table.numbers(found), tuple(name for name in table.names if name not in used))
+    ignored = tuple(name for name in table.names if name not in used)
+    return Features(table.numbers(found), ignored, by_position=found != list(names))
 
 
 def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[str]:
     """Those of `available` that a model with feature names `names` takes, in its order.
 
-    A model whose names are only positions takes as many columns as there are, by position.
+    Where the names of either are only positions, they are taken by position, if they are equally many.
 
     Raises:
       ValueError: one is missing; the message names it and `where`.
@@ -91,12 +92,10 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
     missing = [name for name in names if name not in there]
     if not missing:
         return list(names)
-    if is_positions(names):
+    if is_positions(names) or is_positions(available):
         if len(available) == len(names):
             return list(available)
-        raise ValueError(
-            f"{where} has {len(available)} columns, but the model takes {len(names)} features by position."
-        )
+        raise ValueError(f"{where} has {len(available)} columns, but the model takes {len(names)}: {shown(names)}.")
     close = difflib.get_close_matches(missing[0], available, 1)
     hint = f" Did you rename {missing[0]!r} to {close[0]!r}?" if close else ""
     raise ValueError(

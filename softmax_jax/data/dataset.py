@@ -33,7 +33,9 @@ class Features(NamedTuple):
     Attributes:
       X: (n, m) floating, columns in the order of the model.
       ignored: names of the columns that the model does not use.
+      by_position: whether columns were taken in their order, because the model or the source has no names.
     """
 
     X: np.ndarray
     ignored: tuple[str, ...]
+    by_position: bool

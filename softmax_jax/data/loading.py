@@ -108,7 +108,7 @@ def load_features(source: str, names: Sequence[str], *, delimiter: str | None = 
     used = matched(names, available, source)
     at = {name: j for j, name in enumerate(available)}
     X = X if list(available) == used else X[:, [at[name] for name in used]]
-    return Features(X, tuple(name for name in available if name not in set(used)))
+    return Features(X, tuple(name for name in available if name not in set(used)), by_position=used != list(names))
 
 
 def _table(path: Path, delimiter: str | None, header: bool) -> Table | None:
