@@ -114,6 +114,11 @@ def fit(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
       RuntimeError: this process was forked from one that had imported this module.
+
+    Example:
+        >>> result = fit([[0.0], [1.0], [2.0], [3.0]], ["a", "b", "a", "b"], l2=0.1)
+        >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
+        ('converged', True, (1, 2))
     """
     _refuse_fork()
     X = with_auto_axes(border.features(X, sparse=True))

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
+from softmax_jax.gradient_check import Difference, GradientReport
 from softmax_jax.html import escape, facts, figure_text, grid, path_html
 
 
 @pytest.fixture(scope="module")
 def result():
-    rng = np.random.default_rng(0)
-    return sj.fit(rng.standard_normal((40, 3)), np.arange(40) % 2, l2=0.1)
+    params = sj.Params(np.ones((3, 2)), np.zeros(2))
+    return sj.FitResult(params, np.arange(2), 0.5, 1.25e-7, "converged", 4, 6, np.array([0.7, 0.5]))
 
 
 def _words(html: str) -> list[str]:
@@ -66,11 +67,13 @@ def test_without_a_certificate_the_table_says_so(result):
 
 
 def test_a_gradient_report_is_a_table_of_three_comparisons():
-    params = sj.Params(np.ones((2, 2)), np.zeros(2))
-    report = sj.compare_gradients(params, np.eye(2), np.eye(2), 0.1)
+    apart = [sj.Params(Difference(i * 1e-12, i * 1e-10), Difference(i * 1e-13, i * 1e-11)) for i in (1, 2, 3)]
+    report = GradientReport(*apart, sj.Params(1.0, 2.0), 5, 6, "float32", "cpu")
     words = _words(report._repr_html_())
-    assert words.count(f"{report.autodiff_finite.W.absolute:.1e}") >= 1
-    assert [w for w in words if " - " in w] == list(report._rows())
+    assert "float32 on cpu" in words[0] and "5 of 6" in words[0]
+    start = words.index("autodiff - finite differences")
+    assert words[start + 1 : start + 5] == ["2.0e-12", "2.0e-10", "2.0e-13", "2.0e-11"]
+    assert [line.split()[0] for line in str(report).splitlines()[3:]] == ["autodiff", "autodiff", "closed", "(largest"]
 
 
 def test_a_path_is_a_row_per_strength_and_leaves_out_empty_columns():
@@ -92,7 +95,7 @@ def test_a_path_is_a_row_per_strength_and_leaves_out_empty_columns():
     assert html.count("<tr>") == 3
 
 
-def test_the_estimator_shows_its_parameters_and_fitted_attributes(result):
+def test_the_estimator_shows_its_parameters_and_fitted_attributes():
     rng = np.random.default_rng(0)
     model = sj.SoftmaxRegression(l2=0.1).fit(rng.standard_normal((40, 3)), np.arange(40) % 2)
     html = model._repr_html_()
