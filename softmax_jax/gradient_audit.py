@@ -87,7 +87,7 @@ def devices_at_hand() -> list[Any]:
 def _find(point: str, params: Params, X: np.ndarray, T: Any, l2: float, weight: Any) -> Finding:
     report = compare_gradients(params, X, T, l2, weight)
     exact, finite = _allowed(params, X, T, l2, weight)
-    worst = max(
+    parts = [
         difference.absolute / allowed
         for differences, bound in (
             (report.autodiff_closed_form, exact),
@@ -95,8 +95,8 @@ def _find(point: str, params: Params, X: np.ndarray, T: Any, l2: float, weight: 
             (report.closed_form_finite, finite),
         )
         for difference, allowed in zip(differences, bound, strict=True)
-    )
-    worst = worst if np.isfinite(worst) else float("inf")  # NaN is no agreement
+    ]
+    worst = float(np.max(parts)) if np.isfinite(parts).all() else float("inf")  # NaN is no agreement
     return Finding(point, report, exact, finite, worst)
 
 
