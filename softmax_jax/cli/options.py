@@ -15,19 +15,37 @@ _FORMS = (
     "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of .npy shards."
 )
 
+DATA, PROBLEM, OUTPUT = "Data", "Problem and solver", "Output"  # panels of --help
 Data = Annotated[str, typer.Argument(help=_FORMS, show_default="iris")]
-Target = Annotated[str | None, typer.Option(help="Column of labels; of an .npz file the array, y if not given.")]
-Labels = Annotated[str | None, typer.Option(help="File of labels beside .npy features (.npy, .txt) or IDX images.")]
-Images = Annotated[str | None, typer.Option(help="IDX file of images, plain or .gz, instead of DATA.")]
-Weights = Annotated[str | None, typer.Option(help="Column of sample weights; of an .npz file the array.")]
-Drop = Annotated[list[str] | None, typer.Option(help="Column to leave out; may be given several times.")]
-Delimiter = Annotated[str | None, typer.Option(help="Character between the fields of a CSV file.")]
-Header = Annotated[bool, typer.Option("--header/--no-header", help="Line 1 of a CSV file has names.")]
-L2 = Annotated[float, typer.Option(help="L2 strength, nats per squared weight.")]
-Tol = Annotated[float, typer.Option(help="Duality gap to prove, nats per sample.")]
-Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.")]
-NoStandardise = Annotated[bool, typer.Option("--no-standardise", help="Leave features as they are.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Target = Annotated[
+    str | None, typer.Option(help="Column of labels; of an .npz file the array, y if not given.", rich_help_panel=DATA)
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="File of labels beside .npy features (.npy, .txt) or IDX images.", rich_help_panel=DATA),
+]
+Images = Annotated[
+    str | None, typer.Option(help="IDX file of images, plain or .gz, instead of DATA.", rich_help_panel=DATA)
+]
+Weights = Annotated[
+    str | None, typer.Option(help="Column of sample weights; of an .npz file the array.", rich_help_panel=DATA)
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(help="Column to leave out; may be given several times.", rich_help_panel=DATA)
+]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Character between the fields of a CSV file.", rich_help_panel=DATA)
+]
+Header = Annotated[
+    bool, typer.Option("--header/--no-header", help="Line 1 of a CSV file has names.", rich_help_panel=DATA)
+]
+NoStandardise = Annotated[
+    bool, typer.Option("--no-standardise", help="Leave features as they are.", rich_help_panel=DATA)
+]
+L2 = Annotated[float, typer.Option(help="L2 strength, nats per squared weight.", rich_help_panel=PROBLEM)]
+Tol = Annotated[float, typer.Option(help="Duality gap to prove, nats per sample.", rich_help_panel=PROBLEM)]
+Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.", rich_help_panel=PROBLEM)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.", rich_help_panel=OUTPUT)]
 
 
 class SolverName(enum.StrEnum):

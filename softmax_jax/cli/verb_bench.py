@@ -20,11 +20,16 @@ def bench(
     header: options.Header = True,
     images: options.Images = None,
     labels: options.Labels = None,
-    l2: options.L2 = 1e-4,
-    tol: Annotated[float, typer.Option(help="Distance to the optimum to reach, nats per sample.")] = 1e-6,
-    limit: Annotated[float, typer.Option(help="Seconds for each contestant.")] = 20.0,
     no_standardise: options.NoStandardise = False,
-    out: Annotated[Path, typer.Option(help="Folder for the picture and the numbers.")] = Path("softmax_jax_bench"),
+    l2: options.L2 = 1e-4,
+    tol: Annotated[
+        float,
+        typer.Option(help="Distance to the optimum to reach, nats per sample.", rich_help_panel=options.PROBLEM),
+    ] = 1e-6,
+    limit: Annotated[float, typer.Option(help="Seconds for each contestant.", rich_help_panel=options.PROBLEM)] = 20.0,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the picture and the numbers.", rich_help_panel=options.OUTPUT)
+    ] = Path("softmax_jax_bench"),
     as_json: options.AsJson = False,
 ) -> int:
     """Race this library against scikit-learn: the time until J is within --tol of the optimum, by one judge for all.

@@ -21,10 +21,12 @@ def check(
     header: options.Header = True,
     images: options.Images = None,
     labels: options.Labels = None,
-    l2: options.L2 = 1e-4,
-    rows: Annotated[int, typer.Option(help="Most rows to compare on, drawn at random.", min=2)] = 5000,
-    seed: options.Seed = 0,
+    rows: Annotated[
+        int, typer.Option(help="Most rows to compare on, drawn at random.", min=2, rich_help_panel=options.DATA)
+    ] = 5000,
     no_standardise: options.NoStandardise = False,
+    l2: options.L2 = 1e-4,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> int:
     """Compare the gradient in closed form, by autodiff and by finite differences, on every device at hand.

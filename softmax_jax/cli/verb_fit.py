@@ -28,22 +28,49 @@ def fit(
     header: options.Header = True,
     images: options.Images = None,
     labels: options.Labels = None,
-    l2: options.L2 = 1e-4,
-    solver: Annotated[options.SolverName, typer.Option(help="auto chooses by size.")] = options.SolverName.auto,
-    tol: options.Tol = 1e-6,
-    max_iter: Annotated[int, typer.Option(help="Most iterations.")] = 1000,
-    eta: Annotated[float | None, typer.Option(help="Learning rate; selects gradient descent.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data; selects gradient descent.")] = None,
-    minibatches: Annotated[int | None, typer.Option(help="Samples per update; selects gradient descent.")] = None,
-    seed: options.Seed = 0,
-    test: Annotated[float, typer.Option(help="Fraction of the rows kept for the test.")] = 0.2,
+    test: Annotated[
+        float, typer.Option(help="Fraction of the rows kept for the test.", rich_help_panel=options.DATA)
+    ] = 0.2,
     no_standardise: options.NoStandardise = False,
+    l2: options.L2 = 1e-4,
+    solver: Annotated[
+        options.SolverName,
+        typer.Option(
+            metavar="NAME",
+            help="auto (by size), lbfgs, newton-cg, newton or sgd.",
+            rich_help_panel=options.PROBLEM,
+        ),
+    ] = options.SolverName.auto,
+    tol: options.Tol = 1e-6,
+    max_iter: Annotated[int, typer.Option(help="Most iterations.", rich_help_panel=options.PROBLEM)] = 1000,
+    eta: Annotated[
+        float | None, typer.Option(help="Learning rate; selects gradient descent.", rich_help_panel=options.PROBLEM)
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data; selects it too.", rich_help_panel=options.PROBLEM)
+    ] = None,
+    minibatches: Annotated[
+        int | None, typer.Option(help="Samples per update; selects it too.", rich_help_panel=options.PROBLEM)
+    ] = None,
+    seed: options.Seed = 0,
     out: Annotated[
-        Path, typer.Option(help="Folder for pictures, numbers and the model; or a .safetensors file for the model.")
+        Path,
+        typer.Option(
+            help="Folder for pictures, numbers and the model; or a .safetensors file for the model.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = Path("softmax_jax_output"),
-    report: Annotated[Path | None, typer.Option(help="Folder for a report in HTML.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder to save the state to; resumes from it.")] = None,
-    every: Annotated[float | None, typer.Option(help="Seconds from one checkpoint to the next.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a report in HTML.", rich_help_panel=options.OUTPUT)
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Folder to save the state to, and to resume from.", rich_help_panel=options.OUTPUT),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(help="Seconds from one checkpoint to the next.", rich_help_panel=options.OUTPUT),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Fit softmax regression, check its gradient, and write pictures, numbers and the model to a folder.

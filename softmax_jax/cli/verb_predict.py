@@ -17,8 +17,13 @@ _MOST_COUNTED = 12  # classes in the printed table
 def predict(
     model: Annotated[str, typer.Argument(help="A .safetensors file, or the folder that fit wrote.")],
     data: Annotated[str, typer.Argument(help="As for fit; labels and other columns in it are not used.")],
-    out: Annotated[Path, typer.Option(help="A .csv, .tsv or .parquet file for the predictions.")],
-    proba: Annotated[bool, typer.Option("--proba", help="Also a column of probabilities for each class.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="A .csv, .tsv or .parquet file for the predictions.", rich_help_panel=options.OUTPUT)
+    ],
+    proba: Annotated[
+        bool,
+        typer.Option("--proba", help="Also a column of probabilities per class.", rich_help_panel=options.OUTPUT),
+    ] = False,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
     as_json: options.AsJson = False,
