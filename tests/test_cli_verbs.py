@@ -128,6 +128,17 @@ def test_ctrl_c_saves_what_was_reached_and_says_how_to_resume(capsys, monkeypatc
     assert run(["predict", "stopped", "iris", "--out", "d.csv"]) == 0
 
 
+def test_ctrl_c_twice_leaves_the_checkpoint_and_says_so(capsys, monkeypatch):
+    def stop(*_, **__):
+        Path("twice").mkdir()
+        Path("twice/checkpoint-1.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "fit", stop)
+    assert run(["fit", "iris", "--checkpoint", "twice"]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
 def test_ctrl_c_before_there_is_anything_says_that(capsys, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt

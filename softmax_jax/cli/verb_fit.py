@@ -99,8 +99,14 @@ def fit(
     writers = _writers(out, report)  # before the fit: its result must not be lost
     settings: dict[str, Any] = {"l2": l2, "solver": record, "tol": tol, "max_iter": max_iter}
     settings |= {"checkpoint": checkpoint, "every": every}
-    with ProgressLine(tol, epochs=getattr(record, "epochs", None)) as line, _told_of_stopping(line):
-        trained = train(dataset, test=test, standardise=not no_standardise, seed=seed, callback=line, **settings)
+    try:
+        with ProgressLine(tol, epochs=getattr(record, "epochs", None)) as line, _told_of_stopping(line, checkpoint):
+            trained = train(dataset, test=test, standardise=not no_standardise, seed=seed, callback=line, **settings)
+    except KeyboardInterrupt:  # a second one, or before the first step
+        if checkpoint is None or not any(checkpoint.glob("*.safetensors")):
+            raise
+        say("interrupted", f"The state of the fit is in {checkpoint}; the same command goes on from there.")
+        return INTERRUPTED_BUT_SAVED
     paths = [path for write in writers for path in write(trained)]
     if as_json:
         print(to_json(trained.summary))
@@ -110,9 +116,12 @@ def fit(
 
 
 @contextmanager
-def _told_of_stopping(line: Any) -> Iterator[None]:
-    """Within it Ctrl-C, which `fit` answers by certifying what it has reached, is also answered on the line."""
-    if threading.current_thread() is not threading.main_thread():
+def _told_of_stopping(line: Any, checkpoint: Path | None) -> Iterator[None]:
+    """Within it Ctrl-C, which `fit` answers by certifying what it has reached, is also answered on the line.
+
+    With a checkpoint, `fit` has a handler of its own, which would hand the signal on to this one.
+    """
+    if checkpoint is not None or threading.current_thread() is not threading.main_thread():
         yield  # signals belong to the main thread
         return
 
@@ -161,12 +170,8 @@ def _verdict(trained: Any, checkpoint: Path | None) -> int:
     if result.status != "interrupted":
         say("not converged", words)
         return NOT_CONVERGED
-    resume = (
-        f"The same command goes on from {checkpoint}."
-        if checkpoint is not None
-        else "What was reached is written; give --checkpoint FOLDER to be able to resume."
-    )
-    say("interrupted", f"{words} {resume}")
+    resume = f"the same command goes on from {checkpoint}" if checkpoint else "--checkpoint FOLDER would let it resume"
+    say("interrupted", f"{words} What was reached is written; {resume}.")
     return INTERRUPTED_BUT_SAVED
 
 
