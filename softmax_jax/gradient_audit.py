@@ -66,8 +66,10 @@ def audit(
     """
     classes, index = np.unique(y, return_inverse=True)
     T = one_hot_encode(index, len(classes))
-    fitted = fit(X, y, l2=l2, sample_weight=sample_weight).params
-    points = {"start": init_params(X.shape[1], len(classes), seed, dtype=np.float64), "optimum": fitted}
+    result = fit(X, y, l2=l2, sample_weight=sample_weight)
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    points = {"start": init_params(X.shape[1], len(classes), seed, dtype=np.float64), "optimum": result.params}
     findings = []
     for device in devices_at_hand() if devices is None else devices:
         for dtype in (np.float32,) if device.platform == "tpu" else (np.float32, np.float64):

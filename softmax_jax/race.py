@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from softmax_jax.conventions import sklearn_c_from_l2
-from softmax_jax.fitting import fit
+from softmax_jax.fitting import FitResult, fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
 from softmax_jax.solvers import LBFGS, Newton, NewtonCG
@@ -98,7 +98,7 @@ def race(
     classes, index = np.unique(y, return_inverse=True)
     T, wide = one_hot_encode(index, len(classes)), X.astype(np.float64)
     watch("the optimum")
-    best = fit(wide, y, l2=l2, tol=gap / 100, max_iter=10_000)
+    best = _fit(wide, y, l2=l2, tol=gap / 100, max_iter=10_000)
     floor = best.objective - best.duality_gap
 
     def judge(params: Params) -> float:
@@ -159,7 +159,7 @@ def _enter(name: str, run: Contestant, judge: Callable[[Params], float], gap: fl
 def _contestants(X: np.ndarray, y: np.ndarray, l2: float, gap: float, k: int) -> dict[str, Contestant]:
     def ours(solver: Any) -> Contestant:
         def run(max_iter: int) -> tuple[Params, int]:
-            result = fit(X, y, l2=l2, solver=solver, tol=gap / 2, max_iter=max_iter)
+            result = _fit(X, y, l2=l2, solver=solver, tol=gap / 2, max_iter=max_iter)
             return result.params, result.n_iter
 
         return run
@@ -174,10 +174,18 @@ def _contestants(X: np.ndarray, y: np.ndarray, l2: float, gap: float, k: int) ->
 
 def _at_defaults(X: np.ndarray, y: np.ndarray, l2: float, k: int) -> dict[str, Callable[[], tuple[Params, int]]]:
     def ours() -> tuple[Params, int]:
-        result = fit(X, y, l2=l2)
+        result = _fit(X, y, l2=l2)
         return result.params, result.n_iter
 
     return {"softmax_jax": ours, "scikit-learn": lambda: _scikit_learn(X, y, l2, k)}
+
+
+def _fit(X: np.ndarray, y: np.ndarray, **settings: Any) -> FitResult:
+    """`fit`, with Ctrl-C as the exception that ends the race."""
+    result = fit(X, y, **settings)
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    return result
 
 
 def _scikit_learn(X: np.ndarray, y: np.ndarray, l2: float, k: int, **options: Any) -> tuple[Params, int]:
