@@ -90,7 +90,7 @@ class ProgressLine:
             "J": f"J {last.objective:.6f}",
             "gap": f"gap {last.duality_gap:.1e}, to reach {self.tol:.0e}" if math.isfinite(last.duality_gap) else "",
             "pace": f"{self._passes_per_s():.3g} passes/s",
-            "left": "" if left_s is None else f"{_duration(left_s)} left",
+            "left": "" if left_s is None else f"{_duration(left_s)} left" if left_s else "certifying",
         }
         words = {name: word for name, word in words.items() if word}
         for name in ("pace", "J", "left", "gap"):
@@ -166,7 +166,7 @@ class _Terminal:
         if self._bar is None:
             self.open(moving=False)
         bar: Any = self._bar
-        bar.update(self._task, description=text, completed=done, total=1, refresh=True)
+        bar.update(self._task, description=text, completed=min(done, 0.999), total=1, refresh=True)  # 1 stops the clock
 
     def close(self) -> None:
         if self._bar is not None:
@@ -206,5 +206,5 @@ def _in_notebook() -> bool:
 
 def _duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
