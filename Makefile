@@ -1,6 +1,10 @@
 # The two commands of the README. Each works on its own, on a machine with python3 (3.11 or later), pip and make.
 #   make demo    the main job on iris and digits
 #   make test    linter, type checker, tests
+# And for those who work on it:
+#   make docs         the API reference from the docstrings, to build/docs
+#   make wheel        wheel and source distribution to dist, the wheel tried in an empty environment
+#   make experiments  every experiment at a size for two cores; make experiments FULL=--full for accelerators
 # Another interpreter: make PYTHON=python3.12 demo
 
 PYTHON ?= python3
@@ -8,7 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test clean
+.PHONY: demo test docs wheel experiments clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-cli
@@ -21,6 +25,23 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest
+
+DOCUMENTED := softmax_jax $(addprefix softmax_jax.,calibration conventions data export plots report solvers \
+  statistics training)
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)
+
+wheel: $(VENV)/installed-dev
+	rm -rf dist
+	$(BIN)/python -W error -m build
+	rm -rf build/empty
+	$(BIN)/python -m venv --without-pip build/empty
+	$(BIN)/python -m pip --disable-pip-version-check --python build/empty/bin/python install -q dist/*.whl
+	cd build && empty/bin/python -W error ../tests/smoke.py
+
+experiments: $(VENV)/installed-dev
+	$(BIN)/python experiments/run_all.py $(FULL)
 
 clean:
 	rm -rf $(VENV) softmax_jax_output build dist *.egg-info

@@ -72,6 +72,13 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
 
     Raises:
       ValueError: shapes disagree.
+
+    Example:
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))  # J = log 2 = 0.69 there
+        >>> gap = duality_gap(zero, X, T, l2=1.0)
+        >>> print(f"{gap:.2f}")  # so that J >= 0.69 - 0.06, whatever the parameters
+        0.06
     """
     X = compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
     check_shapes(X, np.asarray(params.W), np.asarray(params.b))

@@ -46,6 +46,10 @@ def l2_from_sklearn_c(C: Any, n_samples: float, n_classes: int) -> Any:
 
     Raises:
       ValueError: C or n_samples is not positive, or n_classes < 2.
+
+    Example:
+        >>> l2_from_sklearn_c(1.0, n_samples=100, n_classes=3), l2_from_sklearn_c(1.0, n_samples=100, n_classes=2)
+        (0.01, 0.02)
     """
     return _columns(n_classes) / (_number(C, "C", positive=True) * _samples(n_samples))
 
@@ -124,6 +128,10 @@ def l2_from_unhalved_sum_lambda(penalty: Any, n_samples: float, *, binomial: boo
 
     References:
       Kornblith, Shlens and Le, Do better ImageNet models transfer better?, 2019: the transfer evaluation.
+
+    Example:
+        >>> l2_from_unhalved_sum_lambda(0.5, n_samples=100)
+        0.01
     """
     return 2 * l2_from_sum_lambda(penalty, n_samples, binomial=binomial)
 

@@ -69,6 +69,11 @@ class SoftmaxRegression(SoftmaxClassifier):
       history_: J after each iteration, or the cost of each update.
       n_features_in_: m.
       feature_names_in_: (m,) column names, where X was a data frame.
+
+    Example:
+        >>> model = SoftmaxRegression(l2=0.1).fit([[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"])
+        >>> model.predict([[0.5], [2.5]]).tolist(), model.duality_gap_ <= model.tol
+        (['a', 'b'], True)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -62,6 +62,15 @@ def load(path: Any) -> Any:
       ModelFileError: the file is truncated, changed, empty, of another kind, inconsistent or of a newer format,
         or not a regular file; a ValueError that names the file, the defect and the remedy.
       FileNotFoundError, PermissionError: it is not there, or not to be read.
+
+    Example:
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from softmax_jax.model import Params
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+        >>> save(Params(np.eye(2), np.zeros(2)), path)
+        >>> load(path).W.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     texts, tensors = read(path)
     try:

@@ -15,6 +15,7 @@ from softmax_jax.conversion import is_sparse
 from softmax_jax.data.row_sources import as_source, is_source, open_rows
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.html import result_html
 from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
@@ -57,6 +58,19 @@ class FitResult(NamedTuple):
     n_iter: int
     n_passes: int
     history: np.ndarray
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        W = self.params.W
+        return (
+            f"FitResult(status={self.status!r}, objective={self.objective:.8g}, duality_gap={self.duality_gap:.1e}, "
+            f"n_iter={self.n_iter}, n_passes={self.n_passes}, W={W.shape} {np.dtype(W.dtype).name})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The table that notebooks show."""
+        m, k = self.params.W.shape
+        return result_html("FitResult", self, **{"features, classes": f"{m}, {k}"})
 
 
 def fit(
@@ -110,6 +124,11 @@ def fit(
       CheckpointError: a ValueError; `checkpoint` is of another fit, damaged, or in use by another process.
       OSError: `checkpoint` cannot be written to.
       RuntimeError: this process was forked from one that had imported this module.
+
+    Example:
+        >>> result = fit([[0.0], [1.0], [2.0], [3.0]], ["a", "b", "a", "b"], l2=0.1)
+        >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
+        ('converged', True, (1, 2))
     """
     refuse_fork()
     X = _checked_features(X, memories_of(mesh_of(devices))[0])

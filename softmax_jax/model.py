@@ -63,6 +63,10 @@ def one_hot_encode(y: Any, n_classes: int | None = None) -> Any:
 
     Raises:
       ValueError: y is not one-dimensional, not of integers, empty, or holds an index outside [0, k).
+
+    Example:
+        >>> one_hot_encode([0, 2, 1]).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     if isinstance(y, Tracer):
         if n_classes is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_jax import __main__, training
+from softmax_jax import __main__, run_files, splitting
 from softmax_jax._version import __version__
 from softmax_jax.cli import run
 from softmax_jax.data import load_named, read_images
@@ -79,7 +79,7 @@ def test_the_cost_is_that_of_fit_on_the_same_rows(capsys):
 
 
 def test_training_rows_alone_decide_the_scaling():
-    split = training.split_rows(load_named("wine"), test=0.25, standardise=True, seed=3)
+    split = splitting.split_rows(load_named("wine"), test=0.25, standardise=True, seed=3)
     np.testing.assert_allclose(split.X_train.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(split.X_train.std(axis=0), 1, atol=1e-12)
     assert np.abs(split.X_test.mean(axis=0)).max() > 1e-3
@@ -206,7 +206,7 @@ def test_help_shows_an_example_and_version_the_version(capsys):
 
 
 def test_numbers_that_are_not_finite_become_null_in_json():
-    assert json.loads(training.to_json({"gap": float("inf"), "list": [float("nan"), 1.5]})) == {
+    assert json.loads(run_files.to_json({"gap": float("inf"), "list": [float("nan"), 1.5]})) == {
         "gap": None,
         "list": [None, 1.5],
     }

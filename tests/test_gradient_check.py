@@ -21,6 +21,13 @@ def test_the_three_gradients_agree(dtype):
     assert report.n_checked == report.n_coordinates == 6 * 3
 
 
+def test_float64_weights_do_not_widen_a_float32_comparison():
+    case = make_case(dtype="float32", weighted=True)
+    report = compare_gradients(*case[:4], case.sample_weight.astype(np.float64))
+    assert report.dtype == "float32"
+    assert report.autodiff_finite.W.absolute > 1e-10  # the rounding of float32, not of float64
+
+
 def test_a_wrong_gradient_is_found(monkeypatch):
     right = gradient_check.closed_form_gradient
     wrong = lambda *a: right(*a)._replace(b=right(*a).b + 0.01)  # noqa: E731 - one line says it

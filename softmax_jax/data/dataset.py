@@ -13,9 +13,10 @@ class Dataset(NamedTuple):
     Attributes:
       name: how people call it, for titles.
       X: (n, m) floating.
-      y: (n,) labels: integers or text.
-      feature_names: m names, a column each.
+      y: (n,) labels: integers, bool or text.
+      feature_names: m names, a column each; "0", "1", ... where the source has none.
       image_shape: (height, width) where the features are pixels, else None.
+      weights: (n,) sample weights >= 0 of any scale, or None.
     """
 
     name: str
@@ -23,3 +24,18 @@ class Dataset(NamedTuple):
     y: np.ndarray
     feature_names: tuple[str, ...]
     image_shape: tuple[int, ...] | None = None
+    weights: np.ndarray | None = None
+
+
+class Features(NamedTuple):
+    """Features alone, as a fitted model expects them.
+
+    Attributes:
+      X: (n, m) floating, columns in the order of the model.
+      ignored: names of the columns that the model does not use.
+      by_position: whether columns were taken in their order, because the model or the source has no names.
+    """
+
+    X: np.ndarray
+    ignored: tuple[str, ...]
+    by_position: bool

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -56,21 +57,50 @@ def read_images(images: str | Path, labels: str | Path) -> Dataset:
     Raises:
       ValueError: a file cannot be read, or the two do not belong together.
     """
-    pixels, y = read_idx(images), read_idx(labels)
-    if pixels.ndim < 2:
-        raise ValueError(f"images must have 2 or more dimensions, got shape {pixels.shape} in {images}.")
+    (X, names, shape), y = read_pixels(images), read_idx(labels)
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise ValueError(f"labels must be 1-d integers, got shape {y.shape} of {y.dtype} in {labels}.")
-    if len(pixels) != len(y):
-        raise ValueError(f"images and labels must be equally many, got {len(pixels)} and {len(y)}.")
+    if len(X) != len(y):
+        raise ValueError(f"images and labels must be equally many, got {len(X)} and {len(y)}.")
+    name = Path(images).name.split(".")[0].removesuffix("-idx3-ubyte").removesuffix("-images")
+    return Dataset(name, X, y.astype(np.int64), names, shape)
+
+
+def read_pixels(images: str | Path) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """The images of an IDX file as rows of pixels, bytes scaled to [0, 1].
+
+    Args:
+      images: IDX file of (n, height, width) or more dimensions.
+
+    Returns:
+      X (n, m) float32, the names of its columns, and the shape of an image.
+
+    Raises:
+      ValueError: the file cannot be read, or does not hold images.
+    """
+    pixels = read_idx(images)
+    if pixels.ndim < 2:
+        raise ValueError(f"images must have 2 or more dimensions, got shape {pixels.shape} in {images}.")
     if pixels.size == 0:
         raise ValueError(f"images must hold at least one pixel, got shape {pixels.shape} in {images}.")
     X = pixels.reshape(len(pixels), -1).astype(np.float32)
     if pixels.dtype == np.uint8:
         X /= np.float32(255)
-    names = tuple(f"pixel_{j}" for j in range(X.shape[1]))
-    name = Path(images).name.split(".")[0].removesuffix("-idx3-ubyte").removesuffix("-images")
-    return Dataset(name, X, y.astype(np.int64), names, pixels.shape[1:])
+    return X, tuple(f"pixel_{j}" for j in range(X.shape[1])), pixels.shape[1:]
+
+
+def is_idx(path: str | Path) -> bool:
+    """Whether a file begins as IDX files do.
+
+    Raises:
+      OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as raw:
+        magic = raw.read(4)
+    if magic[:2] == _GZIP_MAGIC:
+        with suppress(EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as file:
+            magic = file.read(4)
+    return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in _DTYPES and magic[3] > 0
 
 
 def _read(file: IO[bytes], path: str | Path) -> np.ndarray:

@@ -1,47 +1,141 @@
-"""One door for named data sets and files: what the command line calls DATA."""
+"""The one door for data: what the command line calls DATA, from a name or a path to features and labels.
+
+| DATA | labels | weights |
+|---|---|---|
+| iris, digits, wine, breast_cancer | its own | |
+| .csv, .tsv (.gz too), .parquet | the column `target` | the column `weights` |
+| .npz | the array y, or `target` | the array `weights` |
+| .npy, or a folder of X*.npy | the file `labels`, or y*.npy in the folder | |
+| IDX images, as of MNIST | the IDX file `labels` | |
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
-from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.arrays import read_array_features, read_arrays
+from softmax_jax.data.columns import Table, features_by_name, labelled, matched
+from softmax_jax.data.dataset import Dataset, Features
+from softmax_jax.data.idx import is_idx, read_images, read_pixels
 from softmax_jax.data.named import NAMES, load_named
-from softmax_jax.data.tables import DELIMITERS, read_table
+from softmax_jax.data.parquet import ParquetTable
+from softmax_jax.data.tables import DELIMITERS, CsvTable
+
+_PARQUET = (".parquet", ".pq")
+_ARRAYS = (".npz", ".npy")
 
 
-def load_data(source: str, target: str | None = None, *, delimiter: str | None = None, header: bool = True) -> Dataset:
-    """The data set called `source`: a name, or a CSV or TSV file.
+def load_data(
+    source: str,
+    target: str | None = None,
+    *,
+    delimiter: str | None = None,
+    header: bool = True,
+    labels: str | Path | None = None,
+    weights: str | None = None,
+    drop: Sequence[str] = (),
+) -> Dataset:
+    """The data set called `source`: a name, a table, NumPy files, or a folder of them.
 
     Args:
-      source: one of iris, digits, wine, breast_cancer, or the path of a .csv or .tsv file (.gz too).
-      target: the column of labels; for files only.
-      delimiter: one character between the fields of a file.
-      header: whether the first line of a file names the columns.
+      source: one of iris, digits, wine, breast_cancer, or a path as in the table above.
+      target: the column of labels of a table, or their name in a .npz file.
+      delimiter: one character between the fields of a CSV file.
+      header: whether the first line of a CSV file names the columns.
+      labels: the file of labels that belongs to .npy features.
+      weights: the column of sample weights of a table, or their name in a .npz file.
+      drop: columns of a table to leave out.
 
     Returns:
       Dataset.
 
     Raises:
       ValueError: no such data set or file, or it cannot be read; the message says what was expected.
+      ImportError: pandas or pyarrow is needed and not installed.
     """
     if source in NAMES:
-        if target is not None:
-            raise ValueError(f"target is for files; {source} has its own labels, got target {target!r}.")
+        given = {"target": target, "labels": labels, "weights": weights, "drop": drop or None}
+        for name, value in given.items():
+            if value is not None:
+                raise ValueError(f"{name} is for files; {source} has its own labels, got {name} {value!r}.")
         return load_named(source)
     path = Path(source)
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    if path.is_file() and (delimiter or (suffixes and suffixes[-1] in DELIMITERS)):
-        return read_table(path, target, delimiter=delimiter, header=header)
+    table = _table(path, delimiter, header)
+    if table is not None:
+        if labels is not None:
+            raise ValueError(f"labels is for .npy features; give the column of labels of {path} by target (--target).")
+        return labelled(table, target, weights=weights, drop=drop)
+    if _is_arrays(path):
+        if drop:
+            raise ValueError(f"drop is for tables; {path} has no names of columns.")
+        return read_arrays(path, target, labels=labels, weights=weights)
+    if labels is not None and path.is_file() and is_idx(path):
+        return read_images(path, labels)
     raise ValueError(_unknown(source, path))
 
 
-def _unknown(source: str, path: Path) -> str:
-    expected = f"DATA must be {', '.join(NAMES)}, or a .csv or .tsv file"
+def load_features(source: str, names: Sequence[str], *, delimiter: str | None = None, header: bool = True) -> Features:
+    """The features that a fitted model asks for, whatever else the source holds.
+
+    Args:
+      source: as for `load_data`; also an IDX file of images.
+      names: the model's feature names, or "0", "1", ... where it has none.
+      delimiter: one character between the fields of a CSV file.
+      header: whether the first line of a CSV file names the columns.
+
+    Returns:
+      Features: the columns in the order of `names`, and the names of those left out.
+
+    Raises:
+      ValueError: no such source, it cannot be read, or a column of the model is missing.
+      ImportError: pandas or pyarrow is needed and not installed.
+    """
+    path = Path(source)
+    table = None if source in NAMES else _table(path, delimiter, header)
+    if table is not None:
+        return features_by_name(table, names)
+    if source in NAMES:
+        data = load_named(source)
+        X, available = data.X, data.feature_names
+    elif _is_arrays(path):
+        X, available, _ = read_array_features(path)
+    elif path.is_file() and is_idx(path):
+        X, available, _ = read_pixels(path)
+    else:
+        raise ValueError(_unknown(source, path))
+    used = matched(names, available, source)
+    at = {name: j for j, name in enumerate(available)}
+    X = X if list(available) == used else X[:, [at[name] for name in used]]
+    return Features(X, tuple(name for name in available if name not in set(used)), by_position=used != list(names))
+
+
+def _table(path: Path, delimiter: str | None, header: bool) -> Table | None:
+    """The file as a table, if its name says that it is one, or a delimiter is given."""
+    if not path.is_file():
+        return None
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    last = suffixes[-1] if suffixes else ""
+    if last in _PARQUET:
+        return ParquetTable(path)
+    return CsvTable(path, delimiter, header) if delimiter or last in DELIMITERS else None
+
+
+def _is_arrays(path: Path) -> bool:
     if path.is_dir():
-        return f"{expected}; {source} is a folder."
+        return any(path.glob("X*.npy"))
+    return path.is_file() and path.suffix.lower() in _ARRAYS
+
+
+def _unknown(source: str, path: Path) -> str:
+    expected = (
+        f"DATA must be {', '.join(NAMES)}, or a .csv, .tsv, .parquet, .npz or .npy file, or a folder of .npy shards"
+    )
+    if path.is_dir():
+        return f"{expected}; {source} is a folder without X*.npy."
     if path.exists():
-        return f"{expected}; {source} has another ending (give --delimiter if it is such a table)."
+        return f"{expected}; {source} has another ending (give --delimiter if it is a table of text)."
     close = difflib.get_close_matches(source, NAMES, 1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{expected}; there is no {source!r}.{hint}"

@@ -8,18 +8,20 @@ a class and a long identifier is not rounded.
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import re
+import shlex
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.columns import labelled
 from softmax_jax.data.dataset import Dataset
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -29,17 +31,41 @@ _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})")  # at most 18 digits: fits int64; no leading zeros to lose
 
 
-class _Table:
-    """Where and how a file is read: what the two readings of it share."""
+class CsvTable:
+    """A CSV or TSV file: its names at once, its columns when asked for.
 
-    def __init__(self, path: Path, delimiter: str, header: bool) -> None:
-        self.path, self.delimiter, self.header = path, delimiter, header
-        with path.open("rb") as file:
-            start = file.read(4)
-        self.compression: Any = "gzip" if start[:2] == b"\x1f\x8b" else None
-        for bom, encoding in _BOMS.items():
-            if start.startswith(bom):
-                raise ValueError(f"{path} is {encoding} text, expected UTF-8; save it as UTF-8.")
+    Args:
+      path: the file; `.csv` is split at commas and `.tsv` at tabs where `delimiter` is not given.
+      delimiter: one character between the fields.
+      header: whether the first line names the columns; without it they are called "0", "1", ...
+
+    Raises:
+      ValueError: the file cannot be read as a table; the message names line and column.
+    """
+
+    def __init__(self, path: str | Path, delimiter: str | None = None, header: bool = True) -> None:
+        """Read the names, and check that every row has as many fields."""
+        self.path, self.header = Path(path), header
+        suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
+        self.delimiter = delimiter or DELIMITERS.get(suffix.lower(), ",")
+        if len(self.delimiter) != 1:
+            raise ValueError(f"delimiter must be one character, got {self.delimiter!r}.")
+        with _told(self.path):
+            self.compression: Any = self._compression()
+            self.names = _column_names(self)
+            # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
+            _find_bad_row(self, len(self.names))
+
+    def numbers(self, names: Sequence[str]) -> np.ndarray:
+        """The columns `names`, (n, len(names)) float64."""
+        with _told(self.path):
+            return _features(self, _read_frame(self, names, text=False)[list(names)])
+
+    def labels(self, name: str) -> np.ndarray:
+        """The column `name` (n,): integers where every label is one, else text."""
+        with _told(self.path):
+            y = _read_frame(self, [name], text=True)[name].to_numpy(dtype=object)
+            return _labels(self, y, self.names.index(name), name)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with the number of its last line."""
@@ -49,6 +75,14 @@ class _Table:
             for row in reader:
                 if row:
                     yield reader.line_num, row
+
+    def _compression(self) -> str | None:
+        with self.path.open("rb") as file:
+            start = file.read(4)
+        for bom, encoding in _BOMS.items():
+            if start.startswith(bom):
+                raise ValueError(f"{self.path} is {encoding} text, expected UTF-8; save it as UTF-8.")
+        return "gzip" if start[:2] == b"\x1f\x8b" else None
 
 
 def read_table(path: str | Path, target: str | None, *, delimiter: str | None = None, header: bool = True) -> Dataset:
@@ -67,15 +101,14 @@ def read_table(path: str | Path, target: str | None, *, delimiter: str | None = 
       ValueError: the file or a cell of it cannot be read as such a table; the message names line and column.
       ImportError: pandas is not installed.
     """
-    path = Path(path)
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    return labelled(CsvTable(path, delimiter, header), target)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What may go wrong with the bytes of a file, as a ValueError that names it."""
     try:
-        table = _Table(path, delimiter or DELIMITERS.get(suffix.lower(), ","), header)
-        names = _column_names(table)
-        target = _target(target, names, path)
-        frame = _read_frame(table, names, target)
-        X = _features(table, frame.drop(columns=target))
-        y = _labels(table, frame[target].to_numpy(dtype=object), names.index(target), target)
+        yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it so.") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -84,10 +117,9 @@ def read_table(path: str | Path, target: str | None, *, delimiter: str | None = 
         raise ValueError(f"{path} cannot be split into fields: {error}.") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return Dataset(path.name.split(".")[0], X, y, tuple(name for name in names if name != target))
 
 
-def _column_names(table: _Table) -> list[str]:
+def _column_names(table: CsvTable) -> list[str]:
     """The names of the columns, checked against the first row of data."""
     rows = table.rows()
     first = next(rows, (0, []))[1]
@@ -121,24 +153,12 @@ def _one_column(path: Path, line: str, delimiter: str) -> str:
     return f"{path}: 1 column found, expected one of labels and at least one of features{hint}."
 
 
-def _target(target: str | None, names: list[str], path: Path) -> str:
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    if target is None:
-        raise ValueError(f"target must name the column of labels in {path}; columns: {shown}.")
-    if target not in names:
-        close = difflib.get_close_matches(target, names, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"target must be a column of {path}, got {target!r}; columns: {shown}.{hint}")
-    return target
-
-
-def _read_frame(table: _Table, names: list[str], target: str) -> Any:
+def _read_frame(table: CsvTable, names: Sequence[str], *, text: bool) -> Any:
+    """The columns `names` as a pandas frame: all of them text as it stands, or numbers where they are."""
     try:
         import pandas as pd  # the library itself does without it
     except ImportError as error:
         raise ImportError("reading CSV files needs pandas: pip install 'softmax_jax[cli]'") from error
-    # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
-    _find_bad_row(table, len(names))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
@@ -146,11 +166,12 @@ def _read_frame(table: _Table, names: list[str], target: str) -> Any:
                 table.path,
                 sep=table.delimiter,
                 header=0 if table.header else None,
-                names=names,
+                names=table.names,
+                usecols=list(names),
                 index_col=False,  # else pandas makes the first column an index where every row is too long
-                dtype={target: str},
+                dtype=str if text else None,
                 keep_default_na=False,
-                na_values={name: [""] for name in names if name != target},
+                na_values=[] if text else [""],
                 skipinitialspace=table.delimiter != "\t",
                 encoding="utf-8-sig",
                 compression=table.compression,
@@ -160,7 +181,7 @@ def _read_frame(table: _Table, names: list[str], target: str) -> Any:
         raise ValueError(f"{table.path} cannot be read as a table: {str(error).strip()}.") from error
 
 
-def _features(table: _Table, frame: Any) -> np.ndarray:
+def _features(table: CsvTable, frame: Any) -> np.ndarray:
     """(n, m) float64, or the error that names the first cell that is not a finite number."""
     X = np.empty(frame.shape, np.float64)
     for j, name in enumerate(frame.columns):
@@ -173,7 +194,7 @@ def _features(table: _Table, frame: Any) -> np.ndarray:
     return X
 
 
-def _labels(table: _Table, y: np.ndarray, column: int, target: str) -> np.ndarray:
+def _labels(table: CsvTable, y: np.ndarray, column: int, target: str) -> np.ndarray:
     """Integers where every label is a whole number, else text."""
     labels = [label.strip() if isinstance(label, str) else "" for label in y]
     if any("\0" in label for label in labels):
@@ -192,7 +213,7 @@ def _labels(table: _Table, y: np.ndarray, column: int, target: str) -> np.ndarra
     return text
 
 
-def _find_bad_row(table: _Table, fields: int | None, column: int = 0, name: str = "") -> None:
+def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: str = "") -> None:
     """Raise for the first row that is not of `fields` fields, or has no label in `column`."""
     for line, row in table.rows():
         fields = len(row) if fields is None else fields
@@ -202,7 +223,7 @@ def _find_bad_row(table: _Table, fields: int | None, column: int = 0, name: str 
             raise ValueError(f"{table.path}, line {line}, column {name!r}: the label is missing.")
 
 
-def _find_bad_cell(table: _Table, name: str) -> None:
+def _find_bad_cell(table: CsvTable, name: str) -> None:
     """Raise for the first row of another length, else the first cell of column `name` that is no number."""
     rows = table.rows()
     first = next(rows)[1]
@@ -215,8 +236,9 @@ def _find_bad_cell(table: _Table, name: str) -> None:
         if cell.lower() in _MISSING:
             raise ValueError(f"{where}: the value is missing ({cell!r}); fill it in or drop the row.")
         if not _is_number(cell):
-            comma = "; write decimals with a point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
-            raise ValueError(f"{where}: expected a number, got {cell!r}{comma}.")
+            comma = re.fullmatch(r"[+-]?\d+,\d+", cell)
+            remedy = "write decimals with a point" if comma else f"--drop {shlex.quote(name)} leaves a column out"
+            raise ValueError(f"{where}: expected a number, got {cell!r:.60}; {remedy}.")
         if not np.isfinite(float(cell)):
             raise ValueError(f"{where}: expected a finite number, got {cell}.")
     raise ValueError(f"{table.path}, column {name!r}: expected numbers only.")

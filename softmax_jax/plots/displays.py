@@ -1,0 +1,114 @@
+"""Displays in the manner of scikit-learn: made from a result or an estimator, drawn by `plot`, kept in `ax_`.
+
+They only pick the arrays of a result; the pictures are those of the plot functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from softmax_jax.plots.convergence import plot_convergence
+from softmax_jax.plots.regularisation import plot_regularisation_path
+from softmax_jax.plots.reliability import plot_reliability_diagram
+from softmax_jax.plots.validation import plot_validation_curve
+from softmax_jax.plots.weights import plot_weights
+
+
+class Display:
+    """A picture and the arguments that draw it, so that it can be drawn again elsewhere.
+
+    Attributes:
+      arguments: what the plot function is called with.
+      options: its keyword arguments.
+      ax_: the Axes last drawn on.
+      figure_: its figure.
+    """
+
+    _draw: Callable[..., Axes]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Keep the arguments of the plot function."""
+        self.arguments, self.options = arguments, options
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw, on `ax` where given; further options are those of the plot function."""
+        self.ax_ = type(self)._draw(*self.arguments, **{**self.options, **options}, ax=ax)
+        self.figure_ = self.ax_.figure
+        return self
+
+
+class ConvergenceDisplay(Display):
+    """The distance to the optimum after each iteration, see `plot_convergence`."""
+
+    _draw = staticmethod(plot_convergence)
+
+    @classmethod
+    def from_result(cls, result: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw a `FitResult` of an exact solver."""
+        return cls(result.history, result.objective, result.duality_gap).plot(ax, **options)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw a fitted `SoftmaxRegression`; its tol is the line."""
+        display = cls(estimator.history_, estimator.objective_, estimator.duality_gap_, tol=estimator.tol)
+        return display.plot(ax, **options)
+
+
+class RegularisationPathDisplay(Display):
+    """The weights against l2, see `plot_regularisation_path`."""
+
+    _draw = staticmethod(plot_regularisation_path)
+
+    @classmethod
+    def from_result(cls, path: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw a result of `fit_path`."""
+        return cls(path.l2_values, path.params.W, classes=path.classes).plot(ax, **options)
+
+
+class ValidationCurveDisplay(Display):
+    """Validation loss or accuracy against l2, see `plot_validation_curve`."""
+
+    _draw = staticmethod(plot_validation_curve)
+
+    @classmethod
+    def from_result(cls, path: Any, *, kind: str = "loss", ax: Axes | None = None, **options: Any) -> Self:
+        """Draw a result of `fit_path` with validation rows; kind is "loss" or "accuracy"."""
+        values = path.val_accuracy if kind == "accuracy" else path.val_loss
+        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(ax, **options)
+
+
+class WeightsDisplay(Display):
+    """Weights as images, see `plot_weights`."""
+
+    _draw = staticmethod(plot_weights)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, image_shape: tuple[int, ...], *, ax: Axes | None = None, **options: Any
+    ) -> Self:
+        """Draw a fitted `SoftmaxRegression`."""
+        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(ax, **options)
+
+
+class ReliabilityDisplay(Display):
+    """Accuracy against confidence for any number of classes, see `plot_reliability_diagram`."""
+
+    _draw = staticmethod(plot_reliability_diagram)
+
+    @classmethod
+    def from_predictions(cls, y: Any, O: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw probabilities O (n, k) and class indices y (n,)."""
+        return cls(O, y).plot(ax, **options)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+        """Draw what a fitted classifier says of X (n, m) with labels y (n,), all of which it must know."""
+        y = np.asarray(y)
+        indices = np.searchsorted(estimator.classes_, y).clip(max=len(estimator.classes_) - 1)
+        if (estimator.classes_[indices] != y).any():
+            raise ValueError(f"y must hold labels seen in fit, got {y[estimator.classes_[indices] != y][0]!r}.")
+        return cls(estimator.predict_proba(X), indices).plot(ax, **options)

@@ -1,0 +1,65 @@
+"""What all pictures share: colours that colour-blind readers tell apart, axes outside pyplot, a quiet frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+BLUE, ORANGE, GREY = "#1f5f99", "#d9730d", "#6b6b6b"
+PALE = "#e3e3e3"  # of grids and of what stands in the background
+COLOURS = (BLUE, ORANGE, "#0b8a6f", "#b5477e", "#7a5cc0", "#b8960c", "#4ba3d9", "#8a4b2a")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # beside the colours, so that no picture rests on these alone
+
+
+def new_axes(size: tuple[float, float]) -> Axes:
+    """Axes of a figure of its own, `size` inches wide and high."""
+    figure = Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    return figure.add_subplot()
+
+
+def finish(ax: Axes) -> Axes:
+    """A pale grid, no frame above and to the right, and a legend where anything has a label."""
+    ax.grid(True, which="major", color=PALE, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def title(ax: Axes, words: str) -> None:
+    """The finding, above the left end of the axes."""
+    ax.set_title(words, loc="left", fontsize=11)
+
+
+def colours(n: int) -> list[Any]:
+    """Colours for n things: the palette where it suffices, else a colour map from end to end."""
+    if n <= len(COLOURS):
+        return list(COLOURS[:n])
+    return list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, n)))
+
+
+def short(name: Any, length: int = 18) -> str:
+    """A name for a label, cut where it is long."""
+    words = str(name)
+    return words if len(words) <= length else words[: length - 1] + "…"
+
+
+def strengths(l2_values: Any) -> np.ndarray:
+    """l2_values as (L,) float64, checked to fit on a logarithmic axis.
+
+    Raises:
+      ValueError: it is empty, not one-dimensional, or holds a number that is not finite and above 0.
+    """
+    l2 = np.asarray(l2_values, np.float64)
+    if l2.ndim != 1 or l2.size == 0:
+        raise ValueError(f"l2_values must be 1-d and not empty, got shape {l2.shape}.")
+    if not (np.isfinite(l2) & (l2 > 0)).all():
+        strange = l2[~(np.isfinite(l2) & (l2 > 0))][0]
+        raise ValueError(f"l2_values must be finite and above 0 for a logarithmic axis, got {strange}.")
+    return l2

@@ -1,0 +1,212 @@
+"""This library against scikit-learn on one data set: who gets how near to the optimum in which time.
+
+Every contestant is run anew with 1, 2, 4, ... iterations until its distance to the optimum is at most `gap`, then with
+fewer until the least number that suffices is known to an eighth. No tolerance of its own decides when it stops, so none
+can flatter it. One judge for all: J in float64, less a proven lower bound of the optimum, which is J - gap of a fit a
+hundred times as near. Times are of warm runs; the first run, compilation included, stands beside.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from softmax_jax.conventions import sklearn_c_from_l2
+from softmax_jax.fitting import FitResult, fit
+from softmax_jax.losses import objective
+from softmax_jax.model import Params, one_hot_encode
+from softmax_jax.solvers import LBFGS, Newton, NewtonCG
+
+DENSE_UNKNOWNS = 2000  # beyond which dense Hessians take minutes or do not fit
+_MOST_ITERATIONS = 1 << 16
+_REFINEMENTS = 3
+_REPEATS, _SHORT_S = 3, 0.1  # a run shorter than that is run again, and the fastest counts
+_OURS = {"auto": None, "LBFGS": LBFGS(), "NewtonCG": NewtonCG(), "Newton": Newton()}
+_THEIRS = ("lbfgs", "newton-cg", "newton-cholesky")
+
+Contestant = Callable[[int], tuple[Params, int]]  # most iterations -> parameters, iterations done
+
+
+class Run(NamedTuple):
+    """One run: most iterations, wall time, and the proven distance of its J to the optimum, nats per sample."""
+
+    max_iter: int
+    wall_s: float
+    gap: float
+
+
+class Entry(NamedTuple):
+    """What one contestant did.
+
+    Attributes:
+      name: who.
+      first_s: wall time of a first run, of one iteration: mostly compilation, where there is any.
+      runs: by the number of iterations.
+      wall_s: of its fastest run that got to the gap, or None.
+      note: why there is no such run, or "".
+    """
+
+    name: str
+    first_s: float
+    runs: list[Run]
+    wall_s: float | None
+    note: str
+
+
+class Race(NamedTuple):
+    """All entries, and what each library returns at its defaults: name -> Run."""
+
+    entries: list[Entry]
+    defaults: dict[str, Run]
+    optimum: float
+
+
+def race(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    l2: float,
+    gap: float = 1e-6,
+    limit_s: float = 20.0,
+    watch: Callable[[str], Any] = lambda name: None,
+) -> Race:
+    """Run all contestants on one problem.
+
+    Args:
+      X: (n, m) features in the dtype to compute in.
+      y: (n,) labels.
+      l2: strength > 0: without it no distance to the optimum is known.
+      gap: distance to the optimum to reach, nats per sample.
+      limit_s: wall time for each contestant; a run that would not end within it is not begun.
+      watch: called with the name of each contestant before it starts.
+
+    Returns:
+      Race.
+
+    Raises:
+      ValueError: l2, gap or limit_s is not above 0.
+    """
+    for name, value in {"l2": l2, "gap (--tol)": gap, "limit_s (--limit)": limit_s}.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value}.")
+    classes, index = np.unique(y, return_inverse=True)
+    T, wide = one_hot_encode(index, len(classes)), X.astype(np.float64)
+    watch("the optimum")
+    best = _fit(wide, y, l2=l2, tol=gap / 100, max_iter=10_000)
+    floor = best.objective - best.duality_gap
+
+    def judge(params: Params) -> float:
+        return max(float(objective(_two_columns(params), wide, T, l2)) - floor, 0.0)
+
+    unknowns = (X.shape[1] + 1) * len(classes)
+    entries, defaults = [], {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a run of one iteration has not converged
+        for name, run in _contestants(X, y, l2, gap, len(classes)).items():
+            watch(name)
+            dense = name.endswith((" Newton", "cholesky")) and unknowns > DENSE_UNKNOWNS
+            note = f"not run: a dense Hessian of {unknowns} unknowns"
+            entries.append(Entry(name, 0.0, [], None, note) if dense else _enter(name, run, judge, gap, limit_s))
+        for name, call in _at_defaults(X, y, l2, len(classes)).items():
+            watch(f"{name} at its defaults")
+            if name == "softmax_jax":
+                call()  # compiles
+            (params, n_iter), wall_s = _timed(call, _REPEATS)
+            defaults[name] = Run(n_iter, wall_s, judge(params))
+    return Race(entries, defaults, best.objective)
+
+
+def _enter(name: str, run: Contestant, judge: Callable[[Params], float], gap: float, limit_s: float) -> Entry:
+    """Double the iterations until the gap is reached, then go back between the last two."""
+    runs: dict[int, Run] = {}
+    jax.clear_caches()  # else the first run would find what the fit of the reference has compiled
+    _, first_s = _timed(lambda: run(1))
+
+    def attempt(i: int) -> tuple[Run, bool]:
+        (params, n_iter), wall_s = _timed(lambda: run(i), _REPEATS)
+        runs[i] = Run(i, wall_s, judge(params))
+        return runs[i], n_iter < i
+
+    i, spent_s, note = 1, 0.0, ""
+    while not note:
+        last, stopped = attempt(i)
+        spent_s += last.wall_s
+        if last.gap <= gap:
+            break
+        if stopped:
+            note = f"stops by itself at a gap of {last.gap:.0e}"
+        elif spent_s + 2 * last.wall_s > limit_s or i >= _MOST_ITERATIONS:
+            note = f"a gap of {last.gap:.0e} after {spent_s:.0f} s"
+        i *= 2
+    low, high = i // 2, i
+    for _ in range(0 if note else _REFINEMENTS):
+        middle = (low + high) // 2
+        if middle in (low, high) or spent_s > limit_s:
+            break
+        last, _ = attempt(middle)
+        spent_s += last.wall_s
+        low, high = (low, middle) if last.gap <= gap else (middle, high)
+    reached = [r.wall_s for r in runs.values() if r.gap <= gap]
+    return Entry(name, first_s, [runs[i] for i in sorted(runs)], min(reached) if reached else None, note)
+
+
+def _contestants(X: np.ndarray, y: np.ndarray, l2: float, gap: float, k: int) -> dict[str, Contestant]:
+    def ours(solver: Any) -> Contestant:
+        def run(max_iter: int) -> tuple[Params, int]:
+            result = _fit(X, y, l2=l2, solver=solver, tol=gap / 2, max_iter=max_iter)
+            return result.params, result.n_iter
+
+        return run
+
+    def theirs(solver: str) -> Contestant:
+        return lambda max_iter: _scikit_learn(X, y, l2, k, solver=solver, tol=1e-14, max_iter=max_iter)
+
+    return {f"softmax_jax {name}": ours(solver) for name, solver in _OURS.items()} | {
+        f"scikit-learn {solver}": theirs(solver) for solver in _THEIRS
+    }
+
+
+def _at_defaults(X: np.ndarray, y: np.ndarray, l2: float, k: int) -> dict[str, Callable[[], tuple[Params, int]]]:
+    def ours() -> tuple[Params, int]:
+        result = _fit(X, y, l2=l2)
+        return result.params, result.n_iter
+
+    return {"softmax_jax": ours, "scikit-learn": lambda: _scikit_learn(X, y, l2, k)}
+
+
+def _fit(X: np.ndarray, y: np.ndarray, **settings: Any) -> FitResult:
+    """`fit`, with Ctrl-C as the exception that ends the race."""
+    result = fit(X, y, **settings)
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    return result
+
+
+def _scikit_learn(X: np.ndarray, y: np.ndarray, l2: float, k: int, **options: Any) -> tuple[Params, int]:
+    model = LogisticRegression(C=sklearn_c_from_l2(l2, len(y), k), **options).fit(X, y)
+    return Params(np.asarray(model.coef_.T), np.asarray(model.intercept_)), int(model.n_iter_.max())
+
+
+def _two_columns(params: Params) -> Params:
+    """float64 parameters with a column per class; scikit-learn's binary model has one, of differences."""
+    wide = Params(*(np.asarray(p, np.float64) for p in params))
+    if len(wide.b) > 1:
+        return wide
+    return Params(*(np.concatenate([-p / 2, p / 2], axis=-1) for p in wide))
+
+
+def _timed(call: Callable[[], Any], repeats: int = 1) -> tuple[Any, float]:
+    """The result of a call and its wall time; short ones the fastest of `repeats`."""
+    walls_s = []
+    while True:
+        start = time.perf_counter()
+        result = call()
+        walls_s.append(time.perf_counter() - start)
+        if len(walls_s) == repeats or walls_s[-1] > _SHORT_S:
+            return result, min(walls_s)

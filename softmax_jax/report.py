@@ -1,0 +1,261 @@
+"""What a training run did and found, as one HTML file to send to somebody: figures and style inline, no network."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from softmax_jax import plots
+from softmax_jax.advice import advice
+from softmax_jax.atomic import write_atomically
+from softmax_jax.calibration import expected_calibration_error, temperature_scale
+from softmax_jax.gradient_check import compare_gradients
+from softmax_jax.html import bound_text, escape, facts, grid
+from softmax_jax.judged import Judged, judge
+from softmax_jax.model import one_hot_encode
+from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled
+from softmax_jax.plots.style import new_axes
+from softmax_jax.training import TrainingRun
+
+_MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes
+_MOST_LISTED = 50  # classes in a table
+_HALF = (5.0, 3.7)  # inches, of a figure that takes half of the page
+_LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative": " (no better than equal chances)"}
+_PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
+
+
+def write_report(run: TrainingRun, path: str | Path) -> Path:
+    """Write the report of a run: certificate, data, settings, metrics, calibration, weights, gradient, environment.
+
+    Args:
+      run: from `training.train`.
+      path: the HTML file to write; one that is there is replaced.
+
+    Returns:
+      The path written.
+
+    Raises:
+      OSError: the file cannot be written; an older one is unchanged.
+    """
+    path = Path(path)
+    write_atomically(path, report_html(run).encode("utf-8"))
+    return path
+
+
+def report_html(run: TrainingRun) -> str:
+    """The report of `write_report` as a string."""
+    judged = judge(run)
+    sections = [
+        Section("Certificate", _certificate(run)),
+        Section("Data", _data(run)),
+        Section("Metrics per class", pair(_metrics(judged), _mistakes(judged))),
+        Section("Confusion matrix", _confusion(judged)),
+        *([Section("Calibration", _calibration(judged))] if len(judged.classes) > 1 else []),
+        Section("Weights", _weights(run)),
+        Section("Gradient check", _gradient(run)),
+        Section("Settings and environment", pair(_settings(run), _environment(run))),
+    ]
+    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    footer = f"Written by softmax_jax {escape(run.summary['versions']['softmax_jax'])} on {made}."
+    return page(f"{run.data.name} · softmax_jax", _header(run), sections, footer)
+
+
+def _header(run: TrainingRun) -> str:
+    summary, good = run.summary, run.result.status == "converged"
+    tested = summary["accuracy_test"] is not None
+    accuracy = summary["accuracy_test"] if tested else summary["accuracy_train"]
+    words = "✓ converged: the optimum, with a proof" if good else f"! {run.result.status}: ended short of its goal"
+    numbers = {
+        f"accuracy, {'test' if tested else 'training'} rows": f"{accuracy:.4f}",
+        "objective J, nats per sample": f"{run.result.objective:.6g}",
+        "certified distance to J*": f"{run.result.duality_gap:.1e}"
+        if math.isfinite(run.result.duality_gap)
+        else "none",
+        "for the fit": f"{summary['fit_wall_s']:.2f} s",
+    }
+    size = f"{summary['n_train']} × {summary['n_features']} training rows, {summary['n_classes']} classes"
+    return (
+        f"<h1>{escape(run.data.name)}</h1>\n"
+        f'<div class="soft">Softmax regression on {size}</div>\n'
+        f'<div class="verdict {"good" if good else "bad"}">{escape(words)}</div>\n{cards(numbers)}'
+    )
+
+
+def _certificate(run: TrainingRun) -> str:
+    result, summary = run.result, run.summary
+    descent = summary["solver"] == "SGD"
+    rows = {
+        "objective J": f"{result.objective:.10g} nats per sample",
+        "duality gap": bound_text(result.duality_gap),
+        "status": result.status,
+        "epochs" if descent else "iterations": result.n_iter,
+        "passes over the data": result.n_passes,
+    }
+    if descent:
+        floor, updates = result.objective - result.duality_gap, summary["updates_per_epoch"]
+        ax = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates, ax=new_axes(_HALF))
+    elif len(result.history):
+        found = (result.history, result.objective, result.duality_gap)
+        ax = plots.plot_convergence(*found, tol=summary["tol"], ax=new_axes(_HALF))
+    else:
+        return paragraph(_meaning(run)) + scrolled(facts(rows))
+    curve = figure(ax, "The cost on its way to the optimum, by iteration.")
+    return pair(paragraph(_meaning(run)) + scrolled(facts(rows)), curve)
+
+
+def _meaning(run: TrainingRun) -> str:
+    """What the certificate says, in one sentence, and what to do where the fit did not converge."""
+    result, summary = run.result, run.summary
+    if math.isfinite(result.duality_gap):
+        words = (
+            f"No weights and bias whatever have an objective below {result.objective - result.duality_gap:.8g}: "
+            f"this fit is proven, in float64, to be within {result.duality_gap:.1e} nats per sample of the optimum."
+        )
+    else:
+        words = "With l2 = 0 the objective need not have an optimum, and nothing is proven about the distance to it."
+    if result.status == "converged":
+        return words
+    if summary["solver"] == "SGD":
+        return f"{words} Gradient descent ended first: give more epochs or another eta, or use an exact solver."
+    return f"{words} {advice(result, solver=None, l2=summary['l2'], tol=summary['tol'])}"
+
+
+def _data(run: TrainingRun) -> str:
+    data, summary = run.data, run.summary
+    rows = {
+        "name": data.name,
+        "training rows": summary["n_train"],
+        "test rows": summary["n_test"],
+        "features": summary["n_features"],
+        "classes": summary["n_classes"],
+    }
+    if data.image_shape is not None:
+        rows["images"] = " × ".join(map(str, data.image_shape))
+    rows["values"] = f"{float(data.X.min()):.6g} to {float(data.X.max()):.6g}, {data.X.dtype}"
+    constant = int((data.X[:1] == data.X).all(axis=0).sum())
+    if constant:
+        rows["constant features"] = constant
+    labels, counts = np.unique(data.y, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:_MOST_LISTED]
+    shares = [(labels[i], int(counts[i]), f"{counts[i] / len(data.y):.1%}") for i in order]
+    title = f"the {_MOST_LISTED} largest of {len(labels)} classes" if len(labels) > _MOST_LISTED else ""
+    return pair(scrolled(facts(rows)), scrolled(grid(("class", "rows", "share"), shares, title=title)))
+
+
+def _settings(run: TrainingRun) -> str:
+    summary, scaled = run.summary, run.summary["standardised"]
+    return scrolled(
+        facts(
+            {
+                "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
+                "solver": summary["solver"],
+                "tol": f"{summary['tol']:g} nats per sample",
+                "features": "standardised to mean 0, variance 1 of the training rows" if scaled else "as they are",
+                "seed": summary["seed"],
+            }
+        )
+    )
+
+
+def _metrics(judged: Judged) -> str:
+    labels, each, means = judged.per_class()
+    title, order = f"of {judged.name}", np.arange(len(labels))
+    if len(order) > _MOST_LISTED:
+        order = np.argsort(each[:, 2], kind="stable")[:_MOST_LISTED]
+        title += f"; the {_MOST_LISTED} classes of {len(labels)} with the lowest F1"
+    rows = [(labels[i], *each[i]) for i in order] + [(f"{name} mean", *values) for name, values in means.items()]
+    cells = [(name, *(f"{value:.3f}" for value in values), int(count)) for name, *values, count in rows]
+    return scrolled(grid(("class", "precision", "recall", "F1", "rows"), cells, title=title))
+
+
+def _confusion(judged: Judged) -> str:
+    ax = plots.plot_confusion_matrix(judged.truth, judged.predicted, classes=judged.classes)
+    return figure(ax, "Counts of true class against predicted class.", f"Counts of {judged.name}.")
+
+
+def _mistakes(judged: Judged) -> str:
+    """The pairs of classes that are taken for each other most often."""
+    wrong = judged.truth != judged.predicted
+    if not wrong.any():
+        return paragraph(f"No mistakes: {judged.name} are predicted right.")
+    pairs, counts = np.unique(np.stack([judged.y, judged.guesses])[:, wrong], axis=1, return_counts=True)
+    first = np.argsort(-counts, kind="stable")[:10]
+    names = judged.classes[pairs.T[first]]
+    rows = [(f"{i} → {j}", int(count)) for (i, j), count in zip(names, counts[first], strict=True)]
+    return scrolled(grid(("true → predicted", "rows"), rows, title="the most frequent mistakes"))
+
+
+def _calibration(judged: Judged) -> str:
+    error = expected_calibration_error(judged.O, judged.y)
+    scaling = temperature_scale(judged.Z, judged.y)
+    rows = {
+        "expected calibration error": error,
+        "cross-entropy": f"{scaling.cost_before:.6g} nats per sample",
+        "best temperature": f"{scaling.temperature:.4g}{_LIMITS.get(scaling.status, '')}",
+        "cross-entropy at it": f"{scaling.cost_after:.6g} nats per sample",
+        "rows": judged.name,
+    }
+    words = (
+        f"On average the stated confidence is {error:.1%} away from the share of right predictions. "
+        "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
+    )
+    ax = plots.plot_reliability_diagram(judged.O, judged.y, ax=new_axes((4.8, 4.4)))
+    return pair(paragraph(words) + scrolled(facts(rows)), figure(ax, "Accuracy against confidence, by bins."))
+
+
+def _weights(run: TrainingRun) -> str:
+    W, classes, data = np.asarray(run.result.params.W, np.float64), run.result.classes, run.data
+    scaled = "Weights are of the standardised features. " if run.summary["standardised"] else ""
+    if data.image_shape is not None and len(data.image_shape) == 2:
+        ax = plots.plot_weights(W, data.image_shape, classes=classes)
+        return figure(
+            ax, "The weights of each class as an image.", f"{scaled}Red speaks for the class, blue against it."
+        )
+    norms = np.linalg.norm(W, axis=1)
+    first = np.argsort(-norms, kind="stable")[:15]
+    for_, against = W.argmax(axis=1), W.argmin(axis=1)
+    rows = [(data.feature_names[i], float(norms[i]), classes[for_[i]], classes[against[i]]) for i in first]
+    header = ("feature", "norm of its weights", "speaks most for", "and against")
+    table = paragraph(f"{scaled}The features with the largest weights:") + scrolled(grid(header, rows))
+    if W.shape[0] != 2:
+        return table
+    split = run.split
+    ax = plots.plot_decision_regions(
+        run.result.params, split.X_train, split.y_train, classes=classes, feature_names=data.feature_names
+    )
+    return pair(table, figure(ax, "The class predicted at each point of the plane.", "Training rows."))
+
+
+def _gradient(run: TrainingRun) -> str:
+    X, y, l2 = run.split.X_train, run.split.y_train, run.summary["l2"]
+    rows = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_CHECKED])
+    T = one_hot_encode(np.searchsorted(run.result.classes, y[rows]), len(run.result.classes))
+    report = compare_gradients(run.result.params, X[rows], T, l2)
+    every = len(rows) == len(y)
+    at_optimum = every and run.result.status == "converged"
+    words = (
+        "The gradient of J at the solution by automatic differentiation, in closed form and by finite differences, "
+        f"on {'all' if every else f'a sample of {len(rows)}'} training rows."
+    )
+    if at_optimum:
+        words += " At an optimum it is itself rounding error: only absolute differences mean anything."
+    return paragraph(words) + scrolled(report._repr_html_())
+
+
+def _environment(run: TrainingRun) -> str:
+    summary = run.summary
+    rows = {
+        "device": summary["device"],
+        "dtype": summary["dtype"],
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "softmax_jax": summary["versions"]["softmax_jax"],
+        **{name: version(name) for name in _PACKAGES},
+    }
+    return scrolled(facts(rows))

@@ -1,0 +1,98 @@
+"""What a training run leaves on disk: pictures, numbers, and a model that predicts.
+
+The model is a fitted SoftmaxRegression, or a Pipeline of StandardScaler and SoftmaxRegression: it applies the
+standardisation of the training rows by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softmax_jax.files import save
+from softmax_jax.training import TrainingRun, predict
+
+MODEL_FILE = "model.safetensors"
+
+
+def write_run(run: TrainingRun, folder: Path) -> list[Path]:
+    """Write loss_curve.png, confusion_matrix.png, results.json, model.json and model.safetensors.
+
+    Args:
+      run: from `train`.
+      folder: an existing folder; files of these names in it are replaced.
+
+    Returns:
+      The paths written; without the loss curve where no iteration was done.
+    """
+    from softmax_jax import plots  # matplotlib is an extra, and slow to import
+
+    result, split = run.result, run.split
+    rows, X, y = ("test", split.X_test, split.y_test) if len(split.y_test) else ("training", *split[:2])
+    confusion = plots.plot_confusion_matrix(y, predict(result, X), classes=result.classes)
+    confusion.set_xlabel(f"predicted class ({rows} rows of {run.data.name})")
+    pictures = {"confusion_matrix.png": confusion}
+    if len(result.history):
+        floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
+        loss = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates)
+        pictures = {"loss_curve.png": loss, **pictures}
+    for name, ax in pictures.items():
+        ax.figure.savefig(folder / name)  # type: ignore[union-attr] # a figure, not a subfigure
+    for name, content in {"results.json": run.summary, "model.json": _numbers(run)}.items():
+        (folder / name).write_text(to_json(content) + "\n", encoding="utf-8")
+    save(fitted_model(run), folder / MODEL_FILE)
+    return [folder / name for name in (*pictures, "results.json", "model.json", MODEL_FILE)]
+
+
+def fitted_model(run: TrainingRun) -> Any:
+    """The model that predicts from features as they were read.
+
+    Args:
+      run: from `train`.
+
+    Returns:
+      A fitted SoftmaxRegression, or a Pipeline of StandardScaler and SoftmaxRegression where `run` standardised;
+      with the feature names of the data.
+    """
+    from sklearn.pipeline import make_pipeline
+
+    from softmax_jax.estimator import SoftmaxRegression
+
+    settings = dict(run.settings)
+    solver, seed = settings.pop("solver"), settings.pop("seed")
+    model: Any = SoftmaxRegression(solver="auto" if solver is None else solver, random_state=seed, **settings)
+    model._keep(run.result)
+    model.n_features_in_ = len(run.data.feature_names)
+    first: Any = model if run.split.scaler is None else copy(run.split.scaler)
+    first.feature_names_in_ = np.array(run.data.feature_names, object)
+    return model if first is model else make_pipeline(first, model)
+
+
+def to_json(values: dict[str, Any]) -> str:
+    """Standard JSON: numbers that are not finite become null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _numbers(run: TrainingRun) -> dict[str, Any]:
+    """What predicting by hand takes: the class of the largest entry of ((x - mean) / scale) W + b."""
+    return {
+        "classes": run.result.classes.tolist(),
+        "feature_names": list(run.data.feature_names),
+        "mean": run.split.mean.tolist(),
+        "scale": run.split.scale.tolist(),
+        "W": run.result.params.W.tolist(),
+        "b": run.result.params.b.tolist(),
+    }

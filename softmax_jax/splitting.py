@@ -1,0 +1,88 @@
+"""Training and test rows of a data set, both scaled by the training rows alone."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from softmax_jax.data import Dataset
+
+
+class Split(NamedTuple):
+    """Training and test rows; the test arrays are empty where no test is asked for.
+
+    Attributes:
+      X_train: (n, m).
+      y_train: (n,).
+      X_test: (n_test, m).
+      y_test: (n_test,).
+      mean: (m,) subtracted from every row; zeros where nothing was standardised.
+      scale: (m,) every row was divided by it; ones where nothing was standardised.
+      weights: (n,) sample weights of the training rows, or None.
+      scaler: the fitted StandardScaler, or None where nothing was standardised.
+    """
+
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray | None = None
+    scaler: StandardScaler | None = None
+
+
+def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> Split:
+    """Training and test rows in the proportions of the classes, both scaled by the training rows.
+
+    Sample weights count for the scaling too, so that a weight of 2 is the row twice.
+
+    Args:
+      data: features and labels.
+      test: fraction of the rows for the test, in [0, 1).
+      standardise: whether to scale.
+      seed: of the split, an integer in [0, 2**32).
+
+    Returns:
+      Split.
+
+    Raises:
+      ValueError: test or seed is out of range, or a class has too few rows.
+    """
+    if not 0 <= test < 1:
+        raise ValueError(f"test must be a fraction of the rows in [0, 1), got {test}.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer in [0, 2**32), got {seed}.")
+    rows, test_rows = np.arange(len(data.y)), np.arange(0)
+    if test > 0:
+        _check_split(data.y, test)
+        rows, test_rows = train_test_split(rows, test_size=test, stratify=data.y, random_state=seed)
+    X_train, X_test = (data.X, data.X[:0]) if test == 0 else (data.X[rows], data.X[test_rows])
+    weights = None if data.weights is None else data.weights[rows] / data.weights.max()
+    scaler = StandardScaler().fit(X_train, sample_weight=weights) if standardise else None
+    mean, scale = np.zeros(X_train.shape[1], X_train.dtype), np.ones(X_train.shape[1], X_train.dtype)
+    if scaler is not None:
+        mean, scale = np.asarray(scaler.mean_), np.asarray(scaler.scale_)
+        X_train = np.asarray(scaler.transform(X_train))
+        X_test = np.asarray(scaler.transform(X_test)) if len(X_test) else X_test
+    return Split(X_train, data.y[rows], X_test, data.y[test_rows], mean, scale, weights, scaler)
+
+
+def _check_split(y: np.ndarray, test: float) -> None:
+    """Refuse what cannot be split with every class on both sides."""
+    classes, counts = np.unique(y, return_counts=True)
+    n, k = len(y), len(classes)
+    n_test = math.ceil(test * n)
+    remedy = "or test=0 (--test 0) to train on all rows"
+    if counts.min() < 2:
+        label = classes[counts.argmin()]
+        raise ValueError(f"class {str(label)!r} has 1 row; a split needs 2 of each class, {remedy}.")
+    if n_test < k or n - n_test < k:
+        raise ValueError(
+            f"test={test} splits {n} rows into {n - n_test} and {n_test}; both need at least {k}, "
+            f"one for each class; take another fraction, {remedy}."
+        )

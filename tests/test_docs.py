@@ -1,0 +1,47 @@
+"""The examples in the docstrings run, and the pages of the API reference are of modules that exist."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import softmax_jax
+
+ROOT = Path(__file__).parent.parent
+WITH_EXAMPLES = {
+    "softmax_jax.certificate",
+    "softmax_jax.conventions",
+    "softmax_jax.estimator",
+    "softmax_jax.files",
+    "softmax_jax.fitting",
+    "softmax_jax.gradient_check",
+    "softmax_jax.html",
+    "softmax_jax.model",
+}
+
+
+def _modules() -> list[str]:
+    found = pkgutil.walk_packages(softmax_jax.__path__, "softmax_jax.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+def test_every_example_in_a_docstring_gives_what_it_says():
+    ran = {}
+    for name in _modules():
+        failed, attempted = doctest.testmod(importlib.import_module(name))
+        assert failed == 0, name
+        ran[name] = attempted
+    assert {name for name, attempted in ran.items() if attempted} >= WITH_EXAMPLES
+    assert sum(ran.values()) >= 15
+
+
+def test_the_reference_is_of_modules_that_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    words = re.search(r"DOCUMENTED := softmax_jax \$\(addprefix softmax_jax\.,((?:.|\\\n)*?)\)", makefile)
+    assert words
+    documented = {f"softmax_jax.{name}" for name in words[1].replace("\\", " ").split()}
+    assert len(documented) >= 9
+    assert documented <= set(_modules())

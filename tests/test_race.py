@@ -1,0 +1,64 @@
+"""The race: one judge for all, honest about who did not get there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from softmax_jax import race as module
+from softmax_jax.data import load_named
+from softmax_jax.gradients import closed_form_gradient
+from softmax_jax.race import race
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Two contestants, and no recompilation."""
+    monkeypatch.setattr(module, "_OURS", {"auto": None})
+    monkeypatch.setattr(module, "_THEIRS", ("lbfgs",))
+    monkeypatch.setattr("jax.clear_caches", lambda: None)
+
+
+def test_both_libraries_reach_the_same_optimum(few):
+    iris = load_named("iris")
+    seen = []
+    found = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=20, watch=seen.append)
+    assert [entry.name for entry in found.entries] == ["softmax_jax auto", "scikit-learn lbfgs"]
+    assert seen[1] == "softmax_jax auto"
+    for entry in found.entries:
+        assert entry.wall_s is not None, entry.note
+        assert min(run.gap for run in entry.runs) <= 1e-7
+        assert entry.runs[0].gap > 1e-7  # one iteration is not enough
+        reached = [run.max_iter for run in entry.runs if run.gap <= 1e-7]
+        missed = [run.max_iter for run in entry.runs if run.gap > 1e-7]
+        assert max(missed) < min(reached)
+    assert found.defaults["softmax_jax"].gap <= 1e-6
+    assert found.defaults["scikit-learn"].gap >= 0
+
+
+def test_scikit_learns_binary_model_is_the_same_problem():
+    iris = load_named("iris")
+    X, y = iris.X[50:], (iris.y[50:] == "virginica").astype(int)
+    params, n_iter = module._scikit_learn(X, y, 1e-2, 2, tol=1e-10, max_iter=1000)
+    gradient = closed_form_gradient(module._two_columns(params), X, np.eye(2)[y], 1e-2)
+    assert n_iter > 1
+    assert max(np.abs(g).max() for g in gradient) < 1e-6
+
+
+def test_who_does_not_get_there_in_time_is_told_with_its_gap(few, monkeypatch):
+    iris = load_named("iris")
+    found = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9)
+    for entry in found.entries:
+        assert entry.wall_s is None
+        assert len(entry.runs) == 1
+        assert "a gap of" in entry.note
+    monkeypatch.setattr(module, "DENSE_UNKNOWNS", 5)
+    monkeypatch.setattr(module, "_THEIRS", ("newton-cholesky",))
+    skipped = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9).entries[1]
+    assert (skipped.runs, skipped.note) == ([], "not run: a dense Hessian of 15 unknowns")
+
+
+@pytest.mark.parametrize("wrong", [{"l2": 0.0}, {"l2": 1.0, "gap": 0.0}, {"l2": 1.0, "limit_s": float("nan")}])
+def test_what_has_no_judge_or_no_end_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be above 0"):
+        race(np.eye(3), np.arange(3), **wrong)
