@@ -23,10 +23,12 @@ class HeldOut(NamedTuple):
 
 
 def problems(full: bool = False) -> list[HeldOut]:
-    """Digits, MNIST and embeddings; with `full` the embeddings are of a size for accelerators."""
-    size = (100_000, 1024, 100) if full else (6000, 256, 20)
-    name = "embeddings {} x {} x {}".format(*size)
-    cases = {"digits": digits(), "MNIST": mnist(), name: embeddings(*size)}
+    """Digits, 3000 images of MNIST and embeddings; with `full` all images, and embeddings for accelerators."""
+    size = (100_000, 1024, 100) if full else (4000, 128, 20)
+    name, images = "embeddings {} x {} x {}".format(*size), mnist()
+    if not full:
+        images = images._replace(X=images.X[:3000], y=images.y[:3000])
+    cases = {"digits": digits(), f"MNIST, {len(images.y)} images": images, name: embeddings(*size)}
     return [
         HeldOut(name, X, y, X_test, y_test)
         for name, case in cases.items()
