@@ -23,7 +23,7 @@ class HeldOut(NamedTuple):
 
 
 def problems(full: bool = False) -> list[HeldOut]:
-    """Digits, 3000 images of MNIST (where it is at hand) and embeddings; with `full` all images, and embeddings for accelerators."""
+    """Digits, 3000 images of MNIST (where it is at hand) and embeddings; with `full` all images, large embeddings."""
     size = (100_000, 1024, 100) if full else (4000, 128, 20)
     cases = {"digits": digits()}
     if any(MNIST.glob("*images*")):
