@@ -35,7 +35,7 @@ FLOOR = 1e-12  # of a logarithmic axis
 def compare(problem: HeldOut, tol: float) -> list[dict[str, Any]]:
     """A row per dtype."""
     T = sj.one_hot_encode(problem.y)
-    best = sj.fit(problem.X, problem.y, l2=L2, tol=1e-11, max_iter=10_000, solver=sj.LBFGS())
+    best = sj.fit(problem.X, problem.y, l2=L2, tol=1e-10, max_iter=10_000, solver=sj.LBFGS())
     final = guesses(best.params, problem.X_test)
     features = {name: problem.X.astype(dtype) for name, dtype in DTYPES.items()}
     results, walls = {}, {name: [] for name in DTYPES}

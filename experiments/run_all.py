@@ -1,6 +1,6 @@
 """All experiments, one after the other, as `make experiments` does: python experiments/run_all.py [--full] [name ...].
 
-As they come they take less than ten minutes on two cores; of the race only its smallest problem is run again, and the
+As they come they are of sizes for two cores; of the race only its smallest problem is run again, and the
 others' recorded times are kept. With --full every problem and the sizes for accelerators.
 """
 

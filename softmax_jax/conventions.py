@@ -146,7 +146,7 @@ def l2_from_mean_lambda(penalty: Any, *, binomial: bool = False) -> Any:
 
     cyanure, elk, and Spark with standardization=False (its default True scales the penalty by each feature's
     deviation: standardise X yourself, then convert). All three fit two classes as the binomial model unless
-    told otherwise. `weight_decay` of torch.optim.SGD and LBFGS is this lambda where the bias is in a group of
+    told otherwise. `weight_decay` of torch.optim.SGD and Adam is this lambda where the bias is in a group of
     its own with weight_decay=0.
 
     Args:
@@ -173,7 +173,7 @@ def l2_from_decoupled_weight_decay(*_: Any, **__: Any) -> NoReturn:
         "Decoupled weight decay (AdamW) has no l2: it shrinks W by eta times the decay beside an adaptive "
         "step, so where it comes to rest depends on the optimiser's scaling of each gradient, on the "
         "learning rate and on when training stops. It minimises no objective of the form loss + l2/2 "
-        "||W||^2. Tune l2 on validation data instead; coupled decay (torch.optim.SGD, LBFGS) converts by "
+        "||W||^2. Tune l2 on validation data instead; coupled decay (torch.optim.SGD, Adam) converts by "
         "l2_from_mean_lambda."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ class Section(NamedTuple):
     body: str
 
 
+_SMALL = re.compile(r"\d[\d.]*e-\d+")
 _STYLE = """
 :root { --ink: #1b2733; --soft: #56636f; --line: #dfe5ea; --ground: #f4f6f8; --blue: #1f5f99; --orange: #b35a06; }
 * { box-sizing: border-box; }
@@ -34,6 +36,7 @@ main { max-width: 1060px; margin: 0 auto; padding: 2.2rem 1.5rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 0.35rem; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 0 0 0.7rem; letter-spacing: -0.005em; }
 p { margin: 0 0 0.9rem; max-width: 44rem; }
+.number { white-space: nowrap; }
 .soft { color: var(--soft); }
 .verdict { display: inline-block; padding: 0.3rem 0.8rem; border-radius: 0.4rem; font-weight: 600;
   margin: 0.5rem 0 1rem; }
@@ -114,8 +117,9 @@ def cards(values: dict[str, str]) -> str:
 
 
 def paragraph(words: str) -> str:
-    """A paragraph of text."""
-    return f"<p>{escape(words)}</p>"
+    """A paragraph of text; numbers such as 1e-12 stay on one line."""
+    text = _SMALL.sub(r'<span class="number">\g<0></span>', escape(words))
+    return f"<p>{text}</p>"
 
 
 def scrolled(table: str) -> str:

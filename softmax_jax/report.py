@@ -24,7 +24,7 @@ from softmax_jax.plots.style import new_axes
 from softmax_jax.training import TrainingRun
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes
-_MOST_LISTED = 50  # classes in a table
+_MOST_LISTED = 25  # classes in a table
 _HALF = (5.0, 3.7)  # inches, of a figure that takes half of the page
 _LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative": " (no better than equal chances)"}
 _PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
