@@ -1,4 +1,4 @@
-"""Reading data: named sets of scikit-learn; CSV, TSV, Parquet, NumPy and IDX files; sources of rows larger than memory."""
+"""Reading data: named sets of scikit-learn; CSV, TSV, Parquet, NumPy and IDX files; rows larger than memory."""
 
 from softmax_jax.data.arrays import read_arrays, read_labels, read_npy
 from softmax_jax.data.dataset import Dataset, Features
