@@ -28,6 +28,9 @@ from softmax_jax.problem import HESSIAN_ROWS, Penalty, Point, Problem, dense_hes
 
 BLOCK_BYTES = 2**26  # of the logits of a block, at most: large enough for fast products
 FREE_SHARE = 64  # of the free memory, a block's logits take at most one part in so many
+PART_BYTES = 2**20  # of the rows of a part of a block, and of their logits: they stay in cache
+PART_ROWS = 256  # fewer than that would not make fast products
+PARAMS_BYTES = 2**20  # of parameters, up to which adding up parts costs little
 CACHED_ARRAYS = 6  # of n x k numbers that a fit takes where logits are stored
 CACHED_SHARE = 0.25  # of the free memory that they may take
 
@@ -68,6 +71,28 @@ def add(total: Total, part: Any) -> Total:
 def finished(total: Total) -> Any:
     """The sum."""
     return jax.tree.map(jnp.add, total.value, total.error)
+
+
+def in_parts(kernel: Any, take: Any, rows: int, *args: Any) -> Any:
+    """kernel(take(0, rows), *args), as the sum over parts take(start, r) whose rows and logits stay in cache.
+
+    Args:
+      kernel: whose first argument after the block holds params.
+      take: from the first row and the number of rows to a Block.
+      rows: of all parts, a power of two.
+      args: of the kernel.
+    """
+    W = jax.tree.leaves(args)[0]
+    size = power_of_two(PART_BYTES // (max(W.shape) * W.dtype.itemsize))
+    if W.size * W.dtype.itemsize > PARAMS_BYTES or size < PART_ROWS or size >= rows:
+        return kernel(take(0, rows), *args)
+
+    def body(j: Any, total: Any) -> Any:
+        return jax.tree.map(jnp.add, total, kernel(take(j * size, size), *args))
+
+    shapes = kernel.eval_shape(jax.eval_shape(lambda: take(0, size)), *args)
+    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    return lax.fori_loop(0, rows // size, body, zero)
 
 
 def net_input(block: Block, params: Params) -> Any:
@@ -179,14 +204,15 @@ class DeviceRows:
     def fold(self, kernel: Any, *args: Any) -> Any:
         """The sum over blocks of kernel(block, *args); traceable."""
         blocks = self.shape[0] // self.size
+
+        def block(i: Any) -> Any:
+            return in_parts(kernel, lambda start, rows: self._take(i * self.size + start, rows), self.size, *args)
+
         if blocks == 1:
-            return self.peers.total(kernel(self._block(0), *args))
-
-        def body(i: Any, total: Total) -> Total:
-            return add(total, kernel(self._block(i), *args))
-
-        first = jax.eval_shape(lambda: self._block(0))
-        return self.peers.total(finished(lax.fori_loop(0, blocks, body, no_total(kernel, first, *args))))
+            return self.peers.total(block(0))
+        first = jax.eval_shape(lambda: self._take(0, self.size))
+        total = lax.fori_loop(0, blocks, lambda i, t: add(t, block(i)), no_total(kernel, first, *args))
+        return self.peers.total(finished(total))
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
         """`lax.while_loop`."""
@@ -204,11 +230,10 @@ class DeviceRows:
         """As DenseFeatures.variances."""
         return self.X.variances(self.weights, centred, self.peers.total)
 
-    def _block(self, i: Any) -> Block:
-        """Block i, widened."""
-        start = i * self.size
-        T, w = (lax.dynamic_slice_in_dim(a, start, self.size, axis=a.ndim - 1) for a in (self.T, self.weights))
-        return Block(lax.dynamic_slice_in_dim(self.X.X, start, self.size).astype(self.dtype), T, w)
+    def _take(self, start: Any, rows: int) -> Block:
+        """The rows from `start` on, widened."""
+        T, w = (lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1) for a in (self.T, self.weights))
+        return Block(lax.dynamic_slice_in_dim(self.X.X, start, rows).astype(self.dtype), T, w)
 
 
 def by_blocks_of(problem: Problem, rows: int) -> BlockedProblem:
@@ -339,5 +364,9 @@ def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
 
 def rows_per_block(row_bytes: int, free: int) -> int:
     """A power of two of rows that take at most BLOCK_BYTES and little of the `free` bytes, at least 1."""
-    room = min(BLOCK_BYTES, free // FREE_SHARE) // row_bytes
-    return 1 << max(0, room.bit_length() - 1)
+    return power_of_two(min(BLOCK_BYTES, free // FREE_SHARE) // row_bytes)
+
+
+def power_of_two(count: int) -> int:
+    """The largest power of two that is at most `count`, at least 1."""
+    return 1 << max(0, count.bit_length() - 1)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
-from softmax_jax.blocked import Block, BlockedProblem, Total, add, finished, no_total, rows_per_block
+from softmax_jax.blocked import Block, BlockedProblem, Total, add, finished, in_parts, no_total, rows_per_block
 from softmax_jax.data.rows import RowSource, computed_in
 from softmax_jax.dtypes import scope
 from softmax_jax.features import DenseFeatures, sampled_rows
@@ -199,7 +200,10 @@ def _widened(block: Block) -> Block:
 
 @functools.partial(jax.jit, static_argnames="kernel", donate_argnames="total")
 def _added(kernel: Any, total: Total, block: Block, args: tuple) -> Total:
-    return add(total, kernel(_widened(block), *args))
+    def take(start: Any, rows: int) -> Block:
+        return _widened(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block))
+
+    return add(total, in_parts(kernel, take, len(block.w), *args))
 
 
 _finished = jax.jit(finished)

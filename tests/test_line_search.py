@@ -1,0 +1,66 @@
+"""The line search by passes: what it accepts, and how few passes it takes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params
+from softmax_jax.problem import Point
+from softmax_jax.solvers.line_search import LOOSE, search
+
+
+class Line(NamedTuple):
+    """A problem of one unknown, for each J given as a function, that stores no logits."""
+
+    J: Any
+
+    def at(self, params):
+        J, gradient = jax.value_and_grad(self.J)(params)
+        return Point(params, None, J, gradient, None)
+
+    def while_loop(self, unfinished, body, carry):
+        while unfinished(carry):
+            carry = body(carry)
+        return carry
+
+
+def found(J, W=0.0, direction=1.0):
+    with scope(np.float64):
+        line = Line(lambda params: J(params.W[0, 0]))
+        point = line.at(Params(jnp.array([[W]]), jnp.zeros(1)))
+        step = search(line, point, Params(jnp.array([[direction]]), jnp.zeros(1)), 0.25)
+        slopes = [float(each.gradient.W[0, 0]) * direction for each in (point, step.point)]
+        return float(step.t), int(step.passes), float(step.point.objective), slopes
+
+
+@pytest.mark.parametrize(
+    ("J", "passes"),
+    [
+        (lambda w: 1 + (w - 1) ** 2, 1),  # a Newton direction
+        (lambda w: 1 + (w - 0.8) ** 2, 1),  # nearly one
+        (lambda w: 1 + (w - 30) ** 2 / 1000, 4),  # too short
+        (lambda w: 1 + 400 * w**2 + jnp.exp(-2600 * w), 6),  # much too long, and steep only at the start
+        (lambda w: jnp.logaddexp(0, -1000 * w) + 0.1 * w**2, 6),  # nothing to gain beyond a thousandth
+    ],
+)
+def test_it_stops_where_the_slope_is_small_and_J_lower(J, passes):
+    t, taken, objective, (first, last) = found(J)
+    assert t > 0 and taken <= passes
+    assert abs(last) <= LOOSE * abs(first)
+    assert objective < float(J(0.0))
+
+
+def test_a_direction_that_does_not_descend_costs_nothing():
+    t, taken, objective, _ = found(lambda w: 1 + w**2, W=1.0)
+    assert (t, taken, objective) == (0.0, 0, 2.0)
+
+
+def test_a_step_that_overflows_is_shortened():
+    t, _, objective, _ = found(lambda w: jnp.where(w > 0.3, jnp.inf, 1 + (w - 0.2) ** 2))
+    assert 0 < t < 0.3 and objective < 1.04
