@@ -71,8 +71,10 @@ def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
     X, y, _, rng = data()
     weight = rng.uniform(0, 1, len(X))
     seen = []
-    run = fitting._run
-    monkeypatch.setattr(fitting, "_run", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest))
+    run = fitting.run_solver
+    monkeypatch.setattr(
+        fitting, "run_solver", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest)
+    )
     results = [sj.fit(X, y, l2=1e-3, solver=s, tol=1e-10, sample_weight=weight) for s in (sj.LBFGS(), sj.NewtonCG())]
     assert all(isinstance(each, BlockedProblem) and each.rows.size == 16 for each in seen)
     monkeypatch.setattr(fitting, "free_bytes", lambda device=None: 10**9)
@@ -96,13 +98,13 @@ def exhausted(*_):
 
 def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
     X, y, _, _ = data()
-    sizes, run = [], fitting._run
+    sizes, run = [], fitting.run_solver
 
     def once_too_large(solver, d, *rest):
         sizes.append(getattr(getattr(d.training, "rows", None), "size", None))
         return exhausted() if len(sizes) < 3 else run(solver, d, *rest)
 
-    monkeypatch.setattr(fitting, "_run", once_too_large)
+    monkeypatch.setattr(fitting, "run_solver", once_too_large)
     monkeypatch.setattr(fitting, "rows_per_block", lambda row_bytes, free: 64)
     assert sj.fit(X, y, l2=1e-3, solver=sj.LBFGS()).status == "converged"
     assert sizes == [None, 64, 16]
@@ -110,7 +112,7 @@ def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
 
 def test_out_of_memory_for_good_names_the_need(monkeypatch):
     X, y, _, _ = data()
-    monkeypatch.setattr(fitting, "_run", exhausted)
+    monkeypatch.setattr(fitting, "run_solver", exhausted)
     with pytest.raises(DeviceMemoryError, match=r"X \(300 x 4\).*GiB.*open_rows") as caught:
         sj.fit(X, y)
     assert isinstance(caught.value, MemoryError)
@@ -121,7 +123,7 @@ def test_other_errors_of_the_device_are_not_mistaken_for_it(monkeypatch):
         raise jax.errors.JaxRuntimeError("INTERNAL: no")
 
     X, y, _, _ = data()
-    monkeypatch.setattr(fitting, "_run", broken)
+    monkeypatch.setattr(fitting, "run_solver", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
         sj.fit(X, y)
 

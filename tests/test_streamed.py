@@ -125,7 +125,7 @@ def test_without_a_penalty_separable_classes_are_found_out(case, small_blocks):
 
 def test_a_large_memory_map_is_streamed_and_a_small_one_copied(case, folder, monkeypatch):
     X, seen = np.load(folder / "X.npy", mmap_mode="r"), []
-    monkeypatch.setattr(fitting, "_run", lambda solver, data, *rest: seen.append(data.training) or stopped())
+    monkeypatch.setattr(fitting, "run_solver", lambda solver, data, *rest: seen.append(data.training) or stopped())
     for free in (X.nbytes, 4 * X.nbytes):
         monkeypatch.setattr(fitting, "free_bytes", lambda device=None, free=free: free)
         with pytest.raises(KeyError):
