@@ -21,6 +21,7 @@ from softmax_jax.fitting import refuse_fork
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.path import check_strengths
+from softmax_jax.prediction import host_net_input
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lanes import LaneOutcome
 from softmax_jax.sweep import Sweep
@@ -212,14 +213,17 @@ def _scores(
     scoring: Any,
 ) -> np.ndarray:
     """(F, L) on the rows held out."""
-    scorer: Any = get_scorer("accuracy" if scoring is None else scoring)
+    scorer: Any = None if scoring is None else get_scorer(scoring)
     scores = np.empty((len(splits), len(found)))
     for f, (_, test) in enumerate(splits):
-        held_out = X[test]
-        weighted = {} if weight is None or scoring is not None else {"sample_weight": weight[test]}
+        held_out, labels = X[test], y[test]
         for j, outcome in enumerate(found):
             model = SoftmaxClassifier.of(Params(outcome.params.W[f], outcome.params.b[f]), classes)
-            scores[f, j] = scorer(model, held_out, y[test], **weighted)
+            if scorer is None:
+                right = classes[host_net_input(model.params_, held_out).argmax(axis=1)] == labels
+                scores[f, j] = np.average(right, weights=None if weight is None else weight[test])
+            else:
+                scores[f, j] = scorer(model, held_out, labels)
     return scores
 
 

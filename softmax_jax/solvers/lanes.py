@@ -20,6 +20,7 @@ from softmax_jax.solvers import mapped, optimise
 from softmax_jax.solvers.mapped import Lanes
 
 CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
+FIRST_STEPS = 16  # of a chunk, before the time that a step takes is known
 MISSES = 3  # certificates above tol, after the estimate was below it, that end a dtype
 
 
@@ -118,7 +119,7 @@ class _Driver:
         B = lanes.count
         self.solver, self.lanes, self.chunk, self.keep = solver, lanes, chunk, keep
         self.problem = lanes.training
-        self.tol, self.max_iter, self.steps = tol, max_iter, 4
+        self.tol, self.max_iter, self.steps = tol, max_iter, FIRST_STEPS
         self.lane = np.arange(B)  # of each slot
         self.active = np.ones(B, bool)  # of each slot
         self.target = np.full(B, 0.9 * tol)  # of each lane, as all that follow
@@ -202,12 +203,18 @@ class _Driver:
         for first in range(0, len(slots), size):
             group = slots[first : first + size]
             filled = np.concatenate([group, np.repeat(group[:1], size - len(group))])
-            with scope(np.float64):
-                params = jax.tree.map(lambda p, filled=filled: p[filled], self.chunk.state.point.params)
-                exact = mapped.taken(self.lanes.exact, self.lanes.varying, self.lane[filled])
-                proof = mapped.certify(self.lanes.varying, exact, params)
-                found.append(jax.tree.map(lambda p, group=group: np.asarray(p)[: len(group)], proof))
+            found.append(jax.tree.map(lambda p, group=group: p[: len(group)], self._proofs(filled)))
         return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+    def _proofs(self, slots: np.ndarray) -> Any:
+        """Certificates of slots, as NumPy arrays."""
+        params, lanes = self.chunk.state.point.params, self.lanes
+        exact = lanes.exact
+        with scope(np.float64):
+            if not (len(slots) == lanes.count and (self.lane[slots] == np.arange(lanes.count)).all()):
+                params = jax.tree.map(lambda p: p[jnp.asarray(slots)], params)
+                exact = mapped.taken(exact, lanes.varying, self.lane[slots])
+            return jax.tree.map(np.asarray, mapped.certify(lanes.varying, exact, params))
 
     def _refresh(self, which: np.ndarray) -> None:
         """Evaluate points anew: cached Z has gathered the rounding of every step."""
