@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
+from softmax_jax.blocked import by_blocks_of
+from softmax_jax.budget import within_memory
 from softmax_jax.conversion import is_sparse
 from softmax_jax.data.row_sources import as_source, is_source, open_rows
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
-from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
+from softmax_jax.memory import free_bytes
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.problem import Data, Problem, padded_rows
@@ -26,12 +27,11 @@ from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
 from softmax_jax.solvers.newton_cg import NewtonCG
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
 from softmax_jax.sparse import LARGEST_BLOCK, SparseFeatures, sparse_features
-from softmax_jax.streamed import stream, streamed_rows
+from softmax_jax.streamed import stream
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
-LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
@@ -107,6 +107,7 @@ def fit(
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
+      DeviceMemoryError: memory ran out, however small the blocks of rows.
       RuntimeError: this process was forked from one that had imported this module.
     """
     _refuse_fork()
@@ -128,7 +129,7 @@ def fit(
             start = _start(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
             return _run(solver, data, n, start, tol, max_iter, callback, seed)
 
-        outcome = _within_memory(run, X, len(classes), device)
+        outcome = within_memory(run, X, len(classes), device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -158,7 +159,6 @@ def place(
     gradient = getattr(solver, "gradient", "closed_form")
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     if is_source(X):
-        rows = rows or streamed_rows(X, T, free_bytes(device))
         return stream(X, T, s, l2, fit_intercept, rows=rows, gradient=gradient, device=device)
     N, dtype = padded_rows(n), compute_dtype(X)
     s = np.pad(s, (0, N - n))
@@ -243,35 +243,6 @@ def _check_minibatch(solver: SGD, X: Any) -> None:
             f"Gradient descent makes the minibatches of sparse X dense, here {samples} x {m}; give minibatches of at "
             f"most {LARGEST_BLOCK // m} samples, or solver LBFGS() or NewtonCG(), which keep X sparse."
         )
-
-
-def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
-    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
-    n, free, itemsize = X.shape[0], free_bytes(device), compute_dtype(X).itemsize
-    rows = None if is_sparse(X) or is_source(X) else chosen_rows(n, k, itemsize, free)
-    while True:
-        try:
-            return run(rows)
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if not is_exhausted(error):
-                raise
-            rows = _fewer(rows, X, k, itemsize, free, error)
-
-
-def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
-    """Rows of a smaller block, or DeviceMemoryError."""
-    if rows is None and not is_sparse(X):
-        return rows_per_block(k * itemsize, free)
-    if rows is not None and rows > LEAST_ROWS:
-        return max(LEAST_ROWS, rows // 4)
-    n, m = X.shape
-    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
-    raise DeviceMemoryError(
-        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
-        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
-        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
-        "another source that is read by blocks (softmax_jax.data.open_rows)."
-    ) from error
 
 
 def _has_float64() -> bool:
