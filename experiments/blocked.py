@@ -27,13 +27,14 @@ FIT_ALONE = """
 import json, sys, time
 import numpy as np
 import softmax_jax as sj
-from softmax_jax.blocked import rows_per_block
+from softmax_jax import budget
+from softmax_jax.blocks import rows_per_block
 from softmax_jax.fitting import place
 from softmax_jax.memory import free_bytes
 from softmax_jax.solvers.optimise import optimise
 n, m, k, memory, iterations, forced = map(int, sys.argv[1:])
 if forced:
-    sj.fitting.chosen_rows = lambda n, k, itemsize, free: rows_per_block(k * itemsize, free)
+    budget.chosen_rows = lambda n, k, itemsize, free: rows_per_block(k * itemsize, free)
 def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
 rng = np.random.default_rng(0)

@@ -73,7 +73,7 @@ def read_alone(path: Path) -> list[float]:
     from softmax_jax.streamed import streamed_rows
 
     source = open_rows(path)
-    rows, walls = streamed_rows(source, np.array([9]), 2**34), []
+    rows, walls = streamed_rows(source, 10, 2**34), []
     for _ in range(3):
         start = time.perf_counter()
         for _, _ in read_ahead(source, rows):

@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import dual, logits
-from softmax_jax.blocked import Block, BlockedProblem, net_input, pull_back
+from softmax_jax.blocked import BlockedProblem
+from softmax_jax.blocks import Block, net_input, pull_back
 from softmax_jax.dual import DENSE_BIAS_HESSIAN, DualPoint
 from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import Params

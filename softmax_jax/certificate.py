@@ -30,8 +30,9 @@ from jax import lax
 
 from softmax_jax import dual, logits
 from softmax_jax.blocked import BlockedProblem
-from softmax_jax.blocked_certificate import bound_by_blocks
+from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
 from softmax_jax.conversion import is_sparse
+from softmax_jax.data.row_sources import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
@@ -42,6 +43,7 @@ from softmax_jax.problem import Problem
 from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
 from softmax_jax.sparse_input import compressed_rows
+from softmax_jax.streamed import stream
 
 BIAS_STEPS = 40
 SCALING_STEPS = 3
@@ -61,7 +63,7 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
 
     Args:
       params: W (m, k) and b (k,), any.
-      X: (n, m) features; a SciPy sparse matrix stays sparse.
+      X: (n, m) features; a SciPy sparse matrix stays sparse, and a source of rows is read by blocks.
       T: (n, k) one-hot or soft targets, rows sum to 1.
       l2: scalar >= 0; there is no such bound for 0.
       sample_weight: (n,) >= 0, normalised to mean 1.
@@ -80,13 +82,16 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
         >>> print(f"{gap:.2f}")  # so that J >= 0.69 - 0.06, whatever the parameters
         0.06
     """
-    X = compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
+    X = as_source(X) if is_source(X) else compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
     check_shapes(X, np.asarray(params.W), np.asarray(params.b))
     check_targets(np.asarray(T), np.zeros((np.shape(X)[0], np.shape(params.W)[1]), bool))
     if sample_weight is not None and np.shape(sample_weight) != (np.shape(X)[0],):
         raise ValueError(f"sample_weight must have shape ({np.shape(X)[0]},), got {np.shape(sample_weight)}.")
     weight = np.ones(np.shape(X)[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
     weight = weight / np.max(weight)
+    if is_source(X):
+        weight /= weight.sum()
+        return _streamed_gap(params, stream(X, np.asarray(T), weight, float(l2), fit_intercept).exact)
     with scope(np.float64):
         dense = not is_sparse(X)
         problem = Problem(
@@ -99,6 +104,14 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
         given = Params(*(jnp.asarray(np.asarray(p, np.float64)) for p in params))
         bound, excess = _certify_given(problem, given)
         return np.float64(bound.gap + excess)
+
+
+def _streamed_gap(params: Params, problem: BlockedProblem) -> np.float64:
+    """`duality_gap` of a problem that is read by blocks."""
+    with scope(np.float64):
+        given = Params(*(jnp.asarray(np.asarray(p, np.float64)) for p in params))
+        bound = bound_by_blocks(problem, given)
+        return np.float64(bound.gap + excess_by_blocks(problem, given, bound.params.b))
 
 
 @jax.jit

@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 from softmax_jax import border
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
-from softmax_jax.blocked import chosen_rows
+from softmax_jax.blocks import chosen_rows
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,

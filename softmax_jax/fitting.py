@@ -10,13 +10,13 @@ import jax
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.blocked import by_blocks_of, chosen_rows, rows_per_block
-from softmax_jax.conversion import is_sparse
+from softmax_jax.blocked import by_blocks_of
+from softmax_jax.budget import within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.html import result_html
-from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
+from softmax_jax.memory import free_bytes
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
 from softmax_jax.peers import Peers
@@ -27,9 +27,8 @@ from softmax_jax.solvers.choice import choose_solver, has_float64
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
-from softmax_jax.streamed import stream, streamed_rows
+from softmax_jax.streamed import stream
 
-LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 _PID = os.getpid()
@@ -123,6 +122,7 @@ def fit(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: a ValueError; `checkpoint` is of another fit, damaged, or in use by another process.
       OSError: `checkpoint` cannot be written to.
+      DeviceMemoryError: memory ran out, however small the blocks of rows.
       RuntimeError: this process was forked from one that had imported this module.
 
     Example:
@@ -152,7 +152,7 @@ def fit(
             with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
                 return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)
 
-        outcome = _within_memory(run, X, len(classes), home)
+        outcome = within_memory(run, X, len(classes), home)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -181,7 +181,6 @@ def place(
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     if is_source(X):
-        rows = rows or streamed_rows(X, T, free_bytes(device))
         gradient = getattr(solver, "gradient", "closed_form")
         return stream(X, T, s, l2, fit_intercept, rows=rows, gradient=gradient, device=device)
     return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver, rows)
@@ -231,36 +230,6 @@ def refuse_fork() -> None:
             f"softmax_jax was imported in process {_PID}, from which this process was forked; JAX does not survive a "
             "fork and would hang. Start workers by 'spawn', 'forkserver' or joblib's 'loky'."
         )
-
-
-def _within_memory(run: Callable[[int | None], Outcome], X: Any, k: int, device: Any) -> Outcome:
-    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
-    one, memories = memories_of(device)
-    free, itemsize = free_bytes(one), compute_dtype(X).itemsize
-    rows = None if is_sparse(X) or is_source(X) else chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
-    while True:
-        try:
-            return run(rows)
-        except (MemoryError, jax.errors.JaxRuntimeError) as error:
-            if not is_exhausted(error):
-                raise
-            rows = _fewer(rows, X, k, itemsize, free, error)
-
-
-def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
-    """Rows of a smaller block, or DeviceMemoryError."""
-    if rows is None and not is_sparse(X):
-        return rows_per_block(k * itemsize, free)
-    if rows is not None and rows > LEAST_ROWS:
-        return max(LEAST_ROWS, rows // 4)
-    n, m = X.shape
-    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
-    raise DeviceMemoryError(
-        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
-        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
-        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
-        "another source that is read by blocks (softmax_jax.data.open_rows)."
-    ) from error
 
 
 def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:

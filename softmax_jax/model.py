@@ -119,7 +119,7 @@ def to_classlabel(O: Any) -> Any:
 
 def check_shapes(X: Any, W: Any, b: Any) -> None:
     """Raise ValueError unless X (n, m), W (m, k) and b (k,) fit together."""
-    if X.ndim != 2 or W.ndim != 2 or X.shape[1] != W.shape[0]:
+    if len(X.shape) != 2 or W.ndim != 2 or X.shape[1] != W.shape[0]:
         raise ValueError(f"X must be (n, m) and W (m, k) with the same m, got X of shape {X.shape}, W {W.shape}.")
     if b.shape != (W.shape[1],):
         raise ValueError(f"b must have shape ({W.shape[1]},) to match W {W.shape}, got {b.shape}.")

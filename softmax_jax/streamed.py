@@ -16,10 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax.blocked import Block, BlockedProblem, Total, add, finished, in_parts, no_total, rows_per_block
+from softmax_jax.blocked import BlockedProblem
+from softmax_jax.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
 from softmax_jax.data.rows import RowSource, computed_in
 from softmax_jax.dtypes import scope
 from softmax_jax.features import DenseFeatures, sampled_rows
+from softmax_jax.memory import free_bytes
 from softmax_jax.problem import Data
 from softmax_jax.read_ahead import read_ahead
 
@@ -111,7 +113,15 @@ class StreamedRows:
 
 
 def stream(
-    source: RowSource, T: np.ndarray, w: np.ndarray, l2: float, intercept: bool, rows: int, gradient: str, device: Any
+    source: RowSource,
+    T: np.ndarray,
+    w: np.ndarray,
+    l2: float,
+    intercept: bool,
+    *,
+    rows: int | None = None,
+    gradient: str = "closed_form",
+    device: Any = None,
 ) -> Data:
     """The problem of a source of rows, in the dtype of training and in float64; reads the source once.
 
@@ -121,13 +131,15 @@ def stream(
       w: (n,) float64, summing to one.
       l2: strength.
       intercept: whether the bias is free.
-      rows: of a block, at most.
+      rows: of a block, at most; None for as many as suit the free memory.
       gradient: "closed_form" or "autodiff".
       device: to compute on, or None for JAX's default.
 
     Raises:
       ValueError: X is not finite; the source cannot be read.
     """
+    k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
+    rows = rows or streamed_rows(source, k, free_bytes(device))
     size = min(rows, 1 << (source.shape[0] - 1).bit_length())
     dtype = computed_in(source.dtype)
     wide = np.dtype(np.float64) if jax.default_backend() != "tpu" else dtype
@@ -143,9 +155,8 @@ def stream(
     return Data(exact if dtype == wide else build(dtype), exact, dtype)
 
 
-def streamed_rows(source: RowSource, T: np.ndarray, free: int) -> int:
+def streamed_rows(source: RowSource, k: int, free: int) -> int:
     """Rows of a block: neither their features nor their logits take more of the `free` bytes than a block may."""
-    k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
     return rows_per_block(max(source.shape[1] * source.dtype.itemsize, 8 * k), free)
 
 

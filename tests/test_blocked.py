@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import fitting
-from softmax_jax.blocked import BlockedProblem, by_blocks_of, chosen_rows, rows_per_block
+from softmax_jax import budget, fitting
+from softmax_jax.blocked import BlockedProblem, by_blocks_of
+from softmax_jax.blocks import chosen_rows, rows_per_block
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.memory import DeviceMemoryError, free_bytes
@@ -64,7 +65,7 @@ def test_its_error_is_at_most_that_of_the_plain_problem():
 @pytest.fixture
 def scarce(monkeypatch):
     """Little memory, so that fit takes blocks of 16 rows for k = 3 in float64."""
-    monkeypatch.setattr(fitting, "free_bytes", lambda device=None: 30_000)
+    monkeypatch.setattr(budget, "free_bytes", lambda device=None: 30_000)
 
 
 def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
@@ -77,7 +78,7 @@ def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
     )
     results = [sj.fit(X, y, l2=1e-3, solver=s, tol=1e-10, sample_weight=weight) for s in (sj.LBFGS(), sj.NewtonCG())]
     assert all(isinstance(each, BlockedProblem) and each.rows.size == 16 for each in seen)
-    monkeypatch.setattr(fitting, "free_bytes", lambda device=None: 10**9)
+    monkeypatch.setattr(budget, "free_bytes", lambda device=None: 10**9)
     plain = sj.fit(X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-10, sample_weight=weight)
     assert not isinstance(seen[-1], BlockedProblem)
     for result in results:
@@ -105,7 +106,7 @@ def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
         return exhausted() if len(sizes) < 3 else run(solver, d, *rest)
 
     monkeypatch.setattr(fitting, "run_solver", once_too_large)
-    monkeypatch.setattr(fitting, "rows_per_block", lambda row_bytes, free: 64)
+    monkeypatch.setattr(budget, "rows_per_block", lambda row_bytes, free: 64)
     assert sj.fit(X, y, l2=1e-3, solver=sj.LBFGS()).status == "converged"
     assert sizes == [None, 64, 16]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import fitting
+from softmax_jax import budget, fitting
 from softmax_jax.data import open_rows
 from softmax_jax.data.rows_iterable import rows_of_array
 from softmax_jax.dtypes import scope
@@ -59,7 +59,7 @@ def case():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(fitting, "streamed_rows", lambda X, T, free: ROWS)
+    monkeypatch.setattr(budget, "streamed_rows", lambda source, k, free: ROWS)
 
 
 def close(actual, expected, tolerance):
@@ -113,6 +113,15 @@ def test_fits_end_where_those_in_memory_do(case, folder, small_blocks):
     assert started.n_iter < 3 and started.status == "converged"
     newton = sj.fit(source, case.y, solver=sj.NewtonCG(), **keep)
     assert newton.status == "converged" and newton.objective == pytest.approx(stored.objective, abs=1e-9)
+
+
+def test_the_duality_gap_of_any_parameters_is_that_in_memory(case):
+    X, T = case.X.astype(np.float64), case.T
+    for fit_intercept in (True, False):
+        rest = (T, 1e-2, case.weight, fit_intercept)
+        assert sj.duality_gap(case.params, Counting(X), *rest) == pytest.approx(
+            sj.duality_gap(case.params, X, *rest), rel=0.02
+        )
 
 
 def test_without_a_penalty_separable_classes_are_found_out(case, small_blocks):
@@ -179,9 +188,9 @@ ALONE = """
 import sys
 import numpy as np
 import softmax_jax as sj
-from softmax_jax import blocked
+from softmax_jax import blocks
 from softmax_jax.data import open_rows
-blocked.BLOCK_BYTES = 2**20
+blocks.BLOCK_BYTES = 2**20
 def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
 def file(n):

@@ -1,0 +1,52 @@
+"""A fit within the free memory: by blocks of rows where its logits are large, smaller ones where memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from softmax_jax.blocks import chosen_rows, rows_per_block
+from softmax_jax.conversion import is_sparse
+from softmax_jax.data.row_sources import is_source
+from softmax_jax.devices import memories_of
+from softmax_jax.dtypes import compute_dtype
+from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
+from softmax_jax.streamed import streamed_rows
+
+LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
+
+
+def within_memory(run: Callable[[int | None], Any], X: Any, k: int, device: Any) -> Any:
+    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
+    one, memories = memories_of(device)
+    free, itemsize = free_bytes(one), compute_dtype(X).itemsize
+    rows = None
+    if is_source(X):
+        rows = streamed_rows(X, k, free)
+    elif not is_sparse(X):
+        rows = chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
+    while True:
+        try:
+            return run(rows)
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            if not is_exhausted(error):
+                raise
+            rows = _fewer(rows, X, k, itemsize, free, error)
+
+
+def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
+    """Rows of a smaller block, or DeviceMemoryError."""
+    if rows is None and not is_sparse(X):
+        return rows_per_block(k * itemsize, free)
+    if rows is not None and rows > LEAST_ROWS:
+        return max(LEAST_ROWS, rows // 4)
+    n, m = X.shape
+    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
+    raise DeviceMemoryError(
+        f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
+        f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "
+        "the start of the fit. Give fewer pairs to LBFGS(memory=...), X in float32 or float16, or X as a memory map or "
+        "another source that is read by blocks (softmax_jax.data.open_rows)."
+    ) from error
