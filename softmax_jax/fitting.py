@@ -147,7 +147,7 @@ def fit(
         def run(rows: int | None) -> Outcome:
             data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
             start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-            conditions = {"devices": len(data.training.weights.devices()), "rows per block": rows}
+            conditions = {"devices": data.training.peers.count, "rows per block": rows}
             agreed = {**settings, "start": start}
             with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
                 return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)

@@ -148,3 +148,13 @@ def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     X, y = _data()
     problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
     assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
+
+
+@pytest.mark.filterwarnings("ignore::softmax_jax.checkpoints.CheckpointWarning")
+def test_a_fit_resumed_on_other_devices_goes_on_as_if_never_stopped(tmp_path):
+    X, y = _data()  # 256 rows with padding on one device as on eight, in another order
+    settings = {"l2": 1e-3, "solver": sj.LBFGS(), "tol": 1e-7}
+    sj.fit(X, y, checkpoint=tmp_path, every=0, callback=lambda progress: True, devices=8, **settings)
+    resumed, one = sj.fit(X, y, checkpoint=tmp_path, every=0, **settings), sj.fit(X, y, **settings)
+    assert resumed.n_iter == one.n_iter
+    np.testing.assert_allclose(resumed.params.W, one.params.W, rtol=0, atol=1e-12)

@@ -208,6 +208,7 @@ class _Driver:
         """All that the next steps depend on, as tensors and texts."""
         books = {"n_iter": self.n_iter, "misses": self.misses, "target": self.target}
         books["wide"] = self.problem is not self.data.training
+        books["parts"] = self.problem.peers.count  # logits of as many rows may lie in another order over other devices
         tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
         return tensors, {"books": json.dumps(books)}
 
@@ -218,7 +219,7 @@ class _Driver:
             self._widen()
         with scope(self.problem.dtype):
             self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
-        if not whole:
+        if not whole or books["parts"] != self.problem.peers.count:
             self._refresh(self.problem)
         self.n_iter, self.misses, self.target = books["n_iter"], books["misses"], books["target"]
         self.history = [tensors["history"]]
