@@ -22,6 +22,10 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {  # name -> arguments as they co
     "sparse_text": ([], []),
     "passes": ([], []),
     "solver_race": (["digits"], []),
+    "sweep_race": (["digits"], []),
+    "linear_probe": (["mnist"], ["--full"]),
+    "scaling": ([], ["--full"]),
+    "accelerator": ([], ["--full"]),
 }
 
 

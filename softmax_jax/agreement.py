@@ -40,7 +40,8 @@ def together(action: Callable[[], Result]) -> Result:
     Raises:
       ValueError: the same on every process, with the process, kind and words of each failure.
     """
-    result, failure = None, None
+    result: Any = None
+    failure = None
     try:
         result = action()
     except Exception as error:
@@ -48,7 +49,7 @@ def together(action: Callable[[], Result]) -> Result:
     words = gather(describe(failure))
     if any(words):
         raise ValueError(_by_process(words)) from failure
-    return result  # type: ignore[return-value] # the action has succeeded
+    return result
 
 
 def agree(**values: Any) -> None:

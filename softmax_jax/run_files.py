@@ -42,7 +42,8 @@ def write_run(run: TrainingRun, folder: Path) -> list[Path]:
         loss = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates)
         pictures = {"loss_curve.png": loss, **pictures}
     for name, ax in pictures.items():
-        ax.figure.savefig(folder / name)  # type: ignore[union-attr] # a figure, not a subfigure
+        figure: Any = ax.figure
+        figure.savefig(folder / name)
     for name, content in {"results.json": run.summary, "model.json": _numbers(run)}.items():
         (folder / name).write_text(to_json(content) + "\n", encoding="utf-8")
     save(fitted_model(run), folder / MODEL_FILE)

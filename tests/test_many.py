@@ -18,7 +18,7 @@ def stack(dtype="float64", seed=0):
     return X, np.argmax(np.einsum("bnm,bmk->bnk", X, W) + rng.gumbel(size=(B, n, k)), axis=2)
 
 
-def agrees_with_single_fits(found, problems, l2, tol):
+def check_single_fits(found, problems, l2, tol):
     for i, (X, y, weight) in enumerate(problems):
         alone = sj.fit(X, y, l2=l2[i], tol=tol, sample_weight=weight)
         assert found.status[i] == "converged"
@@ -33,20 +33,20 @@ def test_a_stack_of_features(dtype):
     assert found.params.W.shape == (B, m, k)
     assert found.params.W.dtype == dtype
     assert found.duality_gap.max() <= 2e-8 if dtype == "float64" else 1e-6
-    agrees_with_single_fits(found, [(X[i], Y[i], None) for i in range(B)], l2, 1e-8)
+    check_single_fits(found, [(X[i], Y[i], None) for i in range(B)], l2, 1e-8)
 
 
 def test_many_labels_on_the_same_features():
     X, Y = stack()
     weight = np.random.default_rng(1).uniform(0.5, 2, (B, n))
     found = sj.fit_many(X[0], Y, l2=1e-2, tol=1e-8, sample_weight=weight)
-    agrees_with_single_fits(found, [(X[0], Y[i], weight[i]) for i in range(B)], np.full(B, 1e-2), 1e-8)
+    check_single_fits(found, [(X[0], Y[i], weight[i]) for i in range(B)], np.full(B, 1e-2), 1e-8)
 
 
 def test_the_same_labels_on_many_layers_and_newton():
     X, Y = stack()
     found = sj.fit_many(X, Y[0], l2=1e-2, tol=1e-8, solver=sj.Newton())
-    agrees_with_single_fits(found, [(X[i], Y[0], None) for i in range(B)], np.full(B, 1e-2), 1e-8)
+    check_single_fits(found, [(X[i], Y[0], None) for i in range(B)], np.full(B, 1e-2), 1e-8)
 
 
 def test_groups_do_not_change_the_result(monkeypatch):

@@ -19,7 +19,7 @@ def data(dtype="float64", n=90, seed=0):
     return X, np.argmax(X[:, :3] + rng.gumbel(size=(n, 3)), axis=1)
 
 
-def paths_agree(a, b):
+def check_paths_agree(a, b):
     assert a.status == b.status == ["converged"] * len(STRENGTHS)
     assert np.abs(a.objective - b.objective).max() <= 2 * TOL
     for i, l2 in enumerate(a.l2_values):
@@ -51,24 +51,24 @@ def test_every_entry_agrees_with_an_independent_fit_to_its_gap(dtype):
 
 def test_side_by_side_is_one_by_one(path):
     X, y = data()
-    paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, side_by_side=True))
+    check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, side_by_side=True))
 
 
 def test_eight_devices_are_one_device(path):
     X, y = data()
-    paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, devices=8))
+    check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, devices=8))
 
 
 @pytest.mark.parametrize("solver", [sj.NewtonCG(), sj.Newton()], ids=lambda s: type(s).__name__)
 def test_other_exact_solvers_find_the_same_path(path, solver):
     X, y = data()
-    paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, solver=solver))
+    check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, solver=solver))
 
 
 def test_sparse_features_soft_targets_and_weights_mean_what_they_mean_in_fit(path):
     X, y = data()
-    paths_agree(path, sj.fit_path(sp.csr_array(X[:60]), y[:60], STRENGTHS, tol=TOL))
-    paths_agree(path, sj.fit_path(X[:60], np.eye(3)[y[:60]], STRENGTHS, tol=TOL))
+    check_paths_agree(path, sj.fit_path(sp.csr_array(X[:60]), y[:60], STRENGTHS, tol=TOL))
+    check_paths_agree(path, sj.fit_path(X[:60], np.eye(3)[y[:60]], STRENGTHS, tol=TOL))
     rows = np.concatenate([np.arange(60), np.arange(20)])
     weighted = sj.fit_path(X[:60], y[:60], [1e-2], tol=TOL, sample_weight=1.0 + (np.arange(60) < 20))
     repeated = sj.fit_path(X[rows], y[rows], [1e-2], tol=TOL)

@@ -42,8 +42,8 @@ def plot_confusion_matrix(y_true: Any, y_pred: Any, *, classes: Any = None, ax: 
     _label_classes(ax, [str(label) for label in classes])
     accuracy = np.trace(counts) / y_true.size
     ax.set_title(f"{np.trace(counts)} of {y_true.size} right: {accuracy:.4f}", loc="left", fontsize=11)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04, label="share of the true class")
-    bar.outline.set_visible(False)  # type: ignore[operator] # an artist at run time
+    bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04, label="share of the true class")
+    bar.outline.set_visible(False)
     return ax
 
 

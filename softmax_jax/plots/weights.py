@@ -50,9 +50,9 @@ def plot_weights(
         ax.text(left + shape[1] / 2 - 0.5, top - 0.8, name, ha="center", va="bottom", fontsize=9)
     ax.set_axis_off()
     title(ax, "weights of each class" + (f" (the first {shown} of {k})" if shown < k else ""))
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, extend="both")
+    bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, extend="both")
     bar.set_label("against          for the class")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return ax
 
 
