@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from softmax_jax import border
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.one_line import one_line
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol
 
@@ -34,6 +35,17 @@ class ProbeResult(NamedTuple):
     peaks: list[int]
     result: FitResult
     n_fits: int
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        strength, accuracy = self.strengths[self.best], self.path.val_accuracy[self.best]
+        more = {
+            "protocol": self.protocol.name,
+            "fits": str(self.n_fits),
+            "best": f"{strength:.3g} (validation accuracy {accuracy:.4f})",
+        }
+        status, gaps = [*self.path.status, self.result.status], [*self.path.duality_gap, self.result.duality_gap]
+        return one_line("ProbeResult", status, gaps, self.result.params, **more)
 
     @property
     def note(self) -> str:

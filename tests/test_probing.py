@@ -63,6 +63,14 @@ def test_the_winner_is_fitted_on_training_and_validation_rows(probed):
     assert abs(alone.objective - probed.result.objective) <= 2e-6
 
 
+def test_what_is_printed_is_one_line_without_arrays(probed):
+    for shown in (repr(probed), repr(probed.path)):
+        assert len(shown) < 250 and "\n" not in shown and "array" not in shown
+    assert f"fits={probed.n_fits}" in repr(probed) and "ProbeResult(status=" in repr(probed)
+    assert f"l2={len(probed.path.l2_values)} from" in repr(probed.path)
+    assert probed.path._repr_html_().count("<tr>") == 1 + len(probed.path.l2_values)
+
+
 def test_more_than_one_peak_is_reported(probed):
     two = probed._replace(peaks=[0, 3])
     assert "has 2 peaks" in two.note
