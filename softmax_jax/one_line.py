@@ -20,7 +20,8 @@ def one_line(kind: str, status: Sequence[str], duality_gap: Any, params: Any, **
       **more: further facts, name -> text.
 
     >>> from types import SimpleNamespace
-    >>> one_line("Many", ["converged", "max_iter", "converged"], [1e-7, 1e-3, 0], SimpleNamespace(W=np.zeros((3, 4, 2))))
+    >>> params = SimpleNamespace(W=np.zeros((3, 4, 2)))
+    >>> one_line("Many", ["converged", "max_iter", "converged"], [1e-7, 1e-3, 0], params)
     'Many(status=2 converged, 1 max_iter; worst gap=1.0e-03, W=(3, 4, 2) float64)'
     """
     gaps = np.asarray(duality_gap, np.float64)
