@@ -20,6 +20,7 @@ from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import refuse_fork
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
+from softmax_jax.one_line import one_line, range_text
 from softmax_jax.path import check_strengths
 from softmax_jax.prediction import host_net_input
 from softmax_jax.solvers.gradient_descent import SGD
@@ -56,6 +57,14 @@ class CrossValidation(NamedTuple):
     n_passes: np.ndarray
     splits: list[tuple[np.ndarray, np.ndarray]]
     missing: list[list[Any]]
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        status = [word for fold in self.status for word in fold]
+        more = {"l2": range_text(self.l2_values), "folds": str(len(self.scores))}
+        if np.isfinite(self.mean_scores).all():
+            more["best"] = f"l2 {self.l2_values[self.best]:.3g} (mean score {self.mean_scores[self.best]:.4f})"
+        return one_line("CrossValidation", status, self.duality_gap, self.params, **more)
 
     @property
     def mean_scores(self) -> np.ndarray:

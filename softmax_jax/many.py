@@ -18,6 +18,7 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
 from softmax_jax.fitting import LARGEST_L2, refuse_fork
 from softmax_jax.model import Params
+from softmax_jax.one_line import one_line
 from softmax_jax.problem import Problem, padded_rows
 from softmax_jax.solvers.choice import has_float64
 from softmax_jax.solvers.gradient_descent import SGD
@@ -49,6 +50,10 @@ class ManyResult(NamedTuple):
     status: list[str]
     n_iter: np.ndarray
     n_passes: np.ndarray
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        return one_line("ManyResult", self.status, self.duality_gap, self.params)
 
 
 class _Stack(NamedTuple):

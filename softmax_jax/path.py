@@ -14,8 +14,10 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
+from softmax_jax.html import path_html
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
+from softmax_jax.one_line import one_line, range_text
 from softmax_jax.prediction import host_net_input, log_softmax
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.solvers.gradient_descent import SGD
@@ -53,6 +55,17 @@ class PathResult(NamedTuple):
     val_loss: np.ndarray
     val_accuracy: np.ndarray
     dropped: list[str]
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        more = {"l2": range_text(self.l2_values)}
+        if not np.isnan(self.val_accuracy).all():
+            more["best"] = f"l2 {self.l2_values[self.best()]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
+        return one_line("PathResult", self.status, self.duality_gap, self.params, **more)
+
+    def _repr_html_(self) -> str:
+        """The table that notebooks show: a row per strength."""
+        return path_html("PathResult", self)
 
     def best(self, by: str = "accuracy") -> int:
         """Index of the strength with the highest validation accuracy, or the least loss; of equals the strongest.

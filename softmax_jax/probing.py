@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,29 @@ from sklearn.model_selection import train_test_split
 
 from softmax_jax import border
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.one_line import one_line
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol
+
+
+class ProbeProgress(NamedTuple):
+    """What is told after each fit of the search.
+
+    Attributes:
+      n_fits: done so far.
+      most: that the search may take.
+      strength: of the last one, in the protocol's own convention.
+      l2: the same as l2.
+      duality_gap: proven for it.
+      val_accuracy: of it.
+    """
+
+    n_fits: int
+    most: int
+    strength: float
+    l2: float
+    duality_gap: float
+    val_accuracy: float
 
 
 class ProbeResult(NamedTuple):
@@ -24,6 +46,7 @@ class ProbeResult(NamedTuple):
       peaks: indices of the local maxima of validation accuracy; more than one means that a peak search, which
         looks at a part of the curve, may have missed a higher one.
       result: the winner, fitted again on training and validation rows where the protocol says so.
+      l2: the winner's strength on the rows of `result`, as l2.
       n_fits: fits in all.
     """
 
@@ -33,7 +56,19 @@ class ProbeResult(NamedTuple):
     best: int
     peaks: list[int]
     result: FitResult
+    l2: float
     n_fits: int
+
+    def __repr__(self) -> str:
+        """One line, without the arrays."""
+        strength, accuracy = self.strengths[self.best], self.path.val_accuracy[self.best]
+        more = {
+            "protocol": self.protocol.name,
+            "fits": str(self.n_fits),
+            "best": f"{strength:.3g} (validation accuracy {accuracy:.4f})",
+        }
+        status, gaps = [*self.path.status, self.result.status], [*self.path.duality_gap, self.result.duality_gap]
+        return one_line("ProbeResult", status, gaps, self.result.params, **more)
 
     @property
     def note(self) -> str:
@@ -56,6 +91,7 @@ def linear_probe(
     solver: Any = None,
     seed: int = 0,
     devices: Any = None,
+    callback: Callable[[ProbeProgress], Any] | None = None,
 ) -> ProbeResult:
     """Tune the L2 strength of a linear probe by a published protocol, and fit the winner.
 
@@ -70,11 +106,14 @@ def linear_probe(
       solver: None, or an exact solver's record.
       seed: of the split, where there is no validation set.
       devices: as for `fit`.
+      callback: called after each fit of the search.
 
     Returns:
       ProbeResult.
 
     Raises:
+      KeyboardInterrupt: Ctrl-C during the search, of which half is no result. During the last fit it gives a result
+        with status "interrupted".
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     protocol = _protocol(preset)
@@ -88,21 +127,25 @@ def linear_probe(
         X_val, y_val = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True), border.as_labels(y_val)
     settings = {"tol": tol, "max_iter": max_iter, "solver": solver, "devices": devices}
     k = len(np.unique(y))
-    search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings)
+    search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings, callback)
     path, tried = search.run()
     best = path.best()
     everything = protocol.refit_on_all
     X_all, y_all = (_stacked(X, X_val), np.concatenate([y, y_val])) if everything else (X, y)
     l2 = float(protocol.l2(X_all.shape[0], k)[tried[best]])
     result = fit(X_all, y_all, l2=l2, init=path.at(best), **settings)
-    return ProbeResult(protocol, path, protocol.strengths[tried], best, _peaks(path), result, len(tried) + 1)
+    return ProbeResult(protocol, path, protocol.strengths[tried], best, _peaks(path), result, l2, len(tried) + 1)
 
 
 class _Search:
     """Strengths tried so far: all at once, or coarse ones and then halves of the interval around the peak."""
 
-    def __init__(self, protocol: Protocol, l2: np.ndarray, data: tuple[Any, Any, Any, Any], settings: Any) -> None:
+    def __init__(
+        self, protocol: Protocol, l2: np.ndarray, data: tuple[Any, Any, Any, Any], settings: Any, callback: Any
+    ) -> None:
         self.protocol, self.l2, self.data, self.settings = protocol, l2, data, settings
+        self.callback, self.n_done, coarse = callback, 0, protocol.coarse
+        self.most = len(coarse) + 2 * int(np.log2(coarse[1] - coarse[0])) if coarse else len(l2)
         self.found: dict[int, tuple[PathResult, int]] = {}
 
     def run(self) -> tuple[PathResult, np.ndarray]:
@@ -122,8 +165,21 @@ class _Search:
         X, y, X_val, y_val = self.data
         near = self.found.get(min(self.found, key=lambda i: abs(i - indices[0]))) if self.found else None
         init = None if near is None else near[0].at(near[1])
-        path = fit_path(X, y, self.l2[indices], X_val=X_val, y_val=y_val, init=init, **self.settings)
+        rows = {"X_val": X_val, "y_val": y_val, "init": init}
+        path = fit_path(
+            X, y, self.l2[indices], callback=lambda i, found: self._tell(indices, i, found), **rows, **self.settings
+        )
+        if "interrupted" in path.status:
+            raise KeyboardInterrupt  # which fit_path answers by what it has so far
         self.found.update({i: (path, position) for position, i in enumerate(indices)})
+
+    def _tell(self, indices: list[int], i: int, path: PathResult) -> None:
+        """What was found at the i-th of `indices`."""
+        self.n_done += 1
+        if self.callback is not None:
+            told = (path.l2_values, path.duality_gap, path.val_accuracy)
+            strength = float(self.protocol.strengths[indices[i]])
+            self.callback(ProbeProgress(self.n_done, self.most, strength, *(float(values[i]) for values in told)))
 
     def _peak(self) -> int:
         """The index with the highest validation accuracy; of equals the strongest."""

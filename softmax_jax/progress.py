@@ -40,9 +40,7 @@ class ProgressLine:
         self._records: list[tuple[float, Any]] = []
         self._start_s = self._drawn_s = time.perf_counter()
         self._note = ""
-        place: Any = stream or sys.stderr  # None behind a window without a console
-        terminal = place is not None and place.isatty()
-        self._screen: Any = _Notebook() if _in_notebook() else _Terminal(place) if terminal else None
+        self._screen = _screen(stream)
 
     def __enter__(self) -> ProgressLine:
         """Show the line at once."""
@@ -121,6 +119,44 @@ class ProgressLine:
         return min(1.0, max(0.0, math.log(first / gap) / math.log(first / self.tol)))
 
 
+class SearchLine:
+    """The same for `linear_probe`: a callback and a context; a line that moves with every fit of the search.
+
+    Args:
+      stream: where a terminal may be; stderr where not given.
+
+    Raises:
+      ImportError: the stream is a terminal and rich is not installed.
+    """
+
+    def __init__(self, *, stream: IO[str] | None = None) -> None:
+        """Find out where the line can be shown."""
+        self._screen = _screen(stream)
+
+    def __enter__(self) -> SearchLine:
+        """Show the line at once."""
+        if self._screen is not None:
+            self._screen.open(moving=True)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Take the line away."""
+        if self._screen is not None:
+            self._screen.close()
+
+    def __call__(self, progress: Any) -> None:
+        """Draw what `linear_probe` tells after a fit."""
+        if self._screen is not None:
+            self._screen.draw(self.text(progress), progress.n_fits / (progress.most + 1))
+
+    @staticmethod
+    def text(progress: Any) -> str:
+        """The line after this fit."""
+        p = progress
+        words = f"{p.n_fits} of at most {p.most} fits  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
+        return f"{words}  validation accuracy {p.val_accuracy:.4f}"
+
+
 def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | None:
     """The time until the gap is `tol` if its logarithm goes on falling as over the last half of the records.
 
@@ -195,6 +231,13 @@ class _Notebook:
 
     def close(self) -> None:
         """The last line stays."""
+
+
+def _screen(stream: IO[str] | None) -> Any:
+    """Where the line is shown; None where it is not."""
+    place: Any = stream or sys.stderr  # None behind a window without a console
+    terminal = place is not None and place.isatty()
+    return _Notebook() if _in_notebook() else _Terminal(place) if terminal else None
 
 
 def _in_notebook() -> bool:

@@ -62,7 +62,7 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     fit_wall_s = time.perf_counter() - start
     known = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000}
     known |= {name: value for name, value in settings.items() if name in known}
-    summary = _summary(data, split, result, known["l2"])
+    summary = summarise(data, split, result, known["l2"])
     solver = known["solver"]
     summary |= {
         "tol": float(known["tol"]),
@@ -85,7 +85,8 @@ def predict(result: FitResult, X: np.ndarray) -> np.ndarray:
     return result.classes[host_net_input(result.params, X).argmax(axis=1)]
 
 
-def _summary(data: Dataset, split: Split, result: FitResult, l2: float) -> dict[str, Any]:
+def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict[str, Any]:
+    """The numbers of a fit to the training rows of `split` at strength `l2`, ready for JSON."""
     n, m = split.X_train.shape
     device = jax.devices()[0]
     hits = [predict(result, X) == y for X, y in ((split.X_train, split.y_train), (split.X_test, split.y_test))]

@@ -99,3 +99,8 @@ def test_scorers_groups_and_weights_are_used(iris):
 def test_bad_input_is_named(iris, settings, words):
     with pytest.raises(ValueError, match=words):
         sj.cross_validate(*iris, **settings)
+
+
+def test_what_is_printed_is_one_line_without_arrays(validated):
+    assert "9 converged" in repr(validated) and "folds=3" in repr(validated)
+    assert len(repr(validated)) < 250 and "\n" not in repr(validated) and "array" not in repr(validated)

@@ -60,7 +60,16 @@ def test_the_winner_is_fitted_on_training_and_validation_rows(probed):
     l2 = probed.strengths[probed.best] / 240  # the same lambda, twice the samples
     alone = sj.fit(np.vstack([X, X_val]), np.concatenate([y, y_val]), l2=l2)
     assert probed.result.status == "converged"
+    assert probed.l2 == pytest.approx(l2)
     assert abs(alone.objective - probed.result.objective) <= 2e-6
+
+
+def test_what_is_printed_is_one_line_without_arrays(probed):
+    for shown in (repr(probed), repr(probed.path)):
+        assert len(shown) < 250 and "\n" not in shown and "array" not in shown
+    assert f"fits={probed.n_fits}" in repr(probed) and "ProbeResult(status=" in repr(probed)
+    assert f"l2={len(probed.path.l2_values)} from" in repr(probed.path)
+    assert probed.path._repr_html_().count("<tr>") == 1 + len(probed.path.l2_values)
 
 
 def test_more_than_one_peak_is_reported(probed):
@@ -72,7 +81,12 @@ def test_more_than_one_peak_is_reported(probed):
 def test_without_validation_rows_a_tenth_is_held_out():
     X, y = data()
     few = dinov2()._replace(strengths=np.logspace(-3, 1, 3))
-    probe = sj.linear_probe(X, y, preset=few)
+    told = []
+    probe = sj.linear_probe(X, y, preset=few, callback=told.append)
+    assert [(p.n_fits, p.most, p.val_accuracy) for p in told] == [
+        (i + 1, 3, accuracy) for i, accuracy in enumerate(probe.path.val_accuracy)
+    ]
+    assert [p.strength for p in told] == probe.strengths.tolist()
     assert len(probe.path.l2_values) == 3
     np.testing.assert_allclose(probe.path.l2_values, few.l2(108, 3))  # ascending C: strong to weak
     assert probe.result.params.W.shape == (6, 3)

@@ -13,10 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.distributed import fit_over_processes, refuse_others
 from softmax_jax.cli.messages import INTERRUPTED_BUT_SAVED, NOT_CONVERGED, say
 from softmax_jax.cli.tables import print_table
 
 _MODEL = ".safetensors"
+_SEVERAL = "Several processes"
 
 
 def fit(
@@ -71,6 +73,16 @@ def fit(
         float | None,
         typer.Option(help="Seconds from one checkpoint to the next.", rich_help_panel=options.OUTPUT),
     ] = None,
+    distributed: Annotated[
+        bool,
+        typer.Option("--distributed", help="Share a folder of shards with other processes.", rich_help_panel=_SEVERAL),
+    ] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(help="host:port of process 0, where no scheduler tells.", rich_help_panel=_SEVERAL),
+    ] = None,
+    num_processes: Annotated[int | None, typer.Option(help="How many there are.", rich_help_panel=_SEVERAL)] = None,
+    process_id: Annotated[int | None, typer.Option(help="Which one this is, from 0.", rich_help_panel=_SEVERAL)] = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Fit softmax regression, check its gradient, and write pictures, numbers and the model to a folder.
@@ -85,6 +97,8 @@ def fit(
 
       softmax-jax fit features.npy --labels labels.npy
 
+      srun softmax-jax fit shards/ --distributed --test 0 --no-standardise
+
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
     from softmax_jax.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
@@ -93,6 +107,17 @@ def fit(
     from softmax_jax.training import train
 
     record = solver_record(solver.value, eta=eta, epochs=epochs, minibatches=minibatches)
+    join = (coordinator, num_processes, process_id)
+    if distributed:
+        refused = {"--target": target, "--weights": weights, "--drop": drop, "--delimiter": delimiter}
+        refused |= {"--images": images, "--labels": labels, "--report": report, "--checkpoint": checkpoint}
+        refuse_others(
+            refused | {"--every": every, "--test (give 0)": test, "the scaling (--no-standardise)": not no_standardise}
+        )
+        shared = {"l2": l2, "solver": record, "tol": tol, "max_iter": max_iter, "seed": seed}
+        return fit_over_processes(data, out, join, as_json=as_json, settings=shared)
+    if any(value is not None for value in join):
+        raise ValueError("--coordinator, --num-processes and --process-id belong to --distributed.")
     dataset = options.open_data(
         data, images, labels, target=target, weights=weights, drop=drop, delimiter=delimiter, header=header
     )
