@@ -75,6 +75,10 @@ class Sweep:
         """Begin at W (m, k), b (k,) in place of zero."""
         self.first = Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params))
 
+    def blank_chunk(self) -> Any:
+        """A chunk with the structure, dtypes and devices of `chunk`."""
+        return begin_lanes(self.solver, self.lanes, self._zeros(len(self.weights)))
+
     def solve(self, l2: float, tol: float) -> LaneOutcome:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.
 
