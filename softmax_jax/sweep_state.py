@@ -114,6 +114,7 @@ def store_for(
     }
     conditions = {
         "devices": len(sweep.lanes.exact.weights.sharding.device_set),
+        "rows of a block": sweep.rows,
         "platform": jax.default_backend(),
         "version of jax": jax.__version__,
     }
