@@ -63,9 +63,9 @@ def cross_validation(case: Case, dtype: str) -> dict[str, Any]:
         return rows
 
     solvers = (
-        ("lbfgs", "newton-cg", "newton-cholesky") if case.X.shape[1] * T.shape[1] < 2000 else ("lbfgs", "newton-cg")
+        ("newton-cg", "lbfgs", "newton-cholesky") if case.X.shape[1] * T.shape[1] < 2000 else ("newton-cg", "lbfgs")
     )
-    ways = [(solver, jobs) for solver in solvers for jobs in (1, 2)]
+    ways = [(solver, jobs) for solver in solvers for jobs in (2, 1)]
     best = fastest(ways, theirs, answer, least)
     return {"ours_s": seconds, "our worst gap": float(found.duality_gap.max()), "n_passes": found.n_passes, **best}
 
@@ -97,7 +97,7 @@ def path(dtype: str) -> dict[str, Any]:
         pairs = zip(fits, strengths, strict=True)
         return [(sj.Params(W.T.astype(np.float64), b.astype(np.float64)), case.X, T, l2) for (W, b), l2 in pairs]
 
-    best = fastest([("lbfgs", 1), ("newton-cg", 1)], theirs, answer, least)
+    best = fastest([("newton-cg", 1), ("lbfgs", 1)], theirs, answer, least)
     ours = {"ours_s": seconds, "our worst gap": float(found.duality_gap.max()), "n_passes": found.n_passes}
     return {**ours, "hardest single fit s": hardest, "hardest single fit passes": passes, **best}
 

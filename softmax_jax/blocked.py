@@ -21,7 +21,7 @@ from softmax_jax.features import DenseFeatures
 from softmax_jax.logits import block_rows
 from softmax_jax.model import Params
 from softmax_jax.peers import ALONE, Peers
-from softmax_jax.problem import HESSIAN_ROWS, Penalty, Point, Problem, dense_hessian
+from softmax_jax.problem import HESSIAN_ROWS, Penalty, Point, Problem, dense_hessian, moved_to_l2
 
 
 class _Evaluation(NamedTuple):
@@ -233,6 +233,10 @@ class BlockedProblem:
         kernel = _differentiated if self.gradient == "autodiff" else _evaluated
         return _assembled(self.penalty, params, self.rows.fold(kernel, params))
 
+    def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
+        """As Problem.with_l2_moved."""
+        return moved_to_l2(self.l2, point, old_l2)
+
     def hessian_product(self, point: Point, direction: Params) -> Params:
         """The Hessian at `point` times `direction`: two forward products and a backward one, one read of X."""
         return _product_assembled(self.penalty, direction, *self.rows.fold(_curved, point.params, direction))
@@ -265,3 +269,11 @@ class BlockedProblem:
     def count(self, holds: Any, *points: Point) -> Any:
         """As Problem.count."""
         return self.rows.fold(_counting(holds), [point.params for point in points])
+
+
+def replaced(problem: Any, **fields: Any) -> Any:
+    """The problem with other X, T, weights, l2 or intercept, whether by blocks in device memory or not."""
+    if not isinstance(problem, BlockedProblem):
+        return dataclasses.replace(problem, **fields)
+    of_rows = {name: fields.pop(name) for name in ("X", "T", "weights") if name in fields}
+    return dataclasses.replace(problem, rows=dataclasses.replace(problem.rows, **of_rows), **fields)

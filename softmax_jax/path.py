@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.data.row_sources import is_source
 from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
 from softmax_jax.html import path_html
 from softmax_jax.meshes import with_auto_axes
@@ -23,6 +24,7 @@ from softmax_jax.retirement import RULES, Judge
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lanes import LaneOutcome
 from softmax_jax.sweep import Sweep
+from softmax_jax.sweep_state import SweepStore, store_for
 
 COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
 
@@ -103,6 +105,7 @@ def fit_path(
     side_by_side: bool = False,
     devices: Any = None,
     callback: Callable[[int, PathResult], Any] | None = None,
+    checkpoint: Any = None,
 ) -> PathResult:
     """Fit at every strength, each to a certified gap of at most `tol`.
 
@@ -125,14 +128,21 @@ def fit_path(
         products leave idle; retirement does not apply.
       devices: as for `fit`.
       callback: called after each strength with its index and the result so far; a true result stops.
+      checkpoint: directory to keep what is found after each strength in. The same call goes on from there, and ends
+        bit for bit as if it had never been stopped, on the same devices; where all was done, it returns at once.
 
     Returns:
       PathResult. After Ctrl-C, or where the callback stopped, the strengths not run have status "interrupted".
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
+      CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
     refuse_fork()
+    if side_by_side and checkpoint is not None:
+        raise ValueError(f"checkpoint must be None where side_by_side is true, got {checkpoint!r}.")
+    _refuse_source(X, "X")
+    _refuse_source(X_val, "X_val")
     strengths = check_strengths(l2_values)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
@@ -154,11 +164,13 @@ def fit_path(
             sweep.start_from(checked_params(init, *sweep.shape, sweep.data.training.dtype))
         books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
         judge = Judge(retire, X, weight, validation) if retire and validation else None
+        settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
         try:
             if side_by_side:
                 _run_side_by_side(sweep, books, tol)
             else:
-                _run_in_turn(sweep, books, tol, judge, callback)
+                with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
+                    _run_in_turn(sweep, books, tol, judge, callback, store)
         except KeyboardInterrupt:
             pass  # what is not solved keeps the status "interrupted"
     return books.result
@@ -220,25 +232,42 @@ class _Books:
         self.result.status[i], self.result.dropped[i] = "dropped", why
 
 
-def _run_in_turn(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, callback: Any) -> None:
-    """From the strongest to the weakest."""
+def _run_in_turn(
+    sweep: Sweep, books: _Books, tol: float, judge: Judge | None, callback: Any, store: SweepStore | None
+) -> None:
+    """From the strongest to the weakest, after those that are in `store`."""
     result = books.result
-    for position, i in enumerate(books.order):
-        l2 = float(result.l2_values[i])
+    done = 0 if store is None else store.load()
+    if judge is not None:
+        for i in books.order[:done]:
+            if not result.dropped[i]:
+                judge.learn(result.at(i), float(result.duality_gap[i]), float(result.l2_values[i]))
+    for position, i in enumerate(books.order[done:], done):
         if judge is not None and (why := judge.stop(result.val_loss[books.order[:position]])):
             for later in books.order[position:]:
                 books.drop(later, why)
+            if store is not None:
+                store.save(len(books.order))
             return
-        if judge is not None and judge.rule == "proof" and l2 > 0:
-            books.enter(i, sweep.solve(l2, COARSE * tol))
-            if why := judge.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
-                books.drop(i, why)
-                continue
-        books.enter(i, sweep.solve(l2, tol))
-        if judge is not None:
-            judge.learn(result.at(i), float(result.duality_gap[i]), l2)
-        if callback is not None and callback(int(i), result):
+        solved = _solve(sweep, books, tol, judge, i)
+        if store is not None:
+            store.save(position + 1)
+        if solved and callback is not None and callback(int(i), result):
             return
+
+
+def _solve(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, i: int) -> bool:
+    """Enter or drop strength i; whether it was solved."""
+    result, l2 = books.result, float(books.result.l2_values[i])
+    if judge is not None and judge.rule == "proof" and l2 > 0:
+        books.enter(i, sweep.solve(l2, COARSE * tol))
+        if why := judge.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
+            books.drop(i, why)
+            return False
+    books.enter(i, sweep.solve(l2, tol))
+    if judge is not None:
+        judge.learn(result.at(i), float(result.duality_gap[i]), l2)
+    return True
 
 
 def _run_side_by_side(sweep: Sweep, books: _Books, tol: float) -> None:
@@ -248,6 +277,15 @@ def _run_side_by_side(sweep: Sweep, books: _Books, tol: float) -> None:
         books.enter(i, found)
     for i in books.order[len(order) :]:
         books.enter(i, sweep.solve(0.0, tol))
+
+
+def _refuse_source(X: Any, name: str) -> None:
+    """Raise TypeError where X is a source of rows: lanes are compiled programs, which cannot read them."""
+    if is_source(X):
+        raise TypeError(
+            f"{name} must be in memory, got {type(X).__name__}, whose rows are read block by block. "
+            "Call fit(..., l2=l2, init=previous.params) for one strength after the other, the strongest first."
+        )
 
 
 def _validation(X_val: Any, y_val: Any, m: int, classes: np.ndarray) -> tuple[Any, np.ndarray] | None:

@@ -40,6 +40,13 @@ class Penalty(NamedTuple):
     intercept: Any
 
 
+def moved_to_l2(l2: Any, point: Point, old_l2: Any) -> Point:
+    """The point at the same parameters with strength `l2` in place of `old_l2`: no pass."""
+    change, W = l2 - old_l2, point.params.W
+    gradient = Params(point.gradient.W + change * W, point.gradient.b)
+    return point._replace(objective=point.objective + change / 2 * jnp.vdot(W, W), gradient=gradient)
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -115,9 +122,7 @@ class Problem:
 
     def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
         """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass."""
-        change, W = self.l2 - old_l2, point.params.W
-        gradient = Params(point.gradient.W + change * W, point.gradient.b)
-        return point._replace(objective=point.objective + change / 2 * jnp.vdot(W, W), gradient=gradient)
+        return moved_to_l2(self.l2, point, old_l2)
 
     def hessian_product(self, point: Point, direction: Params) -> Params:
         """The Hessian at `point` times `direction`: one forward and one backward product."""

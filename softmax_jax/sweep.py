@@ -8,15 +8,18 @@ of one program: X is never copied.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.devices import place_for
-from softmax_jax.dtypes import scope
+from softmax_jax.blocked import replaced
+from softmax_jax.blocks import chosen_rows
+from softmax_jax.conversion import is_sparse
+from softmax_jax.devices import memories_of, place_for
+from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.fitting import place_shards
+from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.placement import shards_of
 from softmax_jax.problem import Data, Problem
@@ -61,8 +64,11 @@ class Sweep:
         """Place the data and factorise the covariance."""
         self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
         self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
-        self.shards = shards_of(X.shape[0], place_for(devices, X, n_classes, minibatches=False, by_blocks=False))
-        self.data = place_shards(self.shards, X, T, weights.mean(axis=0), 1.0, fit_intercept, self.solver)
+        home = place_for(devices, X, n_classes, minibatches=False, by_blocks=False)
+        self.shards = shards_of(X.shape[0], home)
+        self.rows = _rows(X, len(weights) * n_classes, home)  # of a block; None where logits are stored
+        s = weights.mean(axis=0)
+        self.data = place_shards(self.shards, X, T, s, 1.0, fit_intercept, self.solver, self.rows)
         with scope(self.data.training.dtype):
             self.prepared = self.solver.prepare(self.data.training)
         self.lanes = self._lanes(weights, np.ones(len(weights)))
@@ -74,6 +80,10 @@ class Sweep:
     def start_from(self, params: Params) -> None:
         """Begin at W (m, k), b (k,) in place of zero."""
         self.first = Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params))
+
+    def blank_chunk(self) -> Any:
+        """A chunk with the structure, dtypes and devices of `chunk`."""
+        return begin_lanes(self.solver, self.lanes, self._zeros(len(self.weights)))
 
     def solve(self, l2: float, tol: float) -> LaneOutcome:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.
@@ -121,7 +131,7 @@ class Sweep:
         dtype = problem.dtype
         with scope(dtype):
             spread = self.shards.spread(weights.astype(dtype), axis=weights.ndim - 1)
-            return dataclasses.replace(problem, weights=spread, l2=jnp.asarray(l2, dtype))
+            return replaced(problem, weights=spread, l2=jnp.asarray(l2, dtype))
 
     def _zeros(self, count: int) -> Params:
         return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
@@ -167,6 +177,14 @@ class Sweep:
         data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
         return optimise(solver, data, begin, tol=tol, max_iter=self.max_iter)
+
+
+def _rows(X: Any, logits: int, home: Any) -> int | None:
+    """Rows of a block where there are `logits` for each row, all lanes together; None to store them."""
+    if is_sparse(X):
+        return None
+    one, memories = memories_of(home)
+    return chosen_rows(-(-X.shape[0] // memories), logits, compute_dtype(X).itemsize, free_bytes(one))
 
 
 def _part(found: LaneOutcome, lanes: slice) -> LaneOutcome:

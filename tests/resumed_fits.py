@@ -63,6 +63,30 @@ def child(name: str, directory: str, cache: str, pipe: Any, pause_s: float = 0.0
     pipe.send(sj.fit(**fits()[name] | changes, checkpoint=directory, every=0, callback=tell))
 
 
+def sweep() -> dict[str, Any]:
+    """Arguments of `fit_path`: single precision, which goes on in double, and validation rows."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((120, 6)).astype(np.float32)
+    y = np.argmax(X[:, :3] + rng.gumbel(size=(120, 3)), axis=1)
+    rows = {"X": X[:90], "y": y[:90], "X_val": X[90:], "y_val": y[90:]}
+    return {**rows, "l2_values": [0.0, *rng.permutation(np.logspace(-5, 1, 19))], "tol": 1e-9}
+
+
+def child_that_sweeps(directory: str, cache: str, pipe: Any, pause_s: float = 0.0) -> None:
+    """Run the sweep with checkpoints; tell after which strengths, and at last the result."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", cache)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    import softmax_jax as sj
+
+    def tell(index: int, result: Any) -> None:
+        pipe.send(result.status.count("interrupted"))
+        time.sleep(pause_s)
+
+    pipe.send(sj.fit_path(**sweep(), checkpoint=directory, callback=tell))
+
+
 def child_on_a_full_disk(name: str, directory: str, pipe: Any) -> None:
     """Run a fit that may write no file of more than a kilobyte from the fifth chunk on; tell result and warnings."""
     import resource

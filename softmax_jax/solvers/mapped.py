@@ -6,7 +6,6 @@ become one product with B k columns.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax.blocked import replaced
 from softmax_jax.certificate import certify as certify_one
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
@@ -74,7 +74,7 @@ class Layout(NamedTuple):
 
 def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
     with scope(problem.dtype):
-        return dataclasses.replace(problem, l2=jnp.asarray(l2, problem.dtype))
+        return replaced(problem, l2=jnp.asarray(l2, problem.dtype))
 
 
 def taken(problem: Problem, varying: tuple[str, ...], lanes: np.ndarray) -> Problem:
@@ -82,7 +82,7 @@ def taken(problem: Problem, varying: tuple[str, ...], lanes: np.ndarray) -> Prob
     with scope(problem.dtype):
         index = jnp.asarray(lanes)
         taken = {name: jax.tree.map(lambda a: a[index], getattr(problem, name)) for name in varying}
-        return dataclasses.replace(problem, **taken)
+        return replaced(problem, **taken)
 
 
 def _count(problem: Problem, varying: tuple[str, ...]) -> int:
@@ -96,10 +96,10 @@ def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *arg
     """
     varying, shared = layout
     if _count(problem, varying) == 1:
-        one = dataclasses.replace(problem, **{f: jax.tree.map(lambda a: a[0], getattr(problem, f)) for f in varying})
+        one = replaced(problem, **{f: jax.tree.map(lambda a: a[0], getattr(problem, f)) for f in varying})
         first = prepared if shared else jax.tree.map(lambda a: a[0], prepared)
         return jax.tree.map(lambda x: x[None], function(one, first, *jax.tree.map(lambda a: a[0], args)))
-    axes: Any = dataclasses.replace(problem, **{f: 0 if f in varying else None for f in FIELDS})
+    axes: Any = replaced(problem, **{f: 0 if f in varying else None for f in FIELDS})
     in_axes = (axes, None if shared else 0, *(0 for _ in args))
     return jax.vmap(function, in_axes=in_axes)(problem, prepared, *args)
 
