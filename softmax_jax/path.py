@@ -15,11 +15,11 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source
 from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
+from softmax_jax.held_out import checked_validation, validation_scores
 from softmax_jax.html import path_html
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
-from softmax_jax.prediction import host_net_input, log_softmax
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lanes import LaneOutcome
@@ -153,7 +153,7 @@ def fit_path(
     X = with_auto_axes(border.features(X, sparse=True))
     T, classes = border.targets(y, X.shape[0])
     weight = border.weights(sample_weight, X.shape[0])
-    validation = _validation(X_val, y_val, X.shape[1], classes)
+    validation = checked_validation(X_val, y_val, X.shape[1], classes)
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
@@ -225,7 +225,7 @@ class _Books:
         r.n_iter[i] += found.n_iter[0]
         r.n_passes[i] += found.n_passes[0]
         if self.validation is not None:
-            r.val_loss[i], r.val_accuracy[i] = _scores(r.at(i), *self.validation)
+            r.val_loss[i], r.val_accuracy[i] = validation_scores(r.at(i), *self.validation)
 
     def drop(self, i: int, why: str) -> None:
         """Strength i is given up."""
@@ -286,26 +286,3 @@ def _refuse_source(X: Any, name: str) -> None:
             f"{name} must be in memory, got {type(X).__name__}, whose rows are read block by block. "
             "Call fit(..., l2=l2, init=previous.params) for one strength after the other, the strongest first."
         )
-
-
-def _validation(X_val: Any, y_val: Any, m: int, classes: np.ndarray) -> tuple[Any, np.ndarray] | None:
-    """Validation features and targets, checked; None without."""
-    if X_val is None and y_val is None:
-        return None
-    if X_val is None or y_val is None:
-        missing = "X_val" if X_val is None else "y_val"
-        raise ValueError(f"X_val and y_val must be given together, got no {missing}.")
-    X_val = border.features(X_val, name="X_val", n_features=m, sparse=True)
-    try:
-        T, _ = border.targets(y_val, X_val.shape[0], classes=classes)
-    except ValueError as error:
-        raise ValueError(f"y_val: {error}") from error
-    return X_val, T
-
-
-def _scores(params: Params, X: Any, T: np.ndarray) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of `params` on X (n, m) with class indices (n,) or soft targets (n, k)."""
-    log_O = log_softmax(host_net_input(params, X).astype(np.float64))
-    if T.ndim == 2:
-        return float(-(T * log_O).sum(axis=1).mean()), float((log_O.argmax(axis=1) == T.argmax(axis=1)).mean())
-    return float(-log_O[np.arange(len(T)), T].mean()), float((log_O.argmax(axis=1) == T).mean())

@@ -70,7 +70,7 @@ def _evaluated(X, T, weight=None, home=None, rows=None, fit_intercept=True):
     params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
     problem = place(X, T, weight, 1e-3, fit_intercept, sj.LBFGS(), home, rows).exact
     with scope(np.float64):
-        point = optimise._point(problem, params)._replace(Z=None)
+        point = optimise.point_at(problem, params)._replace(Z=None)
         found = point, certify(problem, params), preconditioner._moment(problem)[:2]
         return [np.asarray(a) for a in jax.tree.leaves(found)]
 

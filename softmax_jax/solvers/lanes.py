@@ -16,7 +16,7 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.solvers import mapped, optimise
+from softmax_jax.solvers import chunks, mapped, optimise
 from softmax_jax.solvers.mapped import Lanes
 
 CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
@@ -95,7 +95,7 @@ def _in_float64(
         chunk = begin_lanes(solver, wide, at)
     else:
         with scope(np.float64):
-            state = jax.tree.map(lambda x: optimise.to_float64(x[jnp.asarray(floored)]), state)
+            state = jax.tree.map(lambda x: chunks.to_float64(x[jnp.asarray(floored)]), state)
             chunk = mapped.move(solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at))
     left = int(max_iter - outcome.n_iter[floored].min())
     further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
@@ -151,7 +151,7 @@ class _Driver:
     def _advance(self) -> None:
         begin = time.perf_counter()
         left = np.maximum(self.max_iter - self.n_iter[self.lane], 0)
-        steps = np.where(self.active, np.minimum(min(self.steps, optimise.CHUNK), left), 0).astype(np.int32)
+        steps = np.where(self.active, np.minimum(min(self.steps, chunks.CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
             target = jnp.asarray(self.target[self.lane], dtype)
@@ -166,7 +166,7 @@ class _Driver:
         measure, quiet = np.asarray(self.chunk.measure), np.asarray(self.chunk.quiet)
         self.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
         finite, reached = np.isfinite(measure), measure <= self.target[self.lane]
-        stuck, exhausted = quiet >= optimise.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
+        stuck, exhausted = quiet >= chunks.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
         for slot in np.flatnonzero(self.active & ~finite):
             self._end(slot, "nonfinite")
         slots = np.flatnonzero(self.active & (reached | stuck | exhausted))

@@ -7,11 +7,10 @@ same state goes on in float64, with X stored as it is: few steps remain.
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,36 +19,25 @@ import numpy as np
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Data, Penalty, Point, Problem, composed
+from softmax_jax.problem import Data, Problem, composed
 from softmax_jax.resuming import Session, from_tensors, to_tensors
-from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import separation
+from softmax_jax.solvers.chunks import (
+    CHUNK,
+    QUIET_STEPS,
+    Solver,
+    begin,
+    extra_step,
+    measure,
+    objective_at,
+    point_at,
+    run,
+    to_float64,
+)
 
-CHUNK = 64  # most steps in one dispatch
 FIRST_CHUNK = 4  # steps, from which the time of a step is known
 CHUNK_WALL_S = 0.5
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
-QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
-
-
-class Solver(Protocol):
-    """What the driver asks of a solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
-
-    def prepare(self, problem: Problem) -> Any:
-        """What is computed once per data, outside jit."""
-        ...
-
-    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
-        """The state at `params`."""
-        ...
-
-    def step(self, problem: Problem, state: Any) -> Any:
-        """The next state."""
-        ...
-
-    def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
-        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
-        ...
 
 
 class Progress(NamedTuple):
@@ -71,88 +59,6 @@ class Outcome(NamedTuple):
     n_iter: int
     n_passes: int
     history: np.ndarray
-
-
-class _Chunk(NamedTuple):
-    """The carry of a chunk: state, steps done, J after each, and the signs of stagnation."""
-
-    state: Any
-    i: Any
-    objectives: Any  # (CHUNK,)
-    measure: Any
-    best: Any
-    quiet: Any
-
-
-@jax.jit
-def measure(penalty: Penalty, point: Point) -> Any:
-    """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
-    dW, db = point.gradient
-    square = jnp.vdot(dW, dW)
-    bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
-    gap = square / (2 * penalty.l2) + bias
-    gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
-    return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
-
-
-def started(problem: Problem, state: Any) -> _Chunk:
-    """The chunk that begins at `state`, with no sign of stagnation yet."""
-    m = measure(problem.penalty, state.point)
-    none = jnp.zeros((), jnp.int32)
-    return _Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
-
-
-@functools.partial(jax.jit, static_argnames="solver")
-@over_rows
-def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> _Chunk:
-    """The chunk before the first step."""
-    return started(problem, solver.init(problem, prepared, params))
-
-
-@functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
-@over_rows
-def run(solver: Any, problem: Problem, chunk: _Chunk, target: Any, steps: Any) -> _Chunk:
-    """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    steps = problem.peers.least(steps)  # each process has its own clock
-
-    def unfinished(c: _Chunk) -> Any:
-        return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
-
-    def body(c: _Chunk) -> _Chunk:
-        return _noted(problem.penalty, c, solver.step(problem, c.state))
-
-    end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
-    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
-
-
-@jax.jit
-def _noted(penalty: Penalty, c: _Chunk, state: Any) -> _Chunk:
-    """The chunk after the step to `state`."""
-    m = measure(penalty, state.point)
-    old, new = c.state.point.objective, state.point.objective
-    still = (m > 0.7 * c.best) & (old - new <= 2 * jnp.finfo(new.dtype).eps * jnp.abs(new))
-    quiet = jnp.where(still, c.quiet + 1, 0)
-    return _Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
-
-
-@functools.partial(jax.jit, static_argnames="solver")
-@over_rows
-def _extra_step(solver: Any, problem: Problem, state: Any) -> Any:
-    return solver.step(problem, state).point
-
-
-@jax.jit
-@over_rows
-def _point(problem: Problem, params: Params) -> Point:
-    return problem.at(params)
-
-
-@jax.jit
-@over_rows
-def objective_at(problem: Problem, params: Params) -> Any:
-    """J () at `params`, in the dtype of the problem."""
-    wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
-    return problem.objective(wide)
 
 
 class _Driver:
@@ -286,7 +192,7 @@ class _Driver:
             if judged and bool(composed(self.problem, separation.is_separated)(self.problem, point)):
                 return "diverging"
             if reached or stuck:
-                further = composed(self.problem, _extra_step)(self.solver, self.problem, self._state)
+                further = composed(self.problem, extra_step)(self.solver, self.problem, self._state)
                 if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
                     return "diverging"
         if reached:
@@ -310,16 +216,11 @@ class _Driver:
     def _refresh(self, problem: Problem) -> None:
         """Evaluate the point anew: cached Z has gathered the rounding of every step."""
         with scope(problem.dtype):
-            point = composed(problem, _point)(problem, self._state.point.params)
+            point = composed(problem, point_at)(problem, self._state.point.params)
             m = measure(problem.penalty, point)
             quiet = jnp.zeros_like(self.chunk.quiet)
             state = self._state._replace(point=point, passes=self._state.passes + 1)
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)
-
-
-def to_float64(x: Any) -> Any:
-    """A floating array widened; call it in `scope(float64)`."""
-    return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def optimise(

@@ -1,0 +1,130 @@
+"""What the driver dispatches: a chunk of steps of any solver, with the signs of stagnation that end it.
+
+A chunk ends when the gap estimated in the training dtype is below the target, when progress drowns in rounding, or
+after a number of steps.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.model import Params
+from softmax_jax.problem import Penalty, Point, Problem
+from softmax_jax.sharding import over_rows
+
+CHUNK = 64  # most steps in one dispatch
+QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
+
+
+class Solver(Protocol):
+    """What the driver asks of a solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
+
+    def prepare(self, problem: Problem) -> Any:
+        """What is computed once per data, outside jit."""
+        ...
+
+    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
+        """The state at `params`."""
+        ...
+
+    def step(self, problem: Problem, state: Any) -> Any:
+        """The next state."""
+        ...
+
+    def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
+        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
+        ...
+
+
+class Chunk(NamedTuple):
+    """The carry of a chunk: state, steps done, J after each, and the signs of stagnation."""
+
+    state: Any
+    i: Any
+    objectives: Any  # (CHUNK,)
+    measure: Any
+    best: Any
+    quiet: Any
+
+
+@jax.jit
+def measure(penalty: Penalty, point: Point) -> Any:
+    """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
+    dW, db = point.gradient
+    square = jnp.vdot(dW, dW)
+    bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
+    gap = square / (2 * penalty.l2) + bias
+    gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
+    return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
+
+
+def started(problem: Problem, state: Any) -> Chunk:
+    """The chunk that begins at `state`, with no sign of stagnation yet."""
+    m = measure(problem.penalty, state.point)
+    none = jnp.zeros((), jnp.int32)
+    return Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
+
+
+@functools.partial(jax.jit, static_argnames="solver")
+@over_rows
+def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> Chunk:
+    """The chunk before the first step."""
+    return started(problem, solver.init(problem, prepared, params))
+
+
+@functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
+@over_rows
+def run(solver: Any, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
+    """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
+    steps = problem.peers.least(steps)  # each process has its own clock
+
+    def unfinished(c: Chunk) -> Any:
+        return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
+
+    def body(c: Chunk) -> Chunk:
+        return _noted(problem.penalty, c, solver.step(problem, c.state))
+
+    end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
+    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
+
+
+@jax.jit
+def _noted(penalty: Penalty, c: Chunk, state: Any) -> Chunk:
+    """The chunk after the step to `state`."""
+    m = measure(penalty, state.point)
+    old, new = c.state.point.objective, state.point.objective
+    still = (m > 0.7 * c.best) & (old - new <= 2 * jnp.finfo(new.dtype).eps * jnp.abs(new))
+    quiet = jnp.where(still, c.quiet + 1, 0)
+    return Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
+
+
+@functools.partial(jax.jit, static_argnames="solver")
+@over_rows
+def extra_step(solver: Any, problem: Problem, state: Any) -> Any:
+    """The point one step further."""
+    return solver.step(problem, state).point
+
+
+@jax.jit
+@over_rows
+def point_at(problem: Problem, params: Params) -> Point:
+    """The point at `params`, evaluated anew."""
+    return problem.at(params)
+
+
+@jax.jit
+@over_rows
+def objective_at(problem: Problem, params: Params) -> Any:
+    """J () at `params`, in the dtype of the problem."""
+    wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
+    return problem.objective(wide)
+
+
+def to_float64(x: Any) -> Any:
+    """A floating array widened; call it in `scope(float64)`."""
+    return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
