@@ -7,6 +7,7 @@ for the rows of a fold as for all of them.
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +24,7 @@ from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
 from softmax_jax.path import check_strengths
 from softmax_jax.prediction import host_net_input
-from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.choice import check_exact
 from softmax_jax.solvers.lanes import LaneOutcome
 from softmax_jax.sweep import Sweep
 
@@ -75,7 +76,9 @@ class CrossValidation(NamedTuple):
     def best(self) -> int:
         """Index of the strength with the highest mean score; of equals the strongest."""
         means = self.mean_scores
-        winners = np.flatnonzero(means >= means.max() - 1e-12)
+        if np.isnan(means).all():
+            raise ValueError("scoring gave NaN for every strength: take a scorer that suits the rows held out.")
+        winners = np.flatnonzero(means >= np.nanmax(means) - 1e-12)
         return int(winners[np.argmax(self.l2_values[winners])])
 
     @property
@@ -125,11 +128,11 @@ def cross_validate(
       ValueError, TypeError: an argument is not as described, or there are more folds than members of a class.
     """
     refuse_fork()
-    if isinstance(solver, SGD):
-        raise ValueError("solver must be None or an exact solver such as LBFGS(); gradient descent proves no gap.")
+    check_exact(solver)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
     strengths = check_strengths(l2_values)
+    scorer = None if scoring is None else get_scorer(scoring)
     X = with_auto_axes(border.features(X, sparse=True))
     T, classes = border.targets(y, X.shape[0])
     if T.ndim == 2:
@@ -140,8 +143,8 @@ def cross_validate(
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
         settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
         found = _swept(X, T, folds, len(classes), strengths, tol, settings)
-    labels = border.check_labels(border.as_labels(y))
-    scores = _scores(found, X, labels, classes, splits, weight, scoring)
+        labels = border.check_labels(border.as_labels(y))
+        scores = _scores(found, X, labels, classes, splits, weight, scorer)
     missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
     params, objective, gap, status, n_passes = _by_fold(found, len(splits))
     return CrossValidation(strengths, scores, classes, params, objective, gap, status, n_passes, splits, missing)
@@ -149,22 +152,34 @@ def cross_validate(
 
 def _splits(cv: Any, T: np.ndarray, classes: np.ndarray, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """Row indices of the folds, trained on and held out."""
-    if isinstance(cv, int) and not isinstance(cv, bool):
+    if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
         fewest = np.bincount(T, minlength=len(classes))
         if cv < 2:
             raise ValueError(f"cv must be at least 2 folds, got {cv}.")
         if fewest.min() < cv:
-            label = classes[fewest.argmin()].item()
+            label = classes.tolist()[fewest.argmin()]
             raise ValueError(
                 f"cv={cv} folds need {cv} members of every class, got {fewest.min()} of class {label!r}: take fewer "
                 "folds, or pass a splitter such as KFold."
             )
     splitter: Any = check_cv(cv, T, classifier=True)
-    splits = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(np.zeros((len(T), 1)), T, groups)]
+    pairs = splitter.split(np.zeros((len(T), 1)), T, groups)
+    splits = [(_row_indices(a, len(T), i), _row_indices(b, len(T), i)) for i, (a, b) in enumerate(pairs)]
     for i, (train, test) in enumerate(splits):
         if not len(train) or not len(test):
             raise ValueError(f"cv must leave rows to train on and to hold out in every fold, got none in fold {i}.")
     return splits
+
+
+def _row_indices(rows: Any, n: int, fold: int) -> np.ndarray:
+    """Indices in [0, n) of the rows that an index array or a boolean mask (n,) names."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n,):
+        return np.flatnonzero(rows)
+    rows = rows.astype(int) if rows.size == 0 else rows
+    if rows.dtype.kind not in "iu" or rows.ndim != 1 or (rows.size and not 0 <= rows.min() <= rows.max() < n):
+        raise ValueError(f"cv must give row indices in [0, {n}) or masks of {n} rows, got {rows!r} in fold {fold}.")
+    return rows
 
 
 def _fold_weights(
@@ -175,6 +190,9 @@ def _fold_weights(
     rows = np.stack([np.bincount(train, minlength=n) for train, _ in splits]).astype(np.float64)
     if weight is not None:
         rows *= weight
+        for fold, (_, test) in enumerate(splits):
+            if not weight[test].any():
+                raise ValueError(f"sample_weight must not be zero in all rows held out, as it is in fold {fold}.")
     total = rows.sum(axis=1, keepdims=True)
     present = np.stack([np.bincount(T, row > 0, len(classes)) > 0 for row in rows])
     if (total == 0).any() or (present.sum(axis=1) < 2).any():
@@ -219,10 +237,9 @@ def _scores(
     classes: np.ndarray,
     splits: list[tuple[np.ndarray, np.ndarray]],
     weight: np.ndarray | None,
-    scoring: Any,
+    scorer: Any,
 ) -> np.ndarray:
     """(F, L) on the rows held out."""
-    scorer: Any = None if scoring is None else get_scorer(scoring)
     scores = np.empty((len(splits), len(found)))
     for f, (_, test) in enumerate(splits):
         held_out, labels = X[test], y[test]

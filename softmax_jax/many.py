@@ -14,14 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.conversion import as_numpy, is_jax
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
 from softmax_jax.fitting import LARGEST_L2, refuse_fork
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line
 from softmax_jax.problem import Problem, padded_rows
-from softmax_jax.solvers.choice import has_float64
-from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.choice import check_exact, has_float64
 from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes, second_moments
@@ -101,12 +101,13 @@ def fit_many(
     refuse_fork()
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
-    if isinstance(solver, SGD):
-        raise ValueError("solver must be None or an exact solver such as LBFGS(); gradient descent proves no gap.")
+    check_exact(solver)
     stack = _checked(X, Y, l2, sample_weight, fit_intercept)
     solver = LBFGS() if solver is None else solver
     B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
-    memory = 2 * getattr(solver, "memory", 1) * m * k + 4 * n * k + (n * m if stack.X.ndim == 3 else 0)
+    memory = 2 * getattr(solver, "memory", 1) * m * k + 4 * n * k
+    memory += n * m + 4 * m * m if stack.X.ndim == 3 else 0
+    memory += 3 * (k * (m + 1)) ** 2 if isinstance(solver, Newton) else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
@@ -115,11 +116,11 @@ def fit_many(
 
 
 def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -> _Stack:
-    X = np.asarray(X)
-    if X.ndim not in (2, 3):
+    X = np.asarray(X) if is_jax(X) else as_numpy(X, "X")
+    if X.ndim not in (2, 3) or 0 in X.shape:
         raise ValueError(f"X must be (n, m), shared by all problems, or a stack (B, n, m), got shape {X.shape}.")
     n, m = X.shape[-2:]
-    flat = border.features(X.reshape(-1, m))
+    flat = border.features(X.reshape(-1, m), name="X")
     X = np.asarray(flat).reshape(X.shape)
     Y = border.as_labels(Y, "Y")
     B = X.shape[0] if X.ndim == 3 else len(Y)
@@ -128,12 +129,20 @@ def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -
     if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
         raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
     T, classes = border.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
-    given = np.asarray(l2, np.float64)
+    try:
+        given = np.asarray(l2, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"l2 must be a strength > 0 or one per problem, got {l2!r}.") from error
     strengths = np.broadcast_to(given, (B,)) if given.shape in ((), (B,)) else np.zeros(0)
     if strengths.shape != (B,) or not (strengths > 0).all():
         raise ValueError(f"l2 must be a strength > 0 or ({B},) of them, one per problem, got {l2!r}.")
     return _Stack(
-        X, T.reshape(Y.shape), _weights(sample_weight, B, n), np.minimum(strengths, LARGEST_L2), classes, fit_intercept
+        X,
+        T.reshape(Y.shape),
+        _weights(sample_weight, B, n),
+        np.minimum(strengths, LARGEST_L2),
+        classes,
+        bool(fit_intercept),
     )
 
 

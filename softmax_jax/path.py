@@ -14,14 +14,14 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source
-from softmax_jax.fitting import LARGEST_L2, checked_params, refuse_fork
+from softmax_jax.fitting import checked_params, refuse_fork
 from softmax_jax.held_out import checked_validation, validation_scores
 from softmax_jax.html import path_html
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
 from softmax_jax.retirement import RULES, Judge
-from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.choice import check_exact
 from softmax_jax.solvers.lanes import LaneOutcome
 from softmax_jax.sweep import Sweep
 from softmax_jax.sweep_state import SweepStore, store_for
@@ -139,15 +139,15 @@ def fit_path(
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
     refuse_fork()
-    if side_by_side and checkpoint is not None:
-        raise ValueError(f"checkpoint must be None where side_by_side is true, got {checkpoint!r}.")
+    for name, value in (("checkpoint", checkpoint), ("callback", callback), ("init", init)):
+        if side_by_side and value is not None:
+            raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
     _refuse_source(X, "X")
     _refuse_source(X_val, "X_val")
     strengths = check_strengths(l2_values)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
-    if isinstance(solver, SGD):
-        raise ValueError("solver must be None or an exact solver such as LBFGS(); gradient descent proves no gap.")
+    check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
     X = with_auto_axes(border.features(X, sparse=True))
@@ -163,7 +163,7 @@ def fit_path(
         if init is not None:
             sweep.start_from(checked_params(init, *sweep.shape, sweep.data.training.dtype))
         books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
-        judge = Judge(retire, X, weight, validation) if retire and validation else None
+        judge = Judge(retire, X, weight, validation, free) if retire and validation else None
         settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
         try:
             if side_by_side:
@@ -177,12 +177,15 @@ def fit_path(
 
 
 def check_strengths(l2_values: Any) -> np.ndarray:
-    """Strengths (L,) float64, at most the largest that matters.
+    """Strengths (L,) float64.
 
     Raises:
       ValueError: none, negative or NaN ones, or one twice.
     """
-    strengths = np.atleast_1d(np.asarray(l2_values, np.float64))
+    try:
+        strengths = np.atleast_1d(np.asarray(l2_values, np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"l2_values must be numbers >= 0, got {l2_values!r}.") from error
     if strengths.ndim != 1 or strengths.size == 0:
         raise ValueError(f"l2_values must be a non-empty list of strengths, got shape {strengths.shape}.")
     if not (strengths >= 0).all():
@@ -190,7 +193,7 @@ def check_strengths(l2_values: Any) -> np.ndarray:
     distinct, count = np.unique(strengths, return_counts=True)
     if (count > 1).any():
         raise ValueError(f"l2_values must all be different, got {distinct[count > 1][0]:g} more than once.")
-    return np.minimum(strengths, LARGEST_L2)
+    return strengths
 
 
 class _Books:
@@ -230,6 +233,7 @@ class _Books:
     def drop(self, i: int, why: str) -> None:
         """Strength i is given up."""
         self.result.status[i], self.result.dropped[i] = "dropped", why
+        self.result.val_loss[i] = self.result.val_accuracy[i] = np.nan  # it has not been solved, and cannot win
 
 
 def _run_in_turn(
@@ -261,6 +265,7 @@ def _solve(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, i: int)
     result, l2 = books.result, float(books.result.l2_values[i])
     if judge is not None and judge.rule == "proof" and l2 > 0:
         books.enter(i, sweep.solve(l2, COARSE * tol))
+        result.status[i] = "interrupted"  # until it is solved to tol
         if why := judge.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
             books.drop(i, why)
             return False

@@ -57,7 +57,7 @@ def clip() -> Protocol:
         source="Radford et al. 2021, appendix A.3",
         strengths=np.logspace(-6, 6, 97),
         convention="lambda: sum of losses + lambda/2 ||W||^2",
-        to_l2=lambda penalty, n, k: l2_from_sum_lambda(penalty, n),
+        to_l2=lambda penalty, n, k: l2_from_sum_lambda(penalty, n, binomial=k == 2),
         coarse=tuple(range(0, 97, 16)),
     )
 
@@ -90,7 +90,7 @@ def simclr() -> Protocol:
         source="Chen et al. 2020, appendix B.8.1; objective of Kornblith et al. 2019",
         strengths=np.logspace(-6, 5, 45),
         convention="lambda: sum of losses + lambda ||W||^2",
-        to_l2=lambda penalty, n, k: l2_from_unhalved_sum_lambda(penalty, n),
+        to_l2=lambda penalty, n, k: l2_from_unhalved_sum_lambda(penalty, n, binomial=k == 2),
     )
 
 

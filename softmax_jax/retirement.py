@@ -36,19 +36,20 @@ class Bounds(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Of the training rows: centre c (m,), mean and largest distance from it."""
+    """Of the training rows: centre c (m,), mean and largest distance from it, and whether a free bias absorbs c."""
 
     centre: np.ndarray
     mean: float
     largest: float
+    intercept: bool
 
 
-def spread(X: Any, weight: np.ndarray) -> Spread:
-    """The spread of rows X (n, m) with weights (n,) that sum to one."""
+def spread(X: Any, weight: np.ndarray, intercept: bool = True) -> Spread:
+    """The spread of rows X (n, m) with weights (n,) that sum to one; about zero where the bias is not free."""
     wide = np.asarray(X, np.float64)
-    centre = weight @ wide
+    centre = weight @ wide if intercept else np.zeros(wide.shape[1])
     distance = np.linalg.norm(wide - centre, axis=1)
-    return Spread(centre, float(weight @ distance), float(distance[weight > 0].max()))
+    return Spread(centre, float(weight @ distance), float(distance[weight > 0].max()), intercept)
 
 
 def validation_bounds(
@@ -80,6 +81,8 @@ def validation_bounds(
 def _bias_radius(O: np.ndarray, weight: np.ndarray, rho: float, of_rows: Spread) -> float:
     """How far the optimal bias can be from the one at hand, orthogonal to the shift of all classes; inf if unknown."""
     k = O.shape[1]
+    if not of_rows.intercept:
+        return 0.0
     if k > LARGEST_HESSIAN:
         return np.inf
     H = np.diag(weight @ O) - O.T @ (weight[:, None] * O)
@@ -97,9 +100,12 @@ class Judge:
       X: (n, m) training features; dense for "proof".
       weight: (n,) sample weights or None.
       validation: features (n_val, m), and class indices (n_val,) or, for "validation", soft targets.
+      intercept: whether the bias is free.
     """
 
-    def __init__(self, rule: str, X: Any, weight: np.ndarray | None, validation: tuple[Any, np.ndarray]) -> None:
+    def __init__(
+        self, rule: str, X: Any, weight: np.ndarray | None, validation: tuple[Any, np.ndarray], intercept: bool
+    ) -> None:
         """For "proof", measure the spread of the rows."""
         self.rule, self.validation = rule, validation
         self.lead = 0.0  # accuracy that a strength already solved is proven to have
@@ -107,7 +113,7 @@ class Judge:
             if is_sparse(X) or is_sparse(validation[0]) or validation[1].ndim == 2:
                 raise ValueError("retire='proof' needs dense X and labels y_val; use retire='validation' instead.")
             w = np.ones(X.shape[0]) if weight is None else weight
-            self.training = (X, w / w.sum(), spread(X, w / w.sum()))
+            self.training = (X, w / w.sum(), spread(X, w / w.sum(), intercept))
 
     def cannot_win(self, params: Params, gap: float, l2: float) -> str:
         """Why a strength solved to `gap` is given up; "" where it may win."""

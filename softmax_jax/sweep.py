@@ -18,12 +18,12 @@ from softmax_jax.blocks import chosen_rows
 from softmax_jax.conversion import is_sparse
 from softmax_jax.devices import memories_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.fitting import place_shards
+from softmax_jax.fitting import LARGEST_L2, place_shards
 from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.placement import shards_of
 from softmax_jax.problem import Data, Problem
-from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, restart_lanes
+from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven, restart_lanes
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes
 from softmax_jax.solvers.newton import Newton
@@ -94,7 +94,7 @@ class Sweep:
         """
         if l2 == 0:
             return self._one_by_one(0.0, self._start(TINY_L2), range(len(self.weights)), tol)
-        strengths = np.full(len(self.weights), l2)
+        strengths = np.full(len(self.weights), min(l2, LARGEST_L2))
         lanes = self.lanes.with_l2(strengths)
         start = self._start(l2)
         if self.chunk is None:
@@ -103,7 +103,8 @@ class Sweep:
             chunk = restart_lanes(self.solver, lanes, self.chunk, start, np.full(len(strengths), self.l2))
         found, self.chunk = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter, keep=True)
         found = self._finished(found, strengths, np.arange(len(strengths)), tol)
-        self.l2 = l2
+        found = self._rounded(found, lanes, tol)
+        self.l2 = float(strengths[0])
         if np.isfinite(found.params.W).all() and "nonfinite" not in found.status:
             self.solved[l2] = found.params
         else:
@@ -113,11 +114,12 @@ class Sweep:
     def solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
         """The certified optima at all strengths > 0 at once, from zero: B = strengths x weightings lanes."""
         F, L = len(self.weights), len(l2_values)
-        strengths = np.repeat(np.asarray(l2_values, np.float64), F)
+        strengths = np.repeat(np.minimum(l2_values, LARGEST_L2), F)
         lanes = self._lanes(np.tile(self.weights, (L, 1)), strengths)
         chunk = begin_lanes(self.solver, lanes, self._zeros(L * F))
         found, _ = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter)
         found = self._finished(found, strengths, np.tile(np.arange(F), L), tol)
+        found = self._rounded(found, lanes, tol)
         return [_part(found, slice(i * F, (i + 1) * F)) for i in range(L)]
 
     def _lanes(self, weights: np.ndarray, l2: np.ndarray) -> Lanes:
@@ -157,9 +159,20 @@ class Sweep:
         if self.finisher is None or unknowns > FINISHER_UNKNOWNS or self.data.exact.dtype != np.float64:
             return found
         for i in left:
-            if found.n_iter[i] < self.max_iter or found.status[i] == "precision_floor":
-                _merge(found, i, self._alone(self.finisher, float(l2[i]), int(weighting[i]), _lane(found, i), tol))
+            rest = int(self.max_iter - found.n_iter[i])
+            if rest > 0:
+                at = _lane(found, i)
+                _merge(found, i, self._alone(self.finisher, float(l2[i]), int(weighting[i]), at, tol, rest))
         return found
+
+    def _rounded(self, found: LaneOutcome, lanes: Lanes, tol: float) -> LaneOutcome:
+        """The outcome with parameters in the dtype of the data, and what is proven of these."""
+        if found.params.W.dtype == self.data.dtype:
+            return found
+        params = Params(*(p.astype(self.data.dtype) for p in found.params))
+        J = objectives_of(lanes, params)
+        gap = found.duality_gap + np.maximum(J - found.objective, 0)
+        return found._replace(params=params, objective=J, duality_gap=gap, status=proven(found.status, gap, tol))
 
     def _one_by_one(self, l2: float, start: Params, weightings: Any, tol: float) -> LaneOutcome:
         """The optima without lanes, as `fit` finds them."""
@@ -170,13 +183,16 @@ class Sweep:
         n_iter, n_passes = np.array([o.n_iter for o in outcomes]), np.array([o.n_passes for o in outcomes])
         return LaneOutcome(params, J, gap, [o.status for o in outcomes], n_iter, n_passes)
 
-    def _alone(self, solver: Any, l2: float, weighting: int, start: Params, tol: float) -> Any:
+    def _alone(
+        self, solver: Any, l2: float, weighting: int, start: Params, tol: float, max_iter: int | None = None
+    ) -> Any:
+        """What `optimise` finds for one weighting."""
         weights = self.weights[weighting]
         exact = self._varied(self.data.exact, weights, l2)
         wide = isinstance(solver, Newton) or self.data.training.dtype == self.data.exact.dtype
         data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
-        return optimise(solver, data, begin, tol=tol, max_iter=self.max_iter)
+        return optimise(solver, data, begin, tol=tol, max_iter=max_iter or self.max_iter)
 
 
 def _rows(X: Any, logits: int, home: Any) -> int | None:
@@ -198,7 +214,9 @@ def _lane(found: LaneOutcome, i: int) -> Params:
 
 
 def _merge(found: LaneOutcome, i: int, outcome: Any) -> None:
-    """Put what one lane found alone into its place."""
+    """Put what one lane found alone into its place, where it is better."""
+    if not (outcome.status == "converged" or outcome.duality_gap < found.duality_gap[i]):
+        return
     found.params.W[i], found.params.b[i] = outcome.params
     found.objective[i], found.duality_gap[i], found.status[i] = outcome.objective, outcome.duality_gap, outcome.status
     found.n_iter[i] += outcome.n_iter

@@ -19,6 +19,13 @@ DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
 
 
+def check_exact(solver: Any) -> None:
+    """Raise ValueError unless `solver` is None or an exact solver's record."""
+    if solver is not None and not isinstance(solver, (LBFGS, NewtonCG, Newton)):
+        words = "; gradient descent proves no gap" if isinstance(solver, SGD) else ""
+        raise ValueError(f"solver must be None or an exact solver such as LBFGS(), got {solver!r}{words}.")
+
+
 def choose_solver(solver: Any, X: Any, k: int, l2: float, *, n: int | None = None) -> Any:
     """The solver asked for, or the fastest for the size; n rows where X is a part of them."""
     if solver is not None:

@@ -100,16 +100,26 @@ def _in_float64(
     left = int(max_iter - outcome.n_iter[floored].min())
     further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
     rounded = Params(*(p.astype(lanes.training.dtype) for p in further.params))
-    with scope(np.float64):
-        J = np.asarray(mapped.objectives(lanes.varying, wide.training, jax.tree.map(jnp.asarray, rounded)))
+    J = objectives_of(wide, rounded)
+    gap = further.duality_gap + np.maximum(J - further.objective, 0)
     for i, lane in enumerate(floored):
         outcome.params.W[lane], outcome.params.b[lane] = rounded.W[i], rounded.b[i]
-        outcome.status[lane] = further.status[i]
-    outcome.objective[floored] = J
-    outcome.duality_gap[floored] = further.duality_gap + np.maximum(J - further.objective, 0)
+        outcome.status[lane] = proven(further.status[i : i + 1], gap[i : i + 1], tol)[0]
+    outcome.objective[floored], outcome.duality_gap[floored] = J, gap
     outcome.n_iter[floored] += further.n_iter
     outcome.n_passes[floored] += further.n_passes
     return outcome
+
+
+def objectives_of(lanes: Lanes, params: Params) -> np.ndarray:
+    """J of every lane (B,) at `params`, in float64."""
+    with scope(np.float64):
+        return np.asarray(mapped.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
+
+
+def proven(status: list[str], gap: np.ndarray, tol: float) -> list[str]:
+    """The statuses after rounding: converged only where the gap is still at most tol."""
+    return ["precision_floor" if s == "converged" and g > tol else s for s, g in zip(status, gap, strict=True)]
 
 
 class _Driver:

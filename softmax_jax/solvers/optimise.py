@@ -142,6 +142,8 @@ class _Driver:
             with scope(np.float64):
                 rounded_J = float(composed(self.data.exact, objective_at)(self.data.exact, rounded))
             gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
+            if status == "converged" and self.penalised and gap > self.tol:
+                status = "precision_floor"  # rounding the parameters has cost more than tol
         history = np.concatenate([*self.history, np.zeros(0)])
         return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
 
