@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
+from softmax_jax import container
 from softmax_jax.distributed import fit_distributed
 
 CHILD = Path(__file__).parent / "distributed_child.py"
@@ -212,10 +213,16 @@ def test_where_jax_s_preemption_service_is_on_all_stop_at_its_step(tmp_path):
 
 
 @pytest.mark.slow
-def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time(tmp_path):
-    codes, logs, results = run(tmp_path, 2, 1, "killed")
+def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time_and_its_checkpoint_is_left(tmp_path):
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    codes, logs, results = run(folder, 2, 1, "killed")
     assert codes[1] == -signal.SIGKILL
     assert codes[0] != 0 and results[0] is None, logs[0]
+    (left,) = (tmp_path / "left").glob("*.safetensors")
+    texts, tensors = container.read(left)
+    assert json.loads(json.loads(texts["texts"])["books"])["n_iter"] == 1
+    assert not any(name.endswith(".Z") for name in tensors)
 
 
 def test_a_process_gives_up_waiting_for_one_that_lives_but_does_not_take_part(tmp_path):
