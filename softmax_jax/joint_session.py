@@ -74,12 +74,12 @@ class JointSession:
         if status == "nonfinite" or not (status or self._stop.due):
             return status
 
-        def save() -> None:
+        def save() -> bool:
             tensors, texts = snapshot()
             shared = {name: tensor for name, tensor in tensors.items() if not is_recomputable(name)}
-            self._pace.timed(lambda: self._store.save(step, shared, {**texts, "status": status}))
+            return self._store.save(step, shared, {**texts, "status": status})
 
-        led(save)
+        led(lambda: self._pace.timed(save))
         return status
 
 

@@ -86,6 +86,8 @@ def disagreements():
         "solver": lambda: fit_distributed(X, y, solver=sj.Newton() if odd else None),
         "labels": lambda: fit_distributed(X, y.astype(str) if odd else y),
         "weights": lambda: fit_distributed(X, y, sample_weight=weight if odd else None),
+        "checkpoint": lambda: fit_distributed(X, y, checkpoint="never made" if odd else None),
+        "every": lambda: fit_distributed(X, y, every=1.0),
         "NaN": lambda: fit_distributed(wrong, y),
         "one class": lambda: fit_distributed(X, np.zeros(len(y), int)),
         "SGD": lambda: fit_distributed(X, y, solver=sj.SGD()),

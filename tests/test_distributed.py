@@ -95,6 +95,12 @@ def test_two_processes_with_unequal_shards_and_a_class_missing_on_one_give_the_f
         ("solver", "ValueError", "must agree on solver, got None on process 0, Newton(gradient='closed_form')"),
         ("labels", "ValueError", "must agree on kind of targets, got numbers on process 0, strings on process 1"),
         ("weights", "ValueError", "must agree on sample weight, got no weights on process 0, weights on process 1"),
+        (
+            "checkpoint",
+            "ValueError",
+            "must agree on checkpoint, got no checkpoint on process 0, a directory on process 1",
+        ),
+        ("every", "ValueError", "every must be None where no checkpoint directory is given, got 1.0"),
         ("NaN", "ValueError", "process 1: ValueError: Input X contains NaN, first in row 0, column 2"),
         ("one class", "ValueError", "y must hold at least 2 classes, got 1 class on all processes together"),
         ("SGD", "ValueError", "Gradient descent (SGD) runs on one device"),
