@@ -31,9 +31,12 @@ from softmax_jax.fitting import (
     run_solver,
     start_params,
 )
+from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
+from softmax_jax.resuming import checked_interval, session_settings
+from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.solvers.choice import choose_solver
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
@@ -53,6 +56,7 @@ class _Settings(NamedTuple):
     l2: float
     tol: float
     max_iter: int
+    every: float | None
 
 
 def initialise(
@@ -109,6 +113,8 @@ def fit_distributed(
     fit_intercept: bool = True,
     callback: Callable[[Any], Any] | None = None,
     seed: int = 0,
+    checkpoint: Any = None,
+    every: Any = None,
     stall_timeout_s: float | None = None,
 ) -> FitResult:
     """`fit` on the rows of all processes together; every process has to call it, and gets the same result.
@@ -128,23 +134,33 @@ def fit_distributed(
       fit_intercept: as in `fit`.
       callback: as in `fit`.
       seed: as in `fit`.
-      stall_timeout_s: seconds without a finished chunk after which this process ends (exit code 70), because another
-        one lives but does not take part, which JAX does not notice; None to wait.
+      checkpoint: as in `fit`, a directory that process 0 can write to; given on all processes or on none. Any number of
+        processes can resume the fit, with the rows divided in any way and in any order; the result is then equal to
+        rounding, because logits are computed anew. SIGTERM, Ctrl-C and a callback's true result save the state first.
+      every: as in `fit`, by the clock of process 0.
+      stall_timeout_s: seconds without a finished chunk (and its checkpoint) after which this process ends (exit code
+        70), because another one lives but does not take part, which JAX does not notice; None to wait.
 
     Raises:
       ValueError: the same on every process: they disagree, or one of them has bad input; the message names it.
+      CheckpointError: a ValueError, on every process: `checkpoint` is of another fit, damaged, in use or not writable.
       JaxRuntimeError: memory ran out; blocks are not made smaller by themselves here.
       RuntimeError: the callback failed on another process; on that one its own error is raised.
     """
     refuse_fork()
     with AgreedStop(callback, stall_timeout_s) as stop:
         rows, settings, start = together(
-            lambda: (_rows(X, y, sample_weight, solver), _settings(l2, tol, max_iter), _fingerprint(init))
+            lambda: (
+                _rows(X, y, sample_weight, solver),
+                _settings(l2, tol, max_iter, checked_interval(checkpoint, every)),
+                _fingerprint(init),
+            )
         )
         agree(
             solver=repr(solver),
             settings=f"{settings}, {fit_intercept=}, {seed=}",
             init=start,
+            checkpoint="no checkpoint" if checkpoint is None else "a directory",
             sample_weight="no weights" if sample_weight is None else "weights",
             **_shared_traits(rows),
         )
@@ -156,7 +172,14 @@ def fit_distributed(
             block = _block(rows.X, len(classes))
             data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
             params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
-            outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed)
+            given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
+
+            def identity() -> tuple[dict[str, Any], dict[str, Any]]:
+                fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
+                return fingerprint, session_settings(solver, {**given, "start": params})
+
+            with joint_session(checkpoint, settings.every, stop, identity) as session:
+                outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -202,11 +225,12 @@ def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
     return _Rows(X, labels, classes, np.ones(n) if weight is None else weight, heaviest)
 
 
-def _settings(l2: Any, tol: Any, max_iter: Any) -> _Settings:
+def _settings(l2: Any, tol: Any, max_iter: Any, every: float | None) -> _Settings:
     return _Settings(
         min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2),
         border.number(tol, "tol", low=0, low_open=True),
         border.number(max_iter, "max_iter", low=0, integer=True),
+        every,
     )
 
 

@@ -12,7 +12,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from softmax_jax import border
-from softmax_jax.advice import advice
+from softmax_jax.advice import advice, check_moved
+from softmax_jax.certificate import duality_gap
 from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.estimator import class_indices, row_weights, unchanged_on_error
 from softmax_jax.fitting import FitResult, fit
@@ -43,8 +44,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
       scores_: (F, L) score of each fold at each strength.
       path_: CrossValidation, with parameters, gap and status of every fit.
       classes_, params_, coef_, intercept_, n_features_in_, feature_names_in_: as of SoftmaxRegression.
-      objective_, duality_gap_, status_, converged_, n_iter_: of the refit; where `refit` is False, the mean and the
-        largest of the folds at l2_, and the first status that is not "converged".
+      objective_, duality_gap_, status_, converged_, n_iter_: of the refit; where `refit` is False, J is the mean of the
+        folds, the gap that of the mean parameters on all rows (they are no optimum), the status the first of the
+        folds' that is not "converged", and n_iter_ the most passes of a fold.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -118,7 +120,13 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             values = DEFAULT_STRENGTHS if self.l2_values is None else self.l2_values
             path = cross_validate(array, y, values, cv=self.cv, scoring=self.scoring, groups=groups, **settings)
             self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
-            self._keep(fit(array, y, l2=path.best_l2, **settings) if self.refit else _mean_of_folds(path))
+            result = (
+                fit(array, y, l2=path.best_l2, **settings) if self.refit else _mean_of_folds(path, array, T, weight)
+            )
+            if result.status == "interrupted":
+                raise KeyboardInterrupt
+            check_moved(result, array, solver=settings["solver"])
+            self._keep(result)
         self._warn(path)
         return self
 
@@ -160,12 +168,13 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 warnings.warn(words, UserWarning, stacklevel=3)
 
 
-def _mean_of_folds(path: CrossValidation) -> FitResult:
-    """Mean parameters over the folds at the best strength."""
+def _mean_of_folds(path: CrossValidation, X: Any, T: np.ndarray, weight: np.ndarray | None) -> FitResult:
+    """Mean parameters over the folds at the best strength, with what is proven of them on all rows."""
     j = path.best
     params = Params(path.params.W[:, j].mean(axis=0), path.params.b[:, j].mean(axis=0))
     statuses = [fold[j] for fold in path.status]
     status = next((s for s in statuses if s != "converged"), "converged")
-    J, gap = float(path.objective[:, j].mean()), float(path.duality_gap[:, j].max())
+    targets = np.eye(len(path.classes))[T]
+    gap = float(duality_gap(params, X, targets, path.best_l2, weight)) if path.best_l2 > 0 else np.inf
     passes = int(path.n_passes[:, j].max())
-    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))
+    return FitResult(params, path.classes, float(path.objective[:, j].mean()), gap, status, passes, passes, np.zeros(0))

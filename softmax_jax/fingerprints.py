@@ -36,7 +36,6 @@ def data_fingerprint(X: Any, T: np.ndarray, weight: np.ndarray | None, classes: 
       classes: (k,) labels.
     """
     n, m = X.shape
-    labels = json.dumps(np.asarray(classes).tolist(), default=str)
     return {
         "n": n,
         "m": m,
@@ -45,7 +44,7 @@ def data_fingerprint(X: Any, T: np.ndarray, weight: np.ndarray | None, classes: 
         "layout of X": "sparse" if is_sparse(X) else "dense",
         "sampled rows of X": digest(*_rows(X, np.unique(np.linspace(0, n - 1, SAMPLED_ROWS).astype(np.int64)))),
         "y": digest(T),
-        "classes": hashlib.sha256(labels.encode()).hexdigest()[:16],
+        "classes": labels_digest(classes),
         "sample_weight": None if weight is None else digest(weight),
     }
 
@@ -58,6 +57,12 @@ def digest(*arrays: Any) -> str:
         total.update(f"{array.dtype.name} {array.shape} ".encode())
         total.update(array.reshape(-1).view(np.uint8).data)
     return total.hexdigest()[:16]
+
+
+def labels_digest(classes: np.ndarray) -> str:
+    """Sixteen hexadecimal digits for labels (k,)."""
+    labels = json.dumps(np.asarray(classes).tolist(), default=str)
+    return hashlib.sha256(labels.encode()).hexdigest()[:16]
 
 
 def record_settings(name: str, record: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:

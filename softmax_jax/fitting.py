@@ -22,7 +22,8 @@ from softmax_jax.model import Params, init_params
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem
-from softmax_jax.resuming import Session, checked_interval, session_for
+from softmax_jax.resuming import checked_interval, session_for
+from softmax_jax.saving import Saving
 from softmax_jax.solvers.choice import choose_solver, has_float64
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
@@ -272,7 +273,7 @@ def run_solver(
     max_iter: int,
     callback: Any,
     seed: int,
-    session: Session | None = None,
+    session: Saving | None = None,
 ) -> Outcome:
     """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
     if isinstance(solver, SGD):

@@ -162,7 +162,8 @@ def _splits(cv: Any, T: np.ndarray, classes: np.ndarray, groups: Any) -> list[tu
                 f"cv={cv} folds need {cv} members of every class, got {fewest.min()} of class {label!r}: take fewer "
                 "folds, or pass a splitter such as KFold."
             )
-    splitter: Any = check_cv(cv, T, classifier=True)
+    given: Any = int(cv) if isinstance(cv, numbers.Integral) else cv
+    splitter: Any = check_cv(given, T, classifier=True)
     pairs = splitter.split(np.zeros((len(T), 1)), T, groups)
     splits = [(_row_indices(a, len(T), i), _row_indices(b, len(T), i)) for i, (a, b) in enumerate(pairs)]
     for i, (train, test) in enumerate(splits):

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from softmax_jax import border
+from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.one_line import one_line
 from softmax_jax.path import PathResult, fit_path
@@ -125,6 +126,10 @@ def linear_probe(
         raise ValueError("X_val and y_val must be given together, or neither.")
     else:
         X_val, y_val = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True), border.as_labels(y_val)
+    if is_sparse(X) != is_sparse(X_val):
+        raise TypeError("X and X_val must both be sparse, or neither.")
+    if y.ndim != 1:
+        raise ValueError(f"y must hold labels for a probe, got soft targets of shape {y.shape}.")
     settings = {"tol": tol, "max_iter": max_iter, "solver": solver, "devices": devices}
     k = len(np.unique(y))
     search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings, callback)
@@ -206,11 +211,12 @@ def _split(X: Any, y: np.ndarray, fraction: float, seed: int) -> tuple[Any, Any,
 
 
 def _stacked(X: Any, X_val: Any) -> Any:
-    if hasattr(X, "tocsr"):
+    """Training rows above validation rows, in a dtype that holds both."""
+    if is_sparse(X):
         import scipy.sparse as sp
 
         return sp.vstack([X, X_val], format="csr")
-    return np.concatenate([np.asarray(X), np.asarray(X_val).astype(X.dtype)])
+    return np.concatenate([np.asarray(X), np.asarray(X_val)])
 
 
 def _joined(entries: list[tuple[PathResult, int]]) -> PathResult:

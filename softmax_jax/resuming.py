@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,9 +22,8 @@ from softmax_jax import border
 from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
 from softmax_jax.container import DTYPES
 from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
+from softmax_jax.saving import Pace
 
-EVERY_S = 60.0
-LARGEST_SHARE = 0.05  # of the time that writing may take, unless the user says how often
 LARGEST_LOGITS = 1 << 32  # bytes; larger cached logits are computed anew on resuming, equal to rounding only
 _RECOMPUTABLE = ".point.Z"
 
@@ -38,19 +36,17 @@ class Session:
 
         Args:
           store: not entered yet.
-          every: seconds between checkpoints, 0 for one after each chunk; None for EVERY_S, or longer where writing
-            would take more than LARGEST_SHARE of the time.
+          every: as for Pace.
         """
         self._store = store
-        self._adapts = every is None
-        self._every_s = EVERY_S if every is None else every
+        self._pace = Pace(every)
         self._signals = _Signals()
 
     def __enter__(self) -> Session:
         """Lock the directory, take the signals."""
         self._store.__enter__()
         self._signals.take()
-        self._saved_s = time.perf_counter()
+        self._pace.start()
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -75,15 +71,14 @@ class Session:
         """
         signalled = not status and self._signals.received
         status = "interrupted" if signalled else status
-        due = time.perf_counter() - self._saved_s >= self._every_s
-        if status == "nonfinite" or not (status or due):
+        if status == "nonfinite" or not (status or self._pace.is_due()):
             return status
-        begin = time.perf_counter()
-        tensors, texts = snapshot()
-        saved = self._store.save(step, tensors, {**texts, "status": status})
-        self._saved_s = time.perf_counter()
-        if self._adapts:
-            self._every_s = max(EVERY_S, (self._saved_s - begin) / LARGEST_SHARE)
+
+        def save() -> bool:
+            tensors, texts = snapshot()
+            return self._store.save(step, tensors, {**texts, "status": status})
+
+        saved = self._pace.timed(save)
         if signalled:
             self._signals.obeyed = True
             if saved:
@@ -133,10 +128,15 @@ def session_for(
     """
     if checkpoint is None:
         return contextlib.nullcontext()
-    settings = {**record_settings("solver", solver, leave_out=("epochs",)), **settings}
-    settings["start"] = digest(*settings["start"])
+    settings = session_settings(solver, settings)
     conditions = {**conditions, "platform": jax.default_backend(), "version of jax": jax.__version__}
     return Session(CheckpointStore(checkpoint, data_fingerprint(*data), settings, conditions), every)
+
+
+def session_settings(solver: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings and the solver's, as a checkpoint states them; the arguments are those of `session_for`."""
+    start = digest(*settings["start"])
+    return {**record_settings("solver", solver, leave_out=("epochs",)), **settings, "start": start}
 
 
 class _Signals:
@@ -193,7 +193,7 @@ def to_tensors(prefix: str, tree: Any) -> dict[str, np.ndarray]:
     for path, leaf in leaves:
         name = prefix + jax.tree_util.keystr(path)
         leaf = leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
-        if not (name.endswith(_RECOMPUTABLE) and leaf.nbytes > LARGEST_LOGITS):
+        if not (is_recomputable(name) and (leaf.nbytes > LARGEST_LOGITS or _is_scattered(leaf))):
             tensors[name] = _storable(name, leaf)
     return tensors
 
@@ -216,7 +216,7 @@ def from_tensors(prefix: str, tensors: dict[str, np.ndarray], template: Any) -> 
         tensor = tensors.get(name)
         shape = _numbers(leaf).shape
         if tensor is None or tensor.shape != shape:
-            if not name.endswith(_RECOMPUTABLE):
+            if not is_recomputable(name):
                 stored = "nothing" if tensor is None else f"shape {tensor.shape}"
                 raise CheckpointError(
                     f"The checkpoint holds a state of another structure: {stored} for {name}, where shape {shape} is "
@@ -225,6 +225,16 @@ def from_tensors(prefix: str, tensors: dict[str, np.ndarray], template: Any) -> 
             whole = False
         found.append(leaf if tensor is None or tensor.shape != shape else _placed(tensor, leaf))
     return jax.tree_util.tree_unflatten(structure, found), whole
+
+
+def is_recomputable(name: str) -> bool:
+    """Whether a tensor of `to_tensors` is cached logits, without which a state is whole to rounding."""
+    return name.endswith(_RECOMPUTABLE)
+
+
+def _is_scattered(leaf: Any) -> bool:
+    """Whether parts of an array are in other processes alone."""
+    return isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -24,6 +24,8 @@ _POLLS = itertools.count()  # JAX's preemption service counts steps through the 
 class AgreedStop:
     """A callback for the driver, and a context in which signals are noted instead of ending the process.
 
+    With the reasons to stop, all are told whether process 0 wants a checkpoint (`due`).
+
     Outside the context signals are what they were. A second Ctrl-C raises KeyboardInterrupt at once, and the other
     processes wait in vain.
 
@@ -37,6 +39,8 @@ class AgreedStop:
         """Nothing is taken over yet."""
         self.callback, self.stall_timeout_s = callback, stall_timeout_s
         self.signalled = False
+        self.is_due: Callable[[], bool] = bool  # by the clock of this process; never, unless a session sets it
+        self.due = False  # by that of process 0, when last called
         self._former: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
 
@@ -70,13 +74,14 @@ class AgreedStop:
             wanted = self.callback is not None and bool(self.callback(progress))
         except Exception as error:
             failure = error
-        answers = gather([wanted or self.signalled, describe(failure)])
+        answers = gather([wanted or self.signalled, describe(failure), self.is_due()])
+        self.due = answers[0][2]
         if failure is not None:
             raise failure
-        failed = [f"process {i}: {words}" for i, (_, words) in enumerate(answers) if words]
+        failed = [f"process {i}: {words}" for i, (_, words, _) in enumerate(answers) if words]
         if failed:
             raise RuntimeError("The callback failed on another process. " + "; ".join(failed))
-        return any(stop for stop, _ in answers) or _preempted()
+        return any(stop for stop, _, _ in answers) or _preempted()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signalled and number == signal.SIGINT:

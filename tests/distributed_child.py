@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import jax
 import numpy as np
 
 import softmax_jax as sj
+from softmax_jax import container
 from softmax_jax.distributed import fit_distributed, initialise, read_shards
 from softmax_jax.solvers import optimise
 
 N, M, K = 203, 6, 4
-CUTS = {1: [0, N], 2: [0, 50, N], 4: [0, 20, 50, 51, N]}  # unequal shards; one has a single row
+CUTS = {1: [0, N], 2: [0, 50, N], 3: [0, 60, 61, N], 4: [0, 20, 50, 51, N]}  # unequal shards; one has a single row
 SETTINGS = {"l2": 1e-3, "solver": sj.LBFGS(), "tol": 1e-7}
 
 
@@ -83,6 +86,8 @@ def disagreements():
         "solver": lambda: fit_distributed(X, y, solver=sj.Newton() if odd else None),
         "labels": lambda: fit_distributed(X, y.astype(str) if odd else y),
         "weights": lambda: fit_distributed(X, y, sample_weight=weight if odd else None),
+        "checkpoint": lambda: fit_distributed(X, y, checkpoint="never made" if odd else None),
+        "every": lambda: fit_distributed(X, y, every=1.0),
         "NaN": lambda: fit_distributed(wrong, y),
         "one class": lambda: fit_distributed(X, np.zeros(len(y), int)),
         "SGD": lambda: fit_distributed(X, y, solver=sj.SGD()),
@@ -130,14 +135,72 @@ def preempted():
     return {"seen": seen, "status": result.status, "n_iter": result.n_iter}
 
 
+CAREFUL = {"l2": 1e-2, "solver": sj.LBFGS(), "tol": 1e-13}
+
+
+def checkpointed(name, X, y, callback=None):
+    """A fit in chunks of one step, saved after each: numbers, steps that callbacks saw, and warnings."""
+    optimise.FIRST_CHUNK, optimise.CHUNK_WALL_S = 1, 0
+    seen = []
+
+    def noting(progress):
+        seen.append(progress.n_iter)
+        return callback is not None and callback(len(seen))
+
+    folder = Path(sys.argv[4]).parent.parent / name if jax.process_index() == 0 else "elsewhere"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = fit_distributed(X, y, callback=noting, checkpoint=folder, every=0, **CAREFUL)
+    said = [str(w.message) for w in caught if w.category is sj.checkpoints.CheckpointWarning]
+    return {**numbers(result), "seen": seen, "warnings": said}
+
+
+def stopped_and_resumed():
+    """SIGTERM to one process after four chunks; then others' data, a full disk, damage, and the same fit again."""
+    X, y, _ = own()
+    X = X[::-1] if jax.process_index() == 0 else X  # in another order than for other numbers of processes
+    y = y[::-1] if jax.process_index() == 0 else y
+    folder = Path(sys.argv[4]).parent.parent
+
+    def terminated(chunks):
+        if chunks == 4 and jax.process_index() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    results = {"stopped": checkpointed("whole", X, y, terminated)}
+    if jax.process_index() == 0:
+        for copy in ("again", "damaged"):
+            shutil.copytree(folder / "whole", folder / copy)
+        for path in (folder / "damaged").glob("*.safetensors"):
+            path.write_bytes(path.read_bytes()[:-9])
+    other = np.array(X)
+    other[1, 2] += jax.process_index()
+    results["other data"] = refused(lambda: checkpointed("whole", other, y))
+    results["damaged"] = refused(lambda: checkpointed("damaged", X, y))
+    results["file in place"] = refused(lambda: checkpointed("again/lock", X, y))
+    results["resumed"] = checkpointed("again", X, y)
+    container.write = full
+    results["full"] = checkpointed("full", X, y, lambda chunks: chunks == 2)
+    return results
+
+
+def full(path, texts, tensors):
+    raise OSError("No space left on device")
+
+
+def resumed():
+    X, y, _ = own()
+    return checkpointed("whole", X, y)
+
+
 def killed():
+    """Process 1 dies after its second chunk, before the state after that is saved."""
     X, y, _ = own()
 
-    def callback(progress):
-        if jax.process_index() == 1:
+    def callback(chunks):
+        if chunks == 2 and jax.process_index() == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    fit_distributed(X, y, callback=callback, **SETTINGS)
+    checkpointed("left", X, y, callback)
     return "survived"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
+from softmax_jax import container
 from softmax_jax.distributed import fit_distributed
 
 CHILD = Path(__file__).parent / "distributed_child.py"
@@ -94,6 +95,12 @@ def test_two_processes_with_unequal_shards_and_a_class_missing_on_one_give_the_f
         ("solver", "ValueError", "must agree on solver, got None on process 0, Newton(gradient='closed_form')"),
         ("labels", "ValueError", "must agree on kind of targets, got numbers on process 0, strings on process 1"),
         ("weights", "ValueError", "must agree on sample weight, got no weights on process 0, weights on process 1"),
+        (
+            "checkpoint",
+            "ValueError",
+            "must agree on checkpoint, got no checkpoint on process 0, a directory on process 1",
+        ),
+        ("every", "ValueError", "every must be None where no checkpoint directory is given, got 1.0"),
         ("NaN", "ValueError", "process 1: ValueError: Input X contains NaN, first in row 0, column 2"),
         ("one class", "ValueError", "y must hold at least 2 classes, got 1 class on all processes together"),
         ("SGD", "ValueError", "Gradient descent (SGD) runs on one device"),
@@ -141,6 +148,67 @@ def test_one_process_alone_shares_its_rows_over_all_its_devices():
     assert found.classes.tolist() == [0, 1, 2, 3] and found.status == "converged"
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """Answers of two processes that were stopped and went on, and those of three that went on."""
+    folder = tmp_path_factory.mktemp("stopped")
+    for name in ("two", "three"):
+        (folder / name).mkdir()
+    codes, logs, two = run(folder / "two", 2, 1, "stopped_and_resumed")
+    assert codes == [0, 0], logs
+    codes, logs, three = run(folder / "three", 3, 1, "resumed")
+    assert codes == [0] * 3, logs
+    return [answer["stopped_and_resumed"] for answer in two], [answer["resumed"] for answer in three]
+
+
+def _goes_on(found, stopped, scratch):
+    assert found["status"] == "converged" and found["duality_gap"] <= child.CAREFUL["tol"]
+    np.testing.assert_allclose(found["W"], scratch.params.W, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found["b"], scratch.params.b, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found["objective"], scratch.objective, rtol=1e-13)
+    assert found["seen"][0] == stopped["n_iter"] + 1  # one step to a chunk
+    assert len(found["seen"]) < scratch.n_iter
+    assert found["n_iter"] == stopped["n_iter"] + len(found["seen"])
+    assert found["warnings"] == []
+
+
+@pytest.mark.slow
+def test_a_fit_that_sigterm_has_stopped_goes_on_with_as_many_processes_or_with_more(stopped):
+    two, three = stopped
+    X, y, _ = child.data()
+    scratch = sj.fit(X, y, **child.CAREFUL)
+    first = two[0]["stopped"]
+    assert first["status"] == "interrupted" and first["n_iter"] == 4
+    assert two[0]["stopped"] == two[1]["stopped"]
+    for answer in [*(answer["resumed"] for answer in two), *three]:
+        _goes_on(answer, first, scratch)
+    assert two[0]["resumed"] == two[1]["resumed"] and three[0] == three[1] == three[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("other data", "is of another computation: rows of X was "),
+        ("damaged", "No checkpoint in "),
+        ("file in place", "FileExistsError: "),
+    ],
+)
+def test_what_process_0_finds_wrong_with_a_checkpoint_is_raised_on_all(stopped, what, words):
+    errors = [answer[what] for answer in stopped[0]]
+    assert errors[0] == errors[1]
+    assert errors[0][0] == "CheckpointError" and words in errors[0][1]
+
+
+@pytest.mark.slow
+def test_all_are_told_that_the_disk_of_process_0_is_full(stopped):
+    for answer in stopped[0]:
+        assert answer["full"]["status"] == "interrupted"
+        assert len(answer["full"]["warnings"]) == 2
+        assert "The checkpoint of step 2 was not written" in answer["full"]["warnings"][1]
+        assert "No space left on device" in answer["full"]["warnings"][1]
+
+
 @pytest.mark.slow
 def test_where_jax_s_preemption_service_is_on_all_stop_at_its_step(tmp_path):
     codes, logs, results = run(tmp_path, 2, 1, "preempted")
@@ -151,10 +219,16 @@ def test_where_jax_s_preemption_service_is_on_all_stop_at_its_step(tmp_path):
 
 
 @pytest.mark.slow
-def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time(tmp_path):
-    codes, logs, results = run(tmp_path, 2, 1, "killed")
+def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time_and_its_checkpoint_is_left(tmp_path):
+    folder = tmp_path / "processes"
+    folder.mkdir()
+    codes, logs, results = run(folder, 2, 1, "killed")
     assert codes[1] == -signal.SIGKILL
     assert codes[0] != 0 and results[0] is None, logs[0]
+    (left,) = (tmp_path / "left").glob("*.safetensors")
+    texts, tensors = container.read(left)
+    assert json.loads(json.loads(texts["texts"])["books"])["n_iter"] == 1
+    assert not any(name.endswith(".Z") for name in tensors)
 
 
 def test_a_process_gives_up_waiting_for_one_that_lives_but_does_not_take_part(tmp_path):

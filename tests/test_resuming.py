@@ -14,7 +14,7 @@ import optax
 import pytest
 from resumed_fits import child, child_on_a_full_disk, fits, same, start
 
-from softmax_jax import resuming
+from softmax_jax import resuming, saving
 from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 from softmax_jax.fitting import fit
 from softmax_jax.solvers import LBFGS, SGD, NewtonCG, optimise
@@ -298,7 +298,7 @@ def test_checkpoints_are_written_as_often_as_asked(tmp_path):
 
 def test_where_writing_is_slow_checkpoints_become_rare(monkeypatch, tmp_path):
     clock = iter(range(0, 10_000, 10))  # each look at the clock finds it 10 s later: writing takes that long
-    monkeypatch.setattr(resuming, "time", type("Clock", (), {"perf_counter": lambda: next(clock)}))
+    monkeypatch.setattr(saving, "time", type("Clock", (), {"perf_counter": lambda: next(clock)}))
     saved = []
     session = resuming.Session(CheckpointStore(tmp_path, {}, {}))
     with session:

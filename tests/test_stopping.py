@@ -38,10 +38,10 @@ def test_the_callback_s_answer_decides_and_its_error_is_raised():
 
 
 def test_another_process_s_reason_counts_and_its_error_is_named(monkeypatch):
-    monkeypatch.setattr(stopping, "gather", lambda value: [value, [True, ""]])
+    monkeypatch.setattr(stopping, "gather", lambda value: [value, [True, "", False]])
     with AgreedStop(None) as stop:
         assert stop("p") is True
-    monkeypatch.setattr(stopping, "gather", lambda value: [value, [False, "OSError: gone"]])
+    monkeypatch.setattr(stopping, "gather", lambda value: [value, [False, "OSError: gone", False]])
     with AgreedStop(None) as stop, pytest.raises(RuntimeError, match="process 1: OSError: gone"):
         stop("p")
 

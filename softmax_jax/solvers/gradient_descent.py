@@ -22,7 +22,8 @@ from softmax_jax.checkpoints import CheckpointError
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem import Data, Problem
-from softmax_jax.resuming import Session, from_tensors, to_tensors
+from softmax_jax.resuming import from_tensors, to_tensors
+from softmax_jax.saving import Saving
 from softmax_jax.solvers.optimise import Outcome, Progress
 
 
@@ -130,7 +131,7 @@ def descend(
     tol: float,
     callback: Any,
     seed: int,
-    session: Session | None = None,
+    session: Saving | None = None,
 ) -> Outcome:
     """Run all epochs; the certificate tells how far from the optimum they end.
 

@@ -20,7 +20,8 @@ from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Data, Problem, composed
-from softmax_jax.resuming import Session, from_tensors, to_tensors
+from softmax_jax.resuming import from_tensors, to_tensors
+from softmax_jax.saving import Saving
 from softmax_jax.solvers import separation
 from softmax_jax.solvers.chunks import (
     CHUNK,
@@ -233,7 +234,7 @@ def optimise(
     tol: float,
     max_iter: int,
     callback: Callable[[Progress], Any] | None = None,
-    session: Session | None = None,
+    session: Saving | None = None,
 ) -> Outcome:
     """Minimise J from `params` until the certified gap is at most `tol`, or say why not.
 
