@@ -85,6 +85,15 @@ def test_scorers_groups_and_weights_are_used(iris):
     assert abs(found.objective[0, 0] - alone.objective) <= 2e-9
 
 
+def test_masks_of_rows_are_folds_too(iris):
+    X, y = iris
+    mask = np.arange(150) % 3 > 0
+    of_masks = sj.cross_validate(X, y, [1e-1], cv=[(mask, ~mask)])
+    of_rows = sj.cross_validate(X, y, [1e-1], cv=[(np.flatnonzero(mask), np.flatnonzero(~mask))])
+    np.testing.assert_array_equal(of_masks.objective, of_rows.objective)
+    np.testing.assert_array_equal(of_masks.scores, of_rows.scores)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -92,7 +101,12 @@ def test_scorers_groups_and_weights_are_used(iris):
         ({"cv": 1}, "cv must be at least 2 folds"),
         ({"cv": [(np.arange(50), np.arange(50, 60))]}, "fold 0 has not"),
         ({"cv": [(np.arange(150), [])]}, "none in fold 0"),
+        ({"cv": [([0, 1], [150])]}, r"row indices in \[0, 150\)"),
+        ({"cv": 3, "sample_weight": np.repeat([1.0, 0.0], 75)}, "weight"),
+        ({"scoring": "luck"}, "luck"),
         ({"l2_values": [-1.0]}, "l2_values must be >= 0"),
+        ({"l2_values": ["a"]}, "l2_values must be numbers"),
+        ({"solver": "lbfgs"}, "solver must be None or an exact solver"),
         ({"solver": sj.SGD()}, "solver must be None or an exact solver"),
     ],
 )

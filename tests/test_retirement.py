@@ -37,6 +37,19 @@ def test_the_optimum_scores_within_the_bounds(seed):
     assert proven >= 1  # the bounds say something
 
 
+def test_without_intercept_nothing_absorbs_the_mean_of_the_features():
+    rng = np.random.default_rng(0)
+    X, y = 25 + 0.01 * rng.standard_normal((60, 4)), rng.integers(0, 3, 60)
+    l2 = 1e6
+    best = sj.fit(X, y, l2=l2, tol=1e-14, fit_intercept=False)
+    moved = sj.Params(best.params.W + 1e-4 * np.outer(np.ones(4), [1.0, -1.0, 0.0]), best.params.b)
+    gap = float(sj.duality_gap(moved, X, np.eye(3)[y], l2, fit_intercept=False))
+    weight = np.full(60, 1 / 60)
+    bounds = validation_bounds(moved, gap, l2, (X, weight, spread(X, weight, intercept=False)), (X, y))
+    loss = float(sj.cross_entropy(best.params, X, np.eye(3)[y]))
+    assert bounds.loss[0] <= loss <= bounds.loss[1]
+
+
 def mislabelled(n, seed, share):
     """Labels that three large features decide, but for a share that is drawn; weak strengths learn the errors."""
     X, _ = noisy(n, seed=seed)
