@@ -93,7 +93,7 @@ def test_a_fit_killed_at_thirty_random_moments_ends_in_the_same_bits(uninterrupt
     rng = np.random.default_rng(0)
     kills, progress, longest_start_s = 0, [], 1.0
     while True:
-        process, pipe = start(child, "L-BFGS", str(tmp_path / "checkpoints"), cache, pause_s=0.003)
+        process, pipe = start(child, "L-BFGS", str(tmp_path / "checkpoints"), cache, pause_s=0.015)
         begin = time.monotonic()
         if kills < KILLS and rng.random() < 0.3:  # while it starts, or goes back to its checkpoint
             time.sleep(rng.uniform(0, longest_start_s))

@@ -73,7 +73,7 @@ def test_a_sweep_killed_at_ten_random_moments_ends_in_the_same_bits(uninterrupte
     cache, rng = str(tmp_path_factory.mktemp("compiled")), np.random.default_rng(0)
     left = []
     for kill in range(KILLS):
-        process, pipe = start(child_that_sweeps, str(tmp_path / "kept"), cache, pause_s=0.05)
+        process, pipe = start(child_that_sweeps, str(tmp_path / "kept"), cache, pause_s=0.2)
         if kill % 3 == 2:  # while it starts, or goes back to its checkpoint
             time.sleep(rng.uniform(0, 1.0))
         else:
