@@ -27,7 +27,7 @@ from softmax_jax.plots import plot_validation_curve
 from softmax_jax.presets import simclr
 
 GAP = 1e-4
-THEIR_LIMIT_S = 900.0
+THEIR_LIMIT_S = 60.0  # in all, after which scikit-learn is stopped and what it has done is recorded
 
 
 def random_convolutions(images: np.ndarray, n_filters: int = 128, seed: int = 0) -> np.ndarray:
@@ -106,11 +106,11 @@ def scikit_learn(X: np.ndarray, y: np.ndarray, path: Any) -> dict[str, Any]:
             worst = max(worst, excess)
             if seconds > THEIR_LIMIT_S:
                 break
-        tried.append({"tol": tol, "seconds": seconds, "worst gap": worst, "strengths": i + 1})
+        tried.append({"tol": tol, "seconds": seconds, "worst gap": float(worst), "strengths": i + 1})
         print(f"    scikit-learn tol={tol:g}: {seconds:.1f} s for {i + 1} strengths, worst gap {worst:.2g}", flush=True)
         if worst <= GAP or seconds > THEIR_LIMIT_S:
             break
-    return {"theirs_s": tried[-1]["seconds"], "their worst gap": tried[-1]["worst gap"], "tried": tried}
+    return {"theirs_s": tried[-1]["seconds"], "their worst gap": float(tried[-1]["worst gap"]), "tried": tried}
 
 
 def full() -> dict[str, Any]:
@@ -145,7 +145,9 @@ def draw(results: dict[str, dict[str, Any]]) -> None:
         accuracy = np.array([row["val_accuracy"] for row in result["rows"]])
         plot_validation_curve(l2, accuracy, kind="accuracy", ax=ax)
         n, m, k = result["shape"]
-        words = f"{result['ours_s']:.0f} s, scikit-learn {result['theirs_s']:.0f} s"
+        words = f"{result['ours_s']:.0f} s to a proven gap of {GAP:g}; scikit-learn {result['theirs_s']:.0f} s"
+        if result["their worst gap"] > GAP:
+            words += f", still {result['their worst gap']:.1g} away"
         ax.set_title(f"{name}: {n} x {m} x {k}, {len(l2)} strengths\n{words}", loc="left", fontsize=10)
     figure.savefig(RESULTS / "linear_probe.png")
 
