@@ -102,7 +102,10 @@ def test_masks_of_rows_are_folds_too(iris):
         ({"cv": [(np.arange(50), np.arange(50, 60))]}, "fold 0 has not"),
         ({"cv": [(np.arange(150), [])]}, "none in fold 0"),
         ({"cv": [([0, 1], [150])]}, r"row indices in \[0, 150\)"),
-        ({"cv": 3, "sample_weight": np.repeat([1.0, 0.0], 75)}, "weight"),
+        (
+            {"cv": [(np.arange(75), np.arange(75, 150))], "sample_weight": np.repeat([1.0, 0.0], 75)},
+            "sample_weight must not be zero in all rows held out, as it is in fold 0",
+        ),
         ({"scoring": "luck"}, "luck"),
         ({"l2_values": [-1.0]}, "l2_values must be >= 0"),
         ({"l2_values": ["a"]}, "l2_values must be numbers"),
