@@ -19,11 +19,15 @@ def checked_validation(X_val: Any, y_val: Any, m: int, classes: np.ndarray) -> t
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val must be given together, got no {missing}.")
     X_val = border.features(X_val, name="X_val", n_features=m, sparse=True)
+    return X_val, validation_targets(y_val, X_val.shape[0], classes)
+
+
+def validation_targets(y_val: Any, n: int, classes: np.ndarray) -> np.ndarray:
+    """Class indices (n,), or soft targets (n, k), of the validation rows; all labels occur in `classes`."""
     try:
-        T, _ = border.targets(y_val, X_val.shape[0], classes=classes)
+        return border.targets(y_val, n, classes=classes)[0]
     except ValueError as error:
         raise ValueError(f"y_val: {error}") from error
-    return X_val, T
 
 
 def validation_scores(params: Params, X: Any, T: np.ndarray) -> tuple[float, float]:

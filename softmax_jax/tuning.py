@@ -16,6 +16,7 @@ import optax
 
 from softmax_jax import border
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.held_out import validation_targets
 from softmax_jax.implicit import solve_implicit
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params
@@ -79,10 +80,7 @@ def tune_l2(
     X = np.asarray(border.features(X))
     X_val = np.asarray(border.features(X_val, name="X_val", n_features=X.shape[1]))
     T, classes = border.targets(y, len(X))
-    try:
-        T_val, _ = border.targets(y_val, len(X_val), classes=classes)
-    except ValueError as error:
-        raise ValueError(f"y_val: {error}") from error
+    T_val = validation_targets(y_val, len(X_val), classes)
     weight = border.weights(sample_weight, len(X))
     dtype = compute_dtype(X)
     k = len(classes)
