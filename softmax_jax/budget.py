@@ -18,15 +18,30 @@ from softmax_jax.streamed import streamed_rows
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 
 
-def within_memory(run: Callable[[int | None], Any], X: Any, k: int, device: Any) -> Any:
-    """`run(rows of a block, or None to store all logits)`, by ever smaller blocks while memory runs out."""
+def first_rows(X: Any, k: int, device: Any) -> int | None:
+    """Rows of a block to begin with, where each row has k logits; None to store all logits."""
     one, memories = memories_of(device)
-    free, itemsize = free_bytes(one), compute_dtype(X).itemsize
-    rows = None
     if is_source(X):
-        rows = streamed_rows(X, k, free)
-    elif not is_sparse(X):
-        rows = chosen_rows(-(-X.shape[0] // memories), k, itemsize, free)
+        return streamed_rows(X, k, free_bytes(one))
+    if is_sparse(X):
+        return None
+    return chosen_rows(-(-X.shape[0] // memories), k, compute_dtype(X).itemsize, free_bytes(one))
+
+
+def within_memory(run: Callable[[int | None], Any], rows: int | None, X: Any, k: int, device: Any) -> Any:
+    """`run(rows)`, by ever smaller blocks while memory runs out.
+
+    Args:
+      run: takes the rows of a block, or None to store all logits.
+      rows: to begin with.
+      X: (n, m) features, or a source of rows.
+      k: logits of each row.
+      device: a device, a mesh, or None.
+
+    Raises:
+      DeviceMemoryError: memory runs out however small the blocks are.
+    """
+    free, itemsize = free_bytes(memories_of(device)[0]), compute_dtype(X).itemsize
     while True:
         try:
             return run(rows)

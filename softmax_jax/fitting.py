@@ -11,7 +11,7 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of
-from softmax_jax.budget import within_memory
+from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
@@ -132,7 +132,7 @@ def fit(
         ('converged', True, (1, 2))
     """
     refuse_fork()
-    X = _checked_features(X, memories_of(mesh_of(devices))[0])
+    X = checked_rows(X, devices)
     n = X.shape[0]
     T, classes = border.targets(y, n)
     weight = border.weights(sample_weight, n)
@@ -153,7 +153,8 @@ def fit(
             with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
                 return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)
 
-        outcome = within_memory(run, X, len(classes), home)
+        k = len(classes)
+        outcome = within_memory(run, first_rows(X, k, home), X, k, home)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -217,10 +218,11 @@ def place_shards(
     return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
 
 
-def _checked_features(X: Any, device: Any) -> Any:
+def checked_rows(X: Any, devices: Any) -> Any:
     """X in memory, checked, or a source of rows; a memory map is one where it would take too much of the memory."""
-    if isinstance(X, np.memmap) and X.ndim == 2 and X.nbytes > MAPPED_SHARE * free_bytes(device):
-        return open_rows(X)
+    if isinstance(X, np.memmap) and X.ndim == 2:
+        one, _ = memories_of(mesh_of(devices))
+        X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
     return as_source(X) if is_source(X) else with_auto_axes(border.features(X, sparse=True))
 
 

@@ -14,15 +14,15 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source
-from softmax_jax.fitting import checked_params, refuse_fork
+from softmax_jax.fitting import checked_params, checked_rows, refuse_fork
 from softmax_jax.held_out import checked_validation, validation_scores
 from softmax_jax.html import path_html
-from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.solvers.choice import check_exact
 from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.streamed_sweep import StreamedSweep
 from softmax_jax.sweep import Sweep
 from softmax_jax.sweep_state import SweepStore, store_for
 
@@ -110,11 +110,11 @@ def fit_path(
     """Fit at every strength, each to a certified gap of at most `tol`.
 
     Args:
-      X: (n, m) features, as for `fit`.
+      X: (n, m) features, or a source of rows, as for `fit`; L-BFGS and NewtonCG read a source once a pass.
       y: (n,) labels, or soft targets (n, k).
       l2_values: strengths >= 0, all different, in any order.
       tol: bound on J - J* to prove for each, nats per sample.
-      X_val: (n_val, m) features to score on.
+      X_val: (n_val, m) features to score on, in memory.
       y_val: (n_val,) labels, all of which occur in y; or soft targets.
       solver: None, or an exact solver's record.
       max_iter: most iterations for a strength.
@@ -142,15 +142,15 @@ def fit_path(
     for name, value in (("checkpoint", checkpoint), ("callback", callback), ("init", init)):
         if side_by_side and value is not None:
             raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
-    _refuse_source(X, "X")
-    _refuse_source(X_val, "X_val")
     strengths = check_strengths(l2_values)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
     check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
-    X = with_auto_axes(border.features(X, sparse=True))
+    X = checked_rows(X, devices)
+    if is_source(X) and (side_by_side or retire == "proof"):
+        raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
     T, classes = border.targets(y, X.shape[0])
     weight = border.weights(sample_weight, X.shape[0])
     validation = checked_validation(X_val, y_val, X.shape[1], classes)
@@ -159,9 +159,10 @@ def fit_path(
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
         s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
         k, free = len(classes), bool(fit_intercept)
-        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        kind: Any = StreamedSweep if is_source(X) else Sweep
+        sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
         if init is not None:
-            sweep.start_from(checked_params(init, *sweep.shape, sweep.data.training.dtype))
+            sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
         books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
         judge = Judge(retire, X, weight, validation, free) if retire and validation else None
         settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
@@ -282,12 +283,3 @@ def _run_side_by_side(sweep: Sweep, books: _Books, tol: float) -> None:
         books.enter(i, found)
     for i in books.order[len(order) :]:
         books.enter(i, sweep.solve(0.0, tol))
-
-
-def _refuse_source(X: Any, name: str) -> None:
-    """Raise TypeError where X is a source of rows: lanes are compiled programs, which cannot read them."""
-    if is_source(X):
-        raise TypeError(
-            f"{name} must be in memory, got {type(X).__name__}, whose rows are read block by block. "
-            "Call fit(..., l2=l2, init=previous.params) for one strength after the other, the strongest first."
-        )

@@ -14,12 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.blocked import replaced
-from softmax_jax.blocks import chosen_rows
-from softmax_jax.conversion import is_sparse
-from softmax_jax.devices import memories_of, place_for
-from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.budget import first_rows, within_memory
+from softmax_jax.devices import place_for
+from softmax_jax.dtypes import scope
 from softmax_jax.fitting import LARGEST_L2, place_shards
-from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.placement import shards_of
 from softmax_jax.problem import Data, Problem
@@ -28,10 +26,9 @@ from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import optimise
+from softmax_jax.warm_starts import start_at
 
-FARTHEST = 1.5  # how far beyond two solutions their line is followed, in their distance
 FINISHER_UNKNOWNS = 2000  # k (m + 1) up to which dense Newton takes over what L-BFGS could not certify
-TINY_L2 = 1e-30  # stands for l2 = 0 on the axis of log l2
 VARYING = ("weights", "l2")
 
 
@@ -64,18 +61,20 @@ class Sweep:
         """Place the data and factorise the covariance."""
         self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
         self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
-        home = place_for(devices, X, n_classes, minibatches=False, by_blocks=False)
-        self.shards = shards_of(X.shape[0], home)
-        self.rows = _rows(X, len(weights) * n_classes, home)  # of a block; None where logits are stored
-        s = weights.mean(axis=0)
-        self.data = place_shards(self.shards, X, T, s, 1.0, fit_intercept, self.solver, self.rows)
-        with scope(self.data.training.dtype):
-            self.prepared = self.solver.prepare(self.data.training)
-        self.lanes = self._lanes(weights, np.ones(len(weights)))
-        self.chunk: Any = None
+        self.given = (X, T, fit_intercept)
+        self.home = place_for(devices, X, n_classes, minibatches=False, by_blocks=False)
+        self.shards = shards_of(X.shape[0], self.home)
+        self.rows = first_rows(X, len(weights) * n_classes, self.home)  # of a block; None where logits are stored
+        self.lanes: Any = None
+        self._within_memory(lambda: None)
         self.l2 = np.nan  # of `chunk`
         self.solved: dict[float, Params] = {}
         self.first = self._zeros(len(weights))
+
+    @property
+    def device_count(self) -> int:
+        """Devices that share the rows."""
+        return len(self.lanes.exact.weights.sharding.device_set)
 
     def start_from(self, params: Params) -> None:
         """Begin at W (m, k), b (k,) in place of zero."""
@@ -92,11 +91,14 @@ class Sweep:
           l2: strength >= 0.
           tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient.
         """
+        return self._within_memory(lambda: self._solve(l2, tol))
+
+    def _solve(self, l2: float, tol: float) -> LaneOutcome:
         if l2 == 0:
-            return self._one_by_one(0.0, self._start(TINY_L2), range(len(self.weights)), tol)
+            return self._one_by_one(0.0, start_at(0.0, self.solved, self.first), range(len(self.weights)), tol)
         strengths = np.full(len(self.weights), min(l2, LARGEST_L2))
         lanes = self.lanes.with_l2(strengths)
-        start = self._start(l2)
+        start = start_at(l2, self.solved, self.first)
         if self.chunk is None:
             chunk = begin_lanes(self.solver, lanes, start)
         else:
@@ -113,6 +115,9 @@ class Sweep:
 
     def solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
         """The certified optima at all strengths > 0 at once, from zero: B = strengths x weightings lanes."""
+        return self._within_memory(lambda: self._solve_side_by_side(l2_values, tol))
+
+    def _solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
         F, L = len(self.weights), len(l2_values)
         strengths = np.repeat(np.minimum(l2_values, LARGEST_L2), F)
         lanes = self._lanes(np.tile(self.weights, (L, 1)), strengths)
@@ -121,6 +126,26 @@ class Sweep:
         found = self._finished(found, strengths, np.tile(np.arange(F), L), tol)
         found = self._rounded(found, lanes, tol)
         return [_part(found, slice(i * F, (i + 1) * F)) for i in range(L)]
+
+    def _within_memory(self, work: Any) -> Any:
+        """What `work()` returns, with the data placed in ever smaller blocks while memory runs out."""
+
+        def run(rows: int | None) -> Any:
+            if self.lanes is None or rows != self.rows:
+                self._place(rows)
+            return work()
+
+        X, logits = self.given[0], len(self.weights) * self.shape[1]
+        return within_memory(run, self.rows, X, logits, self.home)
+
+    def _place(self, rows: int | None) -> None:
+        """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
+        self.rows, self.chunk, self.lanes = rows, None, None
+        X, T, free = self.given
+        self.data = place_shards(self.shards, X, T, self.weights.mean(axis=0), 1.0, free, self.solver, rows)
+        with scope(self.data.training.dtype):
+            self.prepared = self.solver.prepare(self.data.training)
+        self.lanes = self._lanes(self.weights, np.ones(len(self.weights)))
 
     def _lanes(self, weights: np.ndarray, l2: np.ndarray) -> Lanes:
         exact = self._varied(self.data.exact, weights, l2)
@@ -137,20 +162,6 @@ class Sweep:
 
     def _zeros(self, count: int) -> Params:
         return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
-
-    def _start(self, l2: float) -> Params:
-        """Where the line through the two nearest solutions leads; the nearest one, or `first`, without two."""
-        if not self.solved:
-            return self.first
-        at = np.log(l2)
-        near = sorted(self.solved, key=lambda other: abs(np.log(other) - at))[:2]
-        first = self.solved[near[0]]
-        if len(near) == 1:
-            return first
-        a, b = np.log(near)
-        along = float(np.clip((at - a) / (a - b), -1, FARTHEST))
-        second = self.solved[near[1]]
-        return Params(*(p + p.dtype.type(along) * (p - q) for p, q in zip(first, second, strict=True)))
 
     def _finished(self, found: LaneOutcome, l2: np.ndarray, weighting: np.ndarray, tol: float) -> LaneOutcome:
         """The outcome after dense Newton has taken over the lanes that are not certified, where it may."""
@@ -193,14 +204,6 @@ class Sweep:
         data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
         return optimise(solver, data, begin, tol=tol, max_iter=max_iter or self.max_iter)
-
-
-def _rows(X: Any, logits: int, home: Any) -> int | None:
-    """Rows of a block where there are `logits` for each row, all lanes together; None to store them."""
-    if is_sparse(X):
-        return None
-    one, memories = memories_of(home)
-    return chosen_rows(-(-X.shape[0] // memories), logits, compute_dtype(X).itemsize, free_bytes(one))
 
 
 def _part(found: LaneOutcome, lanes: slice) -> LaneOutcome:

@@ -113,7 +113,7 @@ def store_for(
         "init": None if init is None else digest(*init),
     }
     conditions = {
-        "devices": len(sweep.lanes.exact.weights.sharding.device_set),
+        "devices": sweep.device_count,
         "rows of a block": sweep.rows,
         "platform": jax.default_backend(),
         "version of jax": jax.__version__,

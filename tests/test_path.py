@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 import softmax_jax as sj
-from softmax_jax import sweep
+from softmax_jax import budget
 from softmax_jax.solvers import mapped
 
 STRENGTHS = [1e-2, 1.0, 1e-5, 10.0, 1e-3]  # in no order
@@ -170,7 +170,7 @@ def test_bad_input_is_named(settings, words):
 def test_sweeps_and_folds_by_blocks_of_rows_are_those_with_stored_logits(path, monkeypatch):
     X, y = data()
     whole = sj.cross_validate(X[:60], y[:60], STRENGTHS[:2], tol=TOL, cv=3)
-    monkeypatch.setattr(sweep, "chosen_rows", lambda *args: 16)
+    monkeypatch.setattr(budget, "chosen_rows", lambda *args: 16)
     check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL))
     blocks = sj.cross_validate(X[:60], y[:60], STRENGTHS[:2], tol=TOL, cv=3)
     assert blocks.status == whole.status == [["converged"] * 2] * 3

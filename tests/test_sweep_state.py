@@ -11,7 +11,6 @@ from resumed_fits import child_that_sweeps, start, sweep
 
 import softmax_jax as sj
 from softmax_jax.checkpoints import CheckpointError
-from softmax_jax.data.row_sources import open_rows
 
 KILLS = 10
 SWEEP = sweep()
@@ -60,12 +59,9 @@ def test_strengths_that_were_given_up_stay_so(retire, tmp_path):
     assert bits(parts) == bits(whole)
 
 
-def test_what_cannot_be_kept_or_swept_is_refused(tmp_path):
+def test_what_cannot_be_kept_is_refused(tmp_path):
     with pytest.raises(ValueError, match="checkpoint must be None where side_by_side is true"):
         sj.fit_path(**SWEEP, side_by_side=True, checkpoint=tmp_path)
-    np.save(tmp_path / "X.npy", SWEEP["X"])
-    with pytest.raises(TypeError, match=r"X must be in memory, got \w+.*init=previous.params"):
-        sj.fit_path(**SWEEP | {"X": open_rows(tmp_path / "X.npy")})
 
 
 @pytest.mark.slow
