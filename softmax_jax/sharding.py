@@ -46,13 +46,17 @@ def over_rows(function: Function) -> Function:
             return function(*args)
         arrays = [i for i, a in enumerate(args) if all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(a))]
 
+        alone = mesh.devices.shape[0] == 1  # classes only: XLA cannot partition sums over a mapped axis of one
+
         def local(*given: Any) -> Any:
             full = list(args)
             for i, a in zip(arrays, given, strict=True):
-                full[i] = _inside(a, Peers(axis=mesh.axis_names[0]))
+                full[i] = _inside(a, Peers() if alone else Peers(axis=mesh.axis_names[0]))
             return function(*full)
 
         given = _by_classes(tuple(args[i] for i in arrays), mesh)
+        if alone:
+            return _by_classes(local(*given), mesh)
         share = functools.partial(
             jax.shard_map,
             local,

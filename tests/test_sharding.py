@@ -99,6 +99,12 @@ def test_blocks_of_rows_on_a_mesh_of_rows_and_classes():
     _same_evaluation(mesh_of(jax.make_mesh((4, 2), ("a", "b"))), X, y.astype(np.int32), rows=16)
 
 
+def test_classes_alone_may_be_shared():
+    X, y = _data(k=3)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:3]).reshape(1, 3), ("rows", "classes"))
+    assert _same_on(mesh, X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-7).status == "converged"
+
+
 def test_an_explicit_mesh_with_the_classes_over_its_second_axis():
     X, y = _data()
     mesh = jax.make_mesh((4, 2), ("samples", "columns"))  # Explicit axes: JAX's default
