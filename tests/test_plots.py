@@ -99,3 +99,14 @@ def test_what_cannot_be_drawn_is_refused_by_name():
         plot_confusion_matrix([], [])
     with pytest.raises(ValueError, match="classes must contain every label, got label .*5"):
         plot_confusion_matrix([1, 5], [1, 1], classes=[3, 1])
+
+
+@pytest.mark.parametrize("k", [2, 3, 10])
+def test_nothing_of_a_confusion_matrix_is_cut_off(k):
+    y = np.array(list("abcdefghij"))[np.arange(60) % k]
+    ax = plot_confusion_matrix(y, y)
+    ax.figure.savefig(io.BytesIO())
+    whole = ax.figure.get_window_extent()
+    for axes in ax.figure.axes:
+        label = axes.yaxis.label.get_window_extent()
+        assert whole.x0 < label.x0 and label.x1 < whole.x1

@@ -18,7 +18,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # beside the colours, so tha
 
 def new_axes(size: tuple[float, float]) -> Axes:
     """Axes of a figure of its own, `size` inches wide and high."""
-    figure = Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    figure = Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1, compress=True))
     return figure.add_subplot()
 
 
