@@ -30,6 +30,14 @@ def short_chunks(monkeypatch):
     monkeypatch.setattr(optimise, "CHUNK_WALL_S", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def heeded_ctrl_c():
+    """A shell starts its background jobs with SIGINT ignored, which a fit respects: not what is tested here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted():
     """The results of the fits in one go, in chunks as long as they come."""
