@@ -77,7 +77,7 @@ def draw(found: list[dict[str, Any]]) -> None:
             look = {"color": colour, "marker": marker, "markersize": 10, "linestyle": "", "markeredgecolor": "white"}
             ax.plot(reading["l2"], reading["accuracy"], label=name, zorder=3, **look)
         ax.set_xscale("log")
-        ax.set_title(f"{problem['problem']}: {100 * spread(row):.1f} points apart", loc="left", fontsize=11)
+        ax.set_title(f"{problem['problem']}: {100 * spread(row):.1f} points apart", loc="left", fontsize=10)
         ax.set_xlabel("l2  [nats per squared weight]")
         ax.grid(color=PALE, linewidth=0.8)
         ax.spines[["top", "right"]].set_visible(False)
