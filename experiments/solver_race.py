@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from contestants import OURS, THEIRS, Contestant
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from problems import PROBLEMS, Case
 from recording import RESULTS, record
 from rich.console import Console
@@ -157,6 +158,9 @@ def draw(rows: list[dict[str, Any]]) -> None:
             )
         ax.axhline(GAP, color="0.7", lw=0.8)
         ax.set(xscale="log", yscale="log", title=name, xlabel="seconds, warm", ylabel="J - J*, nats per sample")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[len(names) :]:
         ax.set_axis_off()
