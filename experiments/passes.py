@@ -27,7 +27,7 @@ from softmax_jax.model import Params
 from softmax_jax.solvers import LBFGS
 
 SHAPES = [(10_000, 784, 10), (20_000, 512, 100), (10_000, 768, 1000), (200_000, 54, 7), (20_000, 64, 5)]
-REPEATS = 15
+REPEATS = 7
 
 
 def speed(n: int, m: int, k: int, dtype: str) -> dict[str, Any]:
