@@ -15,6 +15,7 @@ import numpy as np
 
 from softmax_jax.blocked import replaced
 from softmax_jax.budget import first_rows, within_memory
+from softmax_jax.data.row_sources import is_source
 from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import LARGEST_L2, place_shards
@@ -62,10 +63,11 @@ class Sweep:
         self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
         self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
         self.given = (X, T, fit_intercept)
-        self.home = place_for(devices, X, n_classes, minibatches=False, by_blocks=False)
+        self.home = place_for(devices, X, n_classes, minibatches=False, by_blocks=is_source(X))
         self.shards = shards_of(X.shape[0], self.home)
         self.rows = first_rows(X, len(weights) * n_classes, self.home)  # of a block; None where logits are stored
-        self.lanes: Any = None
+        self.data: Any = None
+        self.chunk: Any = None
         self._within_memory(lambda: None)
         self.l2 = np.nan  # of `chunk`
         self.solved: dict[float, Params] = {}
@@ -73,8 +75,8 @@ class Sweep:
 
     @property
     def device_count(self) -> int:
-        """Devices that share the rows."""
-        return len(self.lanes.exact.weights.sharding.device_set)
+        """Devices that share the problem."""
+        return len(self.data.exact.l2.sharding.device_set)
 
     def start_from(self, params: Params) -> None:
         """Begin at W (m, k), b (k,) in place of zero."""
@@ -131,7 +133,7 @@ class Sweep:
         """What `work()` returns, with the data placed in ever smaller blocks while memory runs out."""
 
         def run(rows: int | None) -> Any:
-            if self.lanes is None or rows != self.rows:
+            if self.data is None or rows != self.rows:
                 self._place(rows)
             return work()
 
@@ -140,7 +142,7 @@ class Sweep:
 
     def _place(self, rows: int | None) -> None:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
-        self.rows, self.chunk, self.lanes = rows, None, None
+        self.rows, self.chunk, self.data = rows, None, None
         X, T, free = self.given
         self.data = place_shards(self.shards, X, T, self.weights.mean(axis=0), 1.0, free, self.solver, rows)
         with scope(self.data.training.dtype):
@@ -203,7 +205,10 @@ class Sweep:
         wide = isinstance(solver, Newton) or self.data.training.dtype == self.data.exact.dtype
         data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
-        return optimise(solver, data, begin, tol=tol, max_iter=max_iter or self.max_iter)
+        found = optimise(solver, data, begin, tol=tol, max_iter=max_iter or self.max_iter)
+        if found.status == "interrupted":
+            raise KeyboardInterrupt  # of the sweep, too
+        return found
 
 
 def _part(found: LaneOutcome, lanes: slice) -> LaneOutcome:

@@ -7,7 +7,7 @@ import pytest
 from test_streamed import ROWS, Case, Counting, N
 
 import softmax_jax as sj
-from softmax_jax import budget, streamed_sweep, sweep
+from softmax_jax import budget, fitting, sweep
 from softmax_jax.data import open_rows
 
 STRENGTHS = [1e-3, 1.0, 0.1, 1e-2]
@@ -72,8 +72,8 @@ def test_interruption_leaves_the_rest_unsolved(rows, monkeypatch):
         found = optimise(*args, **settings)
         return found if len(calls) == 1 else found._replace(status="interrupted")
 
-    optimise = streamed_sweep.optimise
-    monkeypatch.setattr(streamed_sweep, "optimise", interrupted_at_the_second)
+    optimise = sweep.optimise
+    monkeypatch.setattr(sweep, "optimise", interrupted_at_the_second)
     result = sj.fit_path(open_rows(rows), CASE.y, STRENGTHS, tol=TOL)
     assert result.status == ["interrupted", "converged", "interrupted", "interrupted"]
     assert np.isnan(result.params.W[0]).all()
@@ -82,18 +82,16 @@ def test_interruption_leaves_the_rest_unsolved(rows, monkeypatch):
 def test_a_large_memory_map_is_read_by_blocks(rows, monkeypatch):
     X, sizes = np.load(rows, mmap_mode="r"), []
     monkeypatch.setattr("softmax_jax.fitting.MAPPED_SHARE", 0.0)
-    stream = streamed_sweep.stream
-    monkeypatch.setattr(
-        streamed_sweep, "stream", lambda *a, rows, **s: sizes.append(rows) or stream(*a, rows=rows, **s)
-    )
+    stream = fitting.stream
+    monkeypatch.setattr(fitting, "stream", lambda *a, rows, **s: sizes.append(rows) or stream(*a, rows=rows, **s))
     assert sj.fit_path(X, CASE.y, [0.1]).status == ["converged"]
     assert sizes == [ROWS]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_memory_that_runs_out_on_the_way_means_smaller_blocks(streamed, rows, monkeypatch):
-    module, name = (streamed_sweep, "optimise") if streamed else (sweep, "advance_lanes")
-    run, calls = getattr(module, name), []
+    name, calls = "optimise" if streamed else "advance_lanes", []
+    run = getattr(sweep, name)
 
     def scarce(*args, **settings):
         calls.append(1)
@@ -103,7 +101,7 @@ def test_memory_that_runs_out_on_the_way_means_smaller_blocks(streamed, rows, mo
 
     X = open_rows(rows) if streamed else CASE.X
     whole = sj.fit_path(X, CASE.y, STRENGTHS, tol=TOL)
-    monkeypatch.setattr(module, name, scarce)
+    monkeypatch.setattr(sweep, name, scarce)
     result = sj.fit_path(X, CASE.y, STRENGTHS, tol=TOL)
     assert len(calls) == len(STRENGTHS) + 1
     assert result.status == ["converged"] * 4
@@ -120,3 +118,16 @@ def test_what_needs_x_in_memory_says_so(rows):
         sj.fit_path(source, CASE.y, STRENGTHS, solver=sj.Newton())
     with pytest.raises(ValueError, match="goes through one device, got 2"):
         sj.fit_path(source, CASE.y, STRENGTHS, devices=2)
+
+
+def test_ctrl_c_in_a_fit_without_a_penalty_ends_the_whole_of_a_cross_validation(monkeypatch):
+    calls, optimise = [], sweep.optimise
+
+    def interrupted(*args, **settings):
+        calls.append(1)
+        return optimise(*args, **settings)._replace(status="interrupted")
+
+    monkeypatch.setattr(sweep, "optimise", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sj.cross_validate(CASE.X, CASE.y, [0.0], cv=3, tol=1e-3)
+    assert len(calls) == 1
