@@ -21,7 +21,7 @@ from softmax_jax.features import DenseFeatures
 from softmax_jax.logits import block_rows
 from softmax_jax.model import Params
 from softmax_jax.peers import ALONE, Peers
-from softmax_jax.problem import HESSIAN_ROWS, Penalty, Point, Problem, dense_hessian, moved_to_l2
+from softmax_jax.problem import HESSIAN_ROWS, Columns, Penalty, Point, Problem, Spread, dense_hessian, moved_to_l2
 
 
 class _Evaluation(NamedTuple):
@@ -149,6 +149,11 @@ class DeviceRows:
         """As DenseFeatures.variances."""
         return self.X.variances(self.weights, centred, self.peers.total)
 
+    def extent(self) -> tuple[Any, Any]:
+        """As Problem.extent."""
+        low, high = self.X.extent(self.weights)
+        return self.peers.least(low), self.peers.largest(high)
+
     def _take(self, start: Any, rows: int) -> Block:
         """The rows from `start` on, widened."""
         T, w = (lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1) for a in (self.T, self.weights))
@@ -159,7 +164,7 @@ def by_blocks_of(problem: Problem, rows: int) -> BlockedProblem:
     """The same problem, on dense X, by blocks of at most `rows` rows."""
     size = block_rows(problem.shape[0] // problem.peers.count, rows)
     held = DeviceRows(problem.X, problem.T, problem.weights, size, problem.peers)
-    return BlockedProblem(held, problem.l2, problem.intercept, gradient=problem.gradient)
+    return BlockedProblem(held, problem.l2, problem.intercept, problem.columns, gradient=problem.gradient)
 
 
 @jax.tree_util.register_dataclass
@@ -171,12 +176,14 @@ class BlockedProblem:
       rows: a record with `fold`, such as DeviceRows.
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
+      columns: as in Problem.
       gradient: "closed_form" or "autodiff".
     """
 
     rows: Any
     l2: Any
     intercept: Any
+    columns: Columns | None = None
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
 
     @property
@@ -221,8 +228,8 @@ class BlockedProblem:
 
     @property
     def penalty(self) -> Penalty:
-        """l2 and intercept alone."""
-        return Penalty(self.l2, self.intercept)
+        """What is no pass."""
+        return Penalty(self.l2, self.intercept, self.columns)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
         """For loops in which there are passes: `lax.while_loop`, or one in Python."""
@@ -245,17 +252,21 @@ class BlockedProblem:
         """As Problem.second_moment."""
         return self.rows.moments(self.intercept, rows)
 
-    def variances(self) -> tuple[Any, Any]:
+    def variances(self) -> Spread:
         """As Problem.variances."""
-        return self.rows.variances(self.intercept)
+        return Spread(*self.rows.variances(self.intercept))
 
-    def hessian(self, point: Point, blocks: Any) -> Any:
+    def extent(self) -> tuple[Any, Any]:
+        """As Problem.extent."""
+        return self.rows.extent()
+
+    def hessian(self, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
         """As Problem.hessian; in device memory only."""
 
         def logits_of(_: Any, X: Any) -> Any:
             return net_input(Block(X, None, None), point.params)
 
-        return dense_hessian(self, point.params.b.shape[0], blocks, logits_of)
+        return dense_hessian(self, point, blocks, spread, logits_of)
 
     @property
     def hessian_blocks(self) -> int:

@@ -23,7 +23,7 @@ from softmax_jax.blocked import BlockedProblem
 from softmax_jax.blocks import Block, net_input, pull_back
 from softmax_jax.dual import DENSE_BIAS_HESSIAN, DualPoint
 from softmax_jax.logits import by_blocks, minus_target, target_dot
-from softmax_jax.model import Params
+from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem import Penalty
 
 BIAS_STEPS = 8
@@ -78,9 +78,9 @@ def bound_by_blocks(problem: BlockedProblem, params: Params) -> Bound:
     wide = Params(wide.W, b)
     point = dual.dual_point(total, target, problem.intercept)
     grid = jnp.array([1.0, 0.9], problem.dtype)
-    G, sums, X_square = problem.rows.fold(_bounded, wide, point, grid)
-    n_rows = problem.shape[0] * problem.peers.count
-    search = _first_search(problem.penalty, wide.W, G, sums, X_square, n_rows)
+    G, sums, squares = problem.rows.fold(_bounded, wide, point, grid)
+    shared = _shared(problem.penalty, wide, G, sums, squares, problem.shape[0] * problem.peers.count)
+    search = _first_search(shared, sums)
 
     def unfinished(s: _Search) -> Any:
         return (s.i < SEARCHES) & s.goes_on
@@ -88,7 +88,7 @@ def bound_by_blocks(problem: BlockedProblem, params: Params) -> Bound:
     def narrow(s: _Search) -> _Search:
         grid = _grid(s)
         divergences = problem.rows.fold(_diverged, wide, point, grid)
-        return _narrowed(problem.penalty, wide.W, G, sums, X_square, n_rows, s, grid, divergences)
+        return _narrowed(shared, s, grid, divergences)
 
     search = problem.while_loop(unfinished, narrow, search)
     J = sums.loss + problem.l2 / 2 * jnp.vdot(wide.W, wide.W)
@@ -96,10 +96,11 @@ def bound_by_blocks(problem: BlockedProblem, params: Params) -> Bound:
 
 
 def excess_by_blocks(problem: BlockedProblem, params: Params, b: Any) -> Any:
-    """J at `params` less J with the bias `b` (k,); accurate for tiny shifts."""
+    """A bound on J at `params` less J with the bias `b` (k,)."""
     shift = b - params.b
-    growth = problem.rows.fold(_grown, params, shift)
-    return jnp.vdot(problem.rows.target_totals(b.shape[0]), shift) - growth
+    shift -= jnp.mean(shift)
+    total = problem.rows.fold(_grown, params, shift)
+    return dual.excess(problem.rows.target_totals(b.shape[0]), shift, total, problem.shape[0] * problem.peers.count)
 
 
 def _refit(problem: BlockedProblem, params: Params, dtype: str, target: Any) -> tuple[Any, Any]:
@@ -159,7 +160,7 @@ def _totalling(overlap: bool) -> Any:
 
 @jax.jit
 def _bounded(block: Block, params: Params, point: DualPoint, grid: Any) -> tuple[Any, _Sums, Any]:
-    """(R X (k, m), sums, sum of w_i ||x_i||^2) of a block, at the dual point."""
+    """(R X (k, m), sums, sums of w_i x_i^2 (m,)) of a block, at the dual point."""
 
     def part(Z: Any, T: Any, w: Any) -> tuple[_Sums, Any]:
         log_O = jax.nn.log_softmax(Z, axis=0)
@@ -170,7 +171,7 @@ def _bounded(block: Block, params: Params, point: DualPoint, grid: Any) -> tuple
         return _Sums(loss, square, jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)), divergences), w[None] * R
 
     sums, R = by_blocks(part, net_input(block, params), block.T, block.w)
-    return pull_back(block, R), sums, jnp.vdot(block.w, jnp.sum(jnp.square(block.X), axis=1))
+    return pull_back(block, R), sums, jnp.matmul(block.w, jnp.square(block.X), precision=PRECISION)
 
 
 @jax.jit
@@ -186,23 +187,35 @@ def _diverged(block: Block, params: Params, point: DualPoint, grid: Any) -> Any:
 
 
 @jax.jit
-def _grown(block: Block, params: Params, shift: Any) -> Any:
-    O = jax.nn.softmax(net_input(block, params), axis=0)
-    return jnp.vdot(block.w, jnp.log1p(jnp.sum(O * jnp.expm1(shift)[:, None], axis=0)))
+def _grown(block: Block, params: Params, shift: Any) -> dual.Growth:
+    return dual.growth(net_input(block, params), block.w, shift)
 
 
-def _gaps(penalty: Penalty, W: Any, G: Any, sums: _Sums, X_square: Any, n_rows: int, grid: Any, found: Any) -> Any:
-    """The bound for each c, given the divergences found."""
-    G_rounding, kl_rounding = dual.roundings(n_rows, X_square, sums.R_square, sums.largest)
-    norm = jax.lax.map(lambda c: jnp.linalg.norm(c * G.T + penalty.l2 * W), grid) + grid * G_rounding
-    return jnp.maximum(found, 0) + kl_rounding + norm**2 / (2 * penalty.l2)
+class _Shared(NamedTuple):
+    """What the bounds for all c have in common."""
+
+    penalty: Penalty
+    W: Any
+    G: Any  # (m, k)
+    rounding: dual.Rounding
 
 
 @functools.partial(jax.jit, static_argnames="n_rows")
-def _first_search(penalty: Penalty, W: Any, G: Any, sums: _Sums, X_square: Any, n_rows: int) -> _Search:
-    grid = jnp.array([1.0, 0.9], W.dtype)
-    gaps = _gaps(penalty, W, G, sums, X_square, n_rows, grid, sums.divergences)
-    goes_on = (gaps[1] < 0.95 * gaps[0]) & (penalty.l2 > 0)
+def _shared(penalty: Penalty, params: Params, G: Any, sums: _Sums, squares: Any, n_rows: int) -> _Shared:
+    rounding = dual.roundings(n_rows, params.W, params.b, penalty.l2, squares, sums.R_square, sums.largest)
+    return _Shared(penalty, params.W, G.T, rounding)
+
+
+def _gaps(shared: _Shared, grid: Any, found: Any) -> Any:
+    """The bound for each c, given the divergences found."""
+    penalty, W, G, rounding = shared
+    return jax.lax.map(lambda pair: dual.gap(pair[1], G, W, penalty.l2, pair[0], rounding), (grid, found))
+
+
+@jax.jit
+def _first_search(shared: _Shared, sums: _Sums) -> _Search:
+    gaps = _gaps(shared, jnp.array([1.0, 0.9], shared.W.dtype), sums.divergences)
+    goes_on = (gaps[1] < 0.95 * gaps[0]) & (shared.penalty.l2 > 0)
     return _Search(jnp.zeros((), jnp.int32), 0 * gaps[0], 1 + 0 * gaps[0], jnp.min(gaps), goes_on)
 
 
@@ -213,20 +226,10 @@ def _grid(s: _Search) -> Any:
     return jnp.where(s.i == 0, jnp.array(GRID, s.low.dtype), s.low + (s.high - s.low) * inner)
 
 
-@functools.partial(jax.jit, static_argnames="n_rows")
-def _narrowed(
-    penalty: Penalty,
-    W: Any,
-    G: Any,
-    sums: _Sums,
-    X_square: Any,
-    n_rows: int,
-    s: _Search,
-    grid: Any,
-    divergences: Any,
-) -> _Search:
+@jax.jit
+def _narrowed(shared: _Shared, s: _Search, grid: Any, divergences: Any) -> _Search:
     """The neighbours of the best c as the new interval: the bound is convex in c."""
-    gaps = _gaps(penalty, W, G, sums, X_square, n_rows, grid, divergences)
+    gaps = _gaps(shared, grid, divergences)
     best, edges = jnp.argmin(gaps), jnp.concatenate([s.low[None], grid, s.high[None]])
     least = jnp.minimum(s.least, gaps[best])
     return _Search(s.i + 1, edges[best], edges[best + 2], least, (s.i == 0) | (least < 0.95 * s.least))

@@ -72,7 +72,7 @@ def targets(y: Any, n: int, *, classes: Any = None) -> tuple[np.ndarray, np.ndar
 
     Returns:
       (labels, classes): labels (n,) int32, an index into the sorted `classes` (k,); or, for soft targets,
-      (T, arange(k)) with T (n, k) at least float32 and its rows divided by their sum.
+      (T, arange(k)) with T (n, k) float64 and its rows divided by their sum.
 
     Raises:
       TypeError: labels are bytes, mixed, or objects that are not labels.
@@ -254,6 +254,21 @@ def _words(labels: np.ndarray) -> str:
     return shown + (f" and {len(labels) - 8} more" if len(labels) > 8 else "")
 
 
+def distributions(T: Any, n: int, k: int, *, name: str = "T") -> np.ndarray:
+    """Targets T (n, k) as float64 distributions, one a row: divided by their sums, which are 1 to T's own rounding.
+
+    Raises:
+      TypeError: T is sparse, masked, of dates or objects.
+      ValueError: not (n, k) real numbers; one is negative, NaN or infinite; a row does not sum to 1.
+    """
+    array = as_numpy(T, name)
+    if array.shape != (n, k):
+        raise ValueError(
+            f"{name} must have shape {(n, k)}, a row per sample and a column per class, got {array.shape}."
+        )
+    return _normalised(real(array, T, name), name)
+
+
 def _soft_targets(T: np.ndarray, classes: Any) -> tuple[np.ndarray, np.ndarray]:
     """T (n, k) with rows that sum to one exactly enough for the certificate, and its classes."""
     if T.dtype.name not in FLOATS:
@@ -261,18 +276,24 @@ def _soft_targets(T: np.ndarray, classes: Any) -> tuple[np.ndarray, np.ndarray]:
             f"y must be 1-d labels or 2-d floating soft targets whose rows sum to 1, got shape {T.shape} "
             f"of dtype {T.dtype}; for one-hot rows pass y.argmax(axis=1)."
         )
+    T = _normalised(T, "y")
+    names = np.arange(T.shape[1]) if classes is None else as_labels(classes, "classes")
+    if names.shape != T.shape[1:]:
+        raise ValueError(f"classes must name the {T.shape[1]} columns of soft targets y, got {len(names)}.")
+    return T, names
+
+
+def _normalised(T: np.ndarray, name: str) -> np.ndarray:
+    """Rows of soft targets divided by their sums, in float64: in float32 they would sum to 1 within 1e-7 only."""
     tolerance = _SUM_TOLERANCE[T.dtype.name]
-    T = T.astype(np.float64 if T.dtype == np.float64 else np.float32)
-    check_finite(T, "y")
+    T = T.astype(np.float64)
+    check_finite(T, name)
     if T.min() < 0:
         i, j = np.unravel_index(int(np.argmin(T)), T.shape)
-        raise ValueError(f"Soft targets y must not be negative, got {T[i, j]} at row {i}, column {j}.")
+        raise ValueError(f"Soft targets {name} must not be negative, got {T[i, j]} at row {i}, column {j}.")
     total = T.sum(axis=1, keepdims=True)
     off = np.abs(total[:, 0] - 1) > tolerance
     if off.any():
         i = int(np.argmax(off))
-        raise ValueError(f"Rows of soft targets y must sum to 1 (to {tolerance}), got {total[i, 0]} in row {i}.")
-    names = np.arange(T.shape[1]) if classes is None else as_labels(classes, "classes")
-    if names.shape != T.shape[1:]:
-        raise ValueError(f"classes must name the {T.shape[1]} columns of soft targets y, got {len(names)}.")
-    return T / total, names
+        raise ValueError(f"Rows of soft targets {name} must sum to 1 (to {tolerance}), got {total[i, 0]} in row {i}.")
+    return T / total

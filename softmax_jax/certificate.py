@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import dual, logits
+from softmax_jax import border, dual, logits
 from softmax_jax.blocked import BlockedProblem
 from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
 from softmax_jax.conversion import is_sparse
@@ -37,9 +37,9 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
 from softmax_jax.logits import by_blocks, minus_target, target_dot, target_totals
-from softmax_jax.losses import check_targets
 from softmax_jax.model import Params, check_shapes
-from softmax_jax.problem import Problem
+from softmax_jax.offsets import inward, shifted
+from softmax_jax.problem import Data, Problem
 from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
 from softmax_jax.sparse_input import compressed_rows
@@ -84,43 +84,47 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
     """
     X = as_source(X) if is_source(X) else compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
     check_shapes(X, np.asarray(params.W), np.asarray(params.b))
-    check_targets(np.asarray(T), np.zeros((np.shape(X)[0], np.shape(params.W)[1]), bool))
-    if sample_weight is not None and np.shape(sample_weight) != (np.shape(X)[0],):
-        raise ValueError(f"sample_weight must have shape ({np.shape(X)[0]},), got {np.shape(sample_weight)}.")
-    weight = np.ones(np.shape(X)[0]) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    weight = weight / np.max(weight)
+    n, k = np.shape(X)[0], np.shape(params.W)[1]
+    T = border.distributions(T, n, k)
+    weight = border.weights(sample_weight, n)
+    w = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     if is_source(X):
-        weight /= weight.sum()
-        return _streamed_gap(params, stream(X, np.asarray(T), weight, float(l2), fit_intercept).exact)
+        data = stream(X, T, w, float(l2), fit_intercept)
+    else:
+        with scope(np.float64):
+            dense = not is_sparse(X)
+            features = DenseFeatures(jnp.asarray(X.astype(compute_dtype(X)))) if dense else sparse_features(X, n)
+            target, weights, strength, free = (jnp.asarray(a, np.float64) for a in (T.T, w, l2, fit_intercept))
+            problem = Problem(features, target, weights, strength, free)
+        data = shifted(Data(problem, problem, np.dtype(np.float64)))
+    given = inward(Params(*(np.asarray(p, np.float64) for p in params)), data.offset)
     with scope(np.float64):
-        dense = not is_sparse(X)
-        problem = Problem(
-            DenseFeatures(jnp.asarray(X.astype(compute_dtype(X)))) if dense else sparse_features(X, X.shape[0]),
-            jnp.asarray(np.asarray(T, np.float64).T),
-            jnp.asarray(weight / weight.sum()),
-            jnp.float64(l2),
-            jnp.float64(fit_intercept),
-        )
-        given = Params(*(jnp.asarray(np.asarray(p, np.float64)) for p in params))
-        bound, excess = _certify_given(problem, given)
-        return np.float64(bound.gap + excess)
+        given = Params(*(jnp.asarray(p) for p in given))
+        if data.exact.is_streamed:
+            bound = bound_by_blocks(data.exact, given)
+            gap = bound.gap + excess_by_blocks(data.exact, given, bound.params.b)
+        else:
+            gap = _gap_of_given(data.exact, given)
+        return np.float64(gap + _moved_by_rounding(data, given))
 
 
-def _streamed_gap(params: Params, problem: BlockedProblem) -> np.float64:
-    """`duality_gap` of a problem that is read by blocks."""
-    with scope(np.float64):
-        given = Params(*(jnp.asarray(np.asarray(p, np.float64)) for p in params))
-        bound = bound_by_blocks(problem, given)
-        return np.float64(bound.gap + excess_by_blocks(problem, given, bound.params.b))
+def _moved_by_rounding(data: Data, params: Params) -> Any:
+    """A bound on what J changes by the rounding of the bias b + o W of shifted columns: a gradient is below 2."""
+    if data.offset is None:
+        return 0.0
+    digits = np.finfo(np.longdouble).eps * (len(data.offset) + 2)
+    summed = np.abs(data.offset) @ np.abs(np.asarray(params.W)) + np.abs(np.asarray(params.b))
+    size = float(np.max(digits * summed + np.finfo(np.float64).eps * np.abs(np.asarray(params.b))))
+    return 2 * size + size**2
 
 
 @jax.jit
-def _certify_given(problem: Problem, params: Params) -> tuple[Certificate, Any]:
-    """The certificate at the refitted bias, and how much higher J is at the given one."""
+def _gap_of_given(problem: Problem, params: Params) -> Any:
+    """The bound at the refitted bias, and how much higher J is at the given one."""
     Z = problem.forward(params)
     b = refit_bias(problem, Z, params.b)
     excess = _excess(problem, Z, b - params.b)
-    return _bound(problem, Params(params.W, b), Z + (b - params.b)[:, None]), excess
+    return _bound(problem, Params(params.W, b), Z + (b - params.b)[:, None]).gap + excess
 
 
 @jax.jit
@@ -176,14 +180,11 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
 
 
 def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
-    """J at net input Z less J with the bias moved by `shift` (k,); accurate for tiny shifts."""
-
-    def block(Z: Any, w: Any) -> tuple[Any, None]:
-        growth = jnp.log1p(jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(shift)[:, None], axis=0))
-        return jnp.vdot(w, growth), None
-
+    """A bound on J at net input Z less J with the bias moved by `shift` (k,)."""
     target = problem.peers.total(target_totals(problem.T, problem.weights, Z.shape[0]))
-    return jnp.vdot(target, shift) - problem.peers.total(by_blocks(block, Z, problem.weights)[0])
+    shift -= jnp.mean(shift)
+    sums, _ = by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, problem.weights)
+    return dual.excess(target, shift, problem.peers.total(sums), len(problem.weights) * problem.peers.count)
 
 
 def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
@@ -196,14 +197,14 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
     def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
         log_O = jax.nn.log_softmax(Z, axis=0)
         R = minus_target(T, dual.output(point, log_O))
-        return jnp.stack([-jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))]), w[None] * R
+        loss, square = -jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
+        return jnp.stack([loss, square, jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0))]), w[None] * R
 
     sums, R = by_blocks(residual, Z, T, w)
-    loss, R_square = problem.peers.total(sums)
+    loss, R_square, largest = problem.peers.total(sums)
     G = problem.backward(R).W
-    largest = problem.peers.largest(jnp.max(jnp.where((w > 0)[None], jnp.abs(Z), 0)))
-    X_square = problem.peers.total(problem.X.mean_square(w))
-    G_rounding, kl_rounding = dual.roundings(len(w) * problem.peers.count, X_square, R_square, largest)
+    squares = problem.peers.total(problem.X.squares(w))
+    rounding = dual.roundings(len(w) * problem.peers.count, W, params.b, l2, squares, R_square, largest)
 
     def gap(c: Any) -> Any:
         """The bound from the dual point T + c (A - T)."""
@@ -212,9 +213,7 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
             log_O = jax.nn.log_softmax(Z, axis=0)
             return dual.divergence(log_O, dual.output(point, log_O), T, w, c), None
 
-        divergence = jnp.maximum(problem.peers.total(by_blocks(block, Z, T, w)[0]), 0)
-        norm = jnp.linalg.norm(c * G + l2 * W) + c * G_rounding
-        return divergence + kl_rounding + norm**2 / (2 * l2)
+        return dual.gap(problem.peers.total(by_blocks(block, Z, T, w)[0]), G, W, l2, c, rounding)
 
     best = problem.peers.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
     J = loss + l2 / 2 * jnp.vdot(W, W)

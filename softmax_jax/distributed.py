@@ -26,10 +26,12 @@ from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,
     FitResult,
+    class_mass,
     place_shards,
     refuse_fork,
     run_solver,
     start_params,
+    without_massless,
 )
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
@@ -37,7 +39,7 @@ from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
 from softmax_jax.resuming import checked_interval, session_settings
 from softmax_jax.row_sums import joint_fingerprint
-from softmax_jax.solvers.choice import choose_solver
+from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
 
@@ -167,19 +169,31 @@ def fit_distributed(
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
         counts, s = _shares(rows)
         n, m = sum(counts), rows.X.shape[1]
-        solver = choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
+        asked, solver = solver, choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
+        others = fallbacks(solver, rows.X, len(classes)) if asked is None else ()
         with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
             block = _block(rows.X, len(classes))
             data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
             params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
-            given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
+            if fit_intercept and not isinstance(solver, SGD):
+                mass = np.sum(gather(class_mass(T, s, len(classes)).tolist()), axis=0)
+                params = without_massless(params, mass)
+            given = {
+                "fallbacks": repr(others),
+                "l2": settings.l2,
+                "tol": settings.tol,
+                "fit_intercept": bool(fit_intercept),
+                "seed": seed,
+            }
 
             def identity() -> tuple[dict[str, Any], dict[str, Any]]:
                 fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
                 return fingerprint, session_settings(solver, {**given, "start": params})
 
             with joint_session(checkpoint, settings.every, stop, identity) as session:
-                outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session)
+                outcome = run_solver(
+                    solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others
+                )
     return FitResult(outcome.params, classes, *outcome[1:])
 
 

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from softmax_jax.logits import minus_target
 from softmax_jax.model import PRECISION
 
 DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
+SMALL_SHIFT = 0.5  # of the bias, below which what J gains is taken from O directly
 
 
 class DualPoint(NamedTuple):
@@ -73,15 +75,93 @@ def divergence(log_O: Any, A: Any, T: Any, w: Any, c: Any) -> Any:
     return jnp.vdot(w, jnp.sum(terms, axis=0))
 
 
-def roundings(n_rows: int, X_square: Any, R_square: Any, largest: Any) -> tuple[Any, Any]:
-    """Bounds on the rounding of ||G|| (by Cauchy-Schwarz on its sums over rows) and of the divergence.
+class Rounding(NamedTuple):
+    """Bounds on what rounding may have taken from a bound: see `roundings`."""
+
+    gradient: Any  # of ||X^T w (A - T)||
+    shrinkage: Any  # of ||l2 W||
+    divergence: Any  # of sum_i w_i KL(A_i || O_i)
+
+
+def roundings(n_rows: int, W: Any, b: Any, l2: Any, squares: Any, R_square: Any, largest: Any) -> Rounding:
+    """Bounds on the rounding of the parts of the gap.
+
+    The sums over rows by Cauchy-Schwarz. The net input of row i has an error of at most a multiple of
+    sum_a |x_ia| |W_aj| + |b_j|, whose weighted mean over rows is at most sqrt(m) max_j ||(d_a W_aj)_a|| + max_j |b_j|
+    with d_a^2 the mean square of column a; a divergence changes by at most twice that. Numbers below the smallest
+    normal one may be lost everywhere.
 
     Args:
       n_rows: terms of the sums.
-      X_square: () sum over rows of w_i ||x_i||^2.
+      W: (m, k) weights.
+      b: (k,) bias.
+      l2: () strength.
+      squares: (m,) sum over rows of w_i x_ia^2.
       R_square: () sum over rows of w_i ||A_i - T_i||^2.
-      largest: () largest |logit|, of all rows or of each in the weighted mean.
+      largest: () weighted mean over rows of the largest |logit|.
     """
-    u = jnp.finfo(X_square.dtype).eps / 2
-    terms = 8 + 2 * jnp.sqrt(jnp.array(n_rows, X_square.dtype))
-    return terms * u * jnp.sqrt(X_square) * jnp.sqrt(R_square), (8 * (1 + largest) + terms) * u
+    kind = jnp.finfo(W.dtype)
+    u, m = kind.eps / 2, W.shape[0]
+    terms = 8 + 2 * np.sqrt(n_rows)
+    d = jnp.sqrt(squares + 2 * kind.tiny)  # squares below the smallest number count as that
+    gradient = terms * u * scaled_norm(d) * jnp.sqrt(R_square) + 4 * kind.tiny * np.sqrt(W.size)
+    reach = np.sqrt(m) * jnp.max(jax.vmap(scaled_norm, in_axes=1)(d[:, None] * W))
+    net_input = (4 + 2 * np.sqrt(m)) * u * reach + 4 * u * jnp.max(jnp.abs(b)) + kind.tiny * jnp.sum(jnp.abs(W))
+    return Rounding(gradient, 2 * u * l2 * scaled_norm(W), terms * u * (1 + largest) + 2 * net_input)
+
+
+def gap(divergence: Any, G: Any, W: Any, l2: Any, c: Any, rounding: Rounding) -> Any:
+    """The bound () from the dual point T + c (A - T), with its rounding; inf or NaN for l2 = 0.
+
+    Args:
+      divergence: () weighted divergence of that point from O.
+      G: (m, k) X^T w (A - T).
+      W: (m, k).
+      l2: ().
+      c: () in [0, 1].
+      rounding: of the parts.
+    """
+    norm = scaled_norm(c * G + l2 * W) + c * rounding.gradient + rounding.shrinkage
+    bound = jnp.maximum(divergence, 0) + rounding.divergence + jnp.square(norm / jnp.sqrt(l2)) / 2
+    return bound * (1 + 16 * jnp.finfo(W.dtype).eps)
+
+
+def scaled_norm(x: Any) -> Any:
+    """||x|| (), also where squares would underflow or overflow."""
+    largest = jnp.max(jnp.abs(x))
+    unit = jnp.where(largest > 0, largest, 1)
+    return largest * jnp.linalg.norm(x / unit)
+
+
+class Growth(NamedTuple):
+    """Weighted sums over rows: what log-sum-exp grows by under a shift of the bias, and the largest |logit|."""
+
+    growth: Any
+    largest: Any
+
+
+def growth(Z: Any, w: Any, shift: Any) -> Growth:
+    """What the weighted log-sum-exp of Z (k, r) gains when `shift` (k,) is added; accurate for any size of it.
+
+    Where the mass of a row moves as a whole, the sum of O expm1(shift) cancels, and expm1 overflows.
+    """
+    small = jnp.max(jnp.abs(shift)) < SMALL_SHIFT
+    moved = jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(jnp.clip(shift, -1, 1))[:, None], axis=0)
+    difference = jax.nn.logsumexp(Z + shift[:, None], axis=0) - jax.nn.logsumexp(Z, axis=0)
+    gained = jnp.where(small, jnp.log1p(jnp.where(small, moved, 0)), difference)
+    return Growth(jnp.vdot(w, gained), jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)))
+
+
+def excess(target: Any, shift: Any, total: Growth, n_rows: int) -> Any:
+    """A bound () on J at a bias less J at the bias moved by `shift` (k,), given its `growth` over all rows.
+
+    Args:
+      target: (k,) weighted class totals of T.
+      shift: (k,), of mean zero.
+      total: of `growth`.
+      n_rows: terms of its sums.
+    """
+    u = jnp.finfo(shift.dtype).eps / 2
+    size = jnp.max(jnp.abs(shift))
+    rounding = (16 + 2 * np.sqrt(n_rows)) * u * size + jnp.where(size < SMALL_SHIFT, 0, 16 * u * (1 + total.largest))
+    return jnp.maximum(jnp.vdot(target, shift) - total.growth, 0) + rounding

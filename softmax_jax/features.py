@@ -17,6 +17,7 @@ from jax import lax
 from softmax_jax.logits import block_rows
 from softmax_jax.model import PRECISION
 from softmax_jax.peers import ALONE
+from softmax_jax.sampling import sampled
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
 Total = Callable[[Any], Any]
@@ -31,10 +32,17 @@ class DenseFeatures:
 
     X: Any
 
+    is_sparse = False
+
     @property
     def shape(self) -> tuple[int, int]:
         """(N, m)."""
         return self.X.shape
+
+    @property
+    def dtype(self) -> Any:
+        """In which X is stored."""
+        return self.X.dtype
 
     @property
     def is_wide(self) -> bool:
@@ -71,13 +79,14 @@ class DenseFeatures:
         return jax.linear_transpose(lambda W: _product(W, X), W)(R)[0]
 
     def moments(self, w: Any, centred: Any, rows: int, total: Total = ALONE.total) -> tuple[Any, Any]:
-        """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows evenly spaced.
+        """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows at random.
 
         Where `centred` is 0 the mean is zero, and the covariance is about zero. `total` adds what other devices
         have summed over their rows.
         """
-        stride = max(1, self.X.shape[0] // max(1, rows))
-        X, w = self.X[::stride].astype(w.dtype), w[::stride]
+        some = sampled(self.X.shape[0], max(1, self.X.shape[0] // max(1, rows)))
+        X, w = (self.X, w) if len(some) == self.X.shape[0] else (self.X[some], w[some])
+        X = X.astype(w.dtype)
         w /= jnp.maximum(total(jnp.sum(w)), jnp.finfo(w.dtype).tiny)
         mean = centred * total(jnp.matmul(w, X, precision=PRECISION))
         scaled = (X - mean[None]) * jnp.sqrt(w)[:, None]
@@ -88,24 +97,32 @@ class DenseFeatures:
         mean = centred * total(self.backward(w[None])[:, 0])
         return mean, total(jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0))
 
-    def mean_square(self, w: Any) -> Any:
-        """Sum over rows of w_i ||x_i||^2, ()."""
+    def extent(self, w: Any) -> tuple[Any, Any]:
+        """The least and the largest entry of each column (m,) in rows of positive weight, in the dtype of w."""
+        X, counts = self.X.astype(w.dtype), (w > 0)[:, None]
+        return jnp.min(jnp.where(counts, X, jnp.inf), axis=0), jnp.max(jnp.where(counts, X, -jnp.inf), axis=0)
+
+    def shifted(self, offset: Any, w: Any) -> DenseFeatures:
+        """X less `offset` (m,), in its own dtype; zero in rows of weight zero."""
+        return DenseFeatures(jnp.where((w > 0)[:, None], self.X - offset.astype(self.X.dtype)[None], 0))
+
+    def scaled(self, scale: Any) -> DenseFeatures:
+        """X times `scale` (m,), in its own dtype."""
+        return DenseFeatures(self.X * scale.astype(self.X.dtype)[None])
+
+    def squares(self, w: Any) -> Any:
+        """Sum over rows of w_i x_i^2, (m,)."""
         N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
 
         def add(i: Any, total: Any) -> Any:
             block = lax.dynamic_slice_in_dim(w, i * rows, rows)
-            return total + jnp.vdot(block, jnp.sum(jnp.square(self._rows(i, rows, w)), axis=1))
+            return total + jnp.matmul(block, jnp.square(self._rows(i, rows, w)), precision=PRECISION)
 
-        return lax.fori_loop(0, N // rows, add, jnp.zeros((), w.dtype))
+        return lax.fori_loop(0, N // rows, add, jnp.zeros(self.X.shape[1], w.dtype))
 
     def take(self, rows: Any) -> Any:
-        """Rows of X by index, in the storage dtype."""
-        return self.X[rows]
-
-    def comb(self, i: Any, rows: int, dtype: Any) -> Any:
-        """Rows i, i + N/rows, i + 2 N/rows, ... of X: (rows, m), evenly spaced over the data."""
-        N, m = self.X.shape
-        return lax.dynamic_index_in_dim(self.X.reshape(rows, N // rows, m), i, axis=1, keepdims=False).astype(dtype)
+        """Rows of X by index, all where that is None, in the storage dtype."""
+        return self.X if rows is None else self.X[rows]
 
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
         """Block i of X, widened."""

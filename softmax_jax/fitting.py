@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,12 +19,14 @@ from softmax_jax.html import result_html
 from softmax_jax.memory import free_bytes
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params, init_params
+from softmax_jax.offsets import inward, returned, shifted
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
-from softmax_jax.problem import Data, Problem
+from softmax_jax.problem import Data, Problem, composed
 from softmax_jax.resuming import checked_interval, session_for
 from softmax_jax.saving import Saving
-from softmax_jax.solvers.choice import choose_solver, has_float64
+from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
+from softmax_jax.solvers.chunks import objective_at
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
@@ -32,6 +34,8 @@ from softmax_jax.streamed import stream
 
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
+ROUNDING_OF_J = 16 * float(np.finfo(np.float64).eps)  # of the difference of two values of J, in parts of 1 + J
+MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
 _PID = os.getpid()
 
 
@@ -140,7 +144,8 @@ def fit(
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
     every = checked_interval(checkpoint, every)
-    solver = choose_solver(solver, X, len(classes), l2)
+    asked, solver = solver, choose_solver(solver, X, len(classes), l2)
+    others = fallbacks(solver, X, len(classes)) if asked is None else ()
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD), by_blocks=is_source(X))
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
     with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
@@ -148,10 +153,12 @@ def fit(
         def run(rows: int | None) -> Outcome:
             data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
             start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+            if fit_intercept and not isinstance(solver, SGD):
+                start = without_massless(start, class_mass(T, weight, len(classes)))
             conditions = {"devices": data.training.peers.count, "rows per block": rows}
-            agreed = {**settings, "start": start}
+            agreed = {**settings, "start": start, "fallbacks": repr(others)}
             with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
-                return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session)
+                return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
 
         k = len(classes)
         outcome = within_memory(run, first_rows(X, k, home), X, k, home)
@@ -251,6 +258,26 @@ def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: 
     return Params(params.W - params.W.mean(axis=1, keepdims=True), params.b)
 
 
+def class_mass(T: np.ndarray, weight: np.ndarray | None, k: int) -> np.ndarray:
+    """The weight of each class (k,)."""
+    if T.ndim == 1:
+        return np.bincount(T, weights=weight, minlength=k)
+    return T.sum(axis=0) if weight is None else weight @ T
+
+
+def without_massless(params: Params, mass: np.ndarray) -> Params:
+    """The parameters with a bias for classes of no `mass` (..., k) that makes them so improbable that nothing moves it.
+
+    J falls for ever as such a bias does, and a solver would follow it as far as numbers reach.
+    """
+    none = mass == 0
+    if not none.any():
+        return params
+    b = np.array(params.b)
+    others = np.sum(np.where(none, 0, b), axis=-1, keepdims=True) / np.maximum(np.sum(~none, axis=-1, keepdims=True), 1)
+    return Params(params.W, np.where(none, np.minimum(b, others + MASSLESS_BIAS), b).astype(b.dtype))
+
+
 def checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
     """Params (W, b) of the right shapes, finite, in `dtype`; else ValueError."""
     try:
@@ -276,8 +303,28 @@ def run_solver(
     callback: Any,
     seed: int,
     session: Saving | None = None,
+    fallbacks: Sequence[Any] = (),
 ) -> Outcome:
     """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
     if isinstance(solver, SGD):
         return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
-    return optimise(solver, data, start, tol=tol, max_iter=max_iter, callback=callback, session=session)
+    data = shifted(data)
+    start = Params(*(np.asarray(p, data.training.dtype) for p in inward(start, data.offset)))
+    more: Any = {"callback": callback, "session": session, "fallbacks": fallbacks}
+    return shifted_back(optimise(solver, data, start, tol=tol, max_iter=max_iter, **more), data, tol)
+
+
+def shifted_back(outcome: Outcome, data: Data, tol: float) -> Outcome:
+    """The outcome of data with shifted columns, at the bias that belongs to the columns as they were given.
+
+    That bias is larger by the offsets times W. What J gains by its rounding is added to the gap.
+    """
+    if data.offset is None:
+        return outcome
+    given, inside = returned(outcome.params, data.offset)
+    with scope(data.exact.dtype):
+        J = float(composed(data.exact, objective_at)(data.exact, inside))
+    gap = outcome.duality_gap + max(J - outcome.objective, 0.0) + ROUNDING_OF_J * (1 + abs(J))
+    lost = outcome.status == "converged" and outcome.duality_gap <= tol < gap
+    status = "precision_floor" if lost else outcome.status
+    return outcome._replace(params=given, objective=J, duality_gap=gap, status=status)

@@ -17,14 +17,15 @@ from softmax_jax import border
 from softmax_jax.conversion import as_numpy, is_jax
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
-from softmax_jax.fitting import LARGEST_L2, refuse_fork
+from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J, class_mass, refuse_fork, without_massless
 from softmax_jax.model import Params
+from softmax_jax.offsets import column_offsets, returned
 from softmax_jax.one_line import one_line
 from softmax_jax.problem import Problem, padded_rows
 from softmax_jax.solvers.choice import check_exact, has_float64
-from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes
+from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven
 from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.mapped import Lanes, second_moments
+from softmax_jax.solvers.mapped import Lanes, second_moments, spreads
 from softmax_jax.solvers.newton import Newton
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
@@ -166,6 +167,10 @@ def _group(stack: _Stack, first: int, size: int) -> _Stack:
 
 def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome:
     dtype = compute_dtype(stack.X)
+    extent = stack.X.min(axis=-2), stack.X.max(axis=-2)
+    offset = column_offsets(*extent, stack.X.dtype) if stack.intercept else None
+    if offset is not None:
+        stack = stack._replace(X=stack.X - offset[..., None, :].astype(stack.X.dtype))
     wide = np.dtype(np.float64) if has_float64() else dtype
     varying = ("weights", "T", "l2") + (("X",) if stack.X.ndim == 3 else ())
     n = stack.X.shape[-2]
@@ -188,14 +193,27 @@ def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome
         prepared = _prepared(solver, training, varying)
     lanes = Lanes(training, exact, varying, prepared, shared)
     shape = (len(stack.T), stack.X.shape[-1], len(stack.classes))
-    chunk = begin_lanes(solver, lanes, Params(np.zeros(shape), np.zeros((shape[0], shape[2]))))
-    return advance_lanes(solver, lanes, chunk, tol=tol, max_iter=max_iter)[0]
+    start = Params(np.zeros(shape), np.zeros((shape[0], shape[2])))
+    if stack.intercept:
+        mass = [class_mass(T, w, shape[2]) for T, w in zip(stack.T, stack.weights, strict=True)]
+        start = without_massless(start, np.stack(mass))
+    chunk = begin_lanes(solver, lanes, start)
+    found = advance_lanes(solver, lanes, chunk, tol=tol, max_iter=max_iter)[0]
+    return found if offset is None else _shifted_back(found, lanes, offset, tol)
+
+
+def _shifted_back(found: LaneOutcome, lanes: Lanes, offset: np.ndarray, tol: float) -> LaneOutcome:
+    """The outcome at the biases that belong to the columns as they were given."""
+    given, inside = returned(found.params, offset)
+    J = objectives_of(lanes, inside)
+    gap = found.duality_gap + np.maximum(J - found.objective, 0) + ROUNDING_OF_J * (1 + np.abs(J))
+    return found._replace(params=given, objective=J, duality_gap=gap, status=proven(found.status, gap, tol))
 
 
 def _prepared(solver: Any, problem: Problem, varying: tuple[str, ...]) -> Any:
     """What the solver prepares: for all problems where they share X, weighed by their mean, else for each."""
     if "X" in varying:
-        return None if isinstance(solver, Newton) else second_moments(problem, varying)
+        return (spreads if isinstance(solver, Newton) else second_moments)(problem, varying)
     mean = jnp.mean(problem.weights, axis=0)
     return solver.prepare(dataclasses.replace(problem, T=problem.T[0], weights=mean, l2=problem.l2[0]))
 

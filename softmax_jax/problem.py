@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from softmax_jax import logits
 from softmax_jax.logits import Slope, block_rows
-from softmax_jax.model import Params
+from softmax_jax.model import PRECISION, Params
 from softmax_jax.peers import ALONE, Peers
+from softmax_jax.sampling import comb
 
 HESSIAN_ROWS = 512  # rows per block of the dense Hessian
 
@@ -33,11 +35,26 @@ class Point(NamedTuple):
     curvature: Any  # (k,), mean of O_j (1 - O_j)
 
 
-class Penalty(NamedTuple):
-    """What a solver's own arithmetic needs to know of a problem: () l2, and () 1 where the bias is free, else 0."""
+class Spread(NamedTuple):
+    """Weighted mean (m,) and variance (m,) of the columns, from all rows; about zero where the bias is not free."""
 
-    l2: Any
-    intercept: Any
+    mean: Any
+    variance: Any
+
+
+class Columns(NamedTuple):
+    """Columns as the measure of a gradient without a penalty sees them: mean (m,), and unit (m,) of its entries."""
+
+    mean: Any
+    unit: Any
+
+
+class Penalty(NamedTuple):
+    """What a solver's own arithmetic needs to know of a problem beside its passes."""
+
+    l2: Any  # ()
+    intercept: Any  # () 1 where the bias is free, else 0
+    columns: Columns | None = None  # where l2 is 0
 
 
 def moved_to_l2(l2: Any, point: Point, old_l2: Any) -> Point:
@@ -58,6 +75,7 @@ class Problem:
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
+      columns: in what units a gradient is measured, where l2 is 0.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
       peers: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
@@ -68,6 +86,7 @@ class Problem:
     weights: Any
     l2: Any
     intercept: Any
+    columns: Columns | None = None
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
     peers: Peers = dataclasses.field(default=ALONE, metadata={"static": True})
 
@@ -93,8 +112,8 @@ class Problem:
 
     @property
     def penalty(self) -> Penalty:
-        """l2 and intercept alone."""
-        return Penalty(self.l2, self.intercept)
+        """What is no pass."""
+        return Penalty(self.l2, self.intercept, self.columns)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
         """`lax.while_loop`, for loops in which there are passes."""
@@ -130,29 +149,31 @@ class Problem:
         return self._pull_back(S, direction)
 
     def second_moment(self, rows: int) -> tuple[Any, Any]:
-        """Weighted mean (m,) and covariance (m, m) of the features, from about `rows` rows evenly spaced.
+        """Weighted mean (m,) and covariance (m, m) of the features, from about `rows` rows at random.
 
         The mean is zero where the bias is not free, because then nothing absorbs it.
         """
         return self.X.moments(self.weights, self.intercept, rows // self.peers.count, self.peers.total)
 
-    def variances(self) -> tuple[Any, Any]:
-        """Weighted mean (m,) and variances (m,) of the features: `second_moment` without the covariances."""
-        return self.X.variances(self.weights, self.intercept, self.peers.total)
+    def variances(self) -> Spread:
+        """The spread of the features: `second_moment` without the covariances, from all rows."""
+        return Spread(*self.X.variances(self.weights, self.intercept, self.peers.total))
 
-    def hessian(self, point: Point, blocks: Any) -> Any:
+    def extent(self) -> tuple[Any, Any]:
+        """The least and the largest entry of each column (m,), in rows of positive weight."""
+        low, high = self.X.extent(self.weights)
+        return self.peers.least(low), self.peers.largest(high)
+
+    def hessian(self, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
         """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.
 
         Args:
           point: where.
-          blocks: () integer, blocks of evenly spaced rows to take; with `hessian_blocks` it is exact.
+          blocks: () integer, blocks of rows to take, each from all over the data; with `hessian_blocks` it is exact.
+          spread: of the features; where given, the Hessian is that of W and b + mean W, as for features of mean zero,
+            and the variance that the rows taken miss is made up for.
         """
-        k, rows = point.curvature.shape[0], block_rows(self.X.shape[0], HESSIAN_ROWS)
-
-        def logits_of(i: Any, _: Any) -> Any:
-            return lax.dynamic_index_in_dim(point.Z.reshape(k, rows, -1), i, axis=2, keepdims=False)
-
-        return dense_hessian(self, k, blocks, logits_of)
+        return dense_hessian(self, point, blocks, spread, lambda rows, _: point.Z if rows is None else point.Z[:, rows])
 
     @property
     def hessian_blocks(self) -> int:
@@ -204,31 +225,49 @@ class Data(NamedTuple):
       training: what solvers iterate on, a Problem or a BlockedProblem.
       exact: what certificates are evaluated on; `training` itself where that is float64.
       dtype: of the parameters to return.
+      offset: (m,) by which the columns of X are shifted, or None (see offsets.py).
     """
 
     training: Any
     exact: Any
     dtype: Any
+    offset: np.ndarray | None = None
 
 
-def dense_hessian(problem: Any, k: int, blocks: Any, logits_of: Any) -> Any:
-    """`Problem.hessian`, given `logits_of(i, X)`, the logits (k, rows) of the rows X that comb i takes."""
-    N, m = problem.X.shape
-    rows = block_rows(N, HESSIAN_ROWS)
+def dense_hessian(problem: Any, point: Point, blocks: Any, spread: Spread | None, logits_of: Any) -> Any:
+    """`Problem.hessian`, given `logits_of(rows, X)`: the logits (k, r) of the rows X (r, m), by index or all."""
+    (N, m), k = problem.X.shape, point.curvature.shape[0]
+    size = block_rows(N, HESSIAN_ROWS)
+    mean = jnp.zeros(m, problem.dtype) if spread is None else spread.mean
 
-    def add(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        total, seen = carry
-        i = (i * _scatter(N // rows)) % (N // rows)
-        X = problem.X.comb(i, rows, problem.dtype)
-        Z = logits_of(i, X)
-        X = jnp.concatenate([X, jnp.broadcast_to(problem.intercept, (rows, 1))], axis=1)
-        w = lax.dynamic_index_in_dim(problem.weights.reshape(rows, N // rows), i, axis=1, keepdims=False)
-        return total + logits.dense_curvature(Z, X, w), seen + jnp.sum(w)
+    def add(i: Any, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        total, seen, square = carry
+        rows = None if size == N else comb((i * _scatter(N // size)) % (N // size), N, size)
+        X, w = problem.X.take(rows).astype(problem.dtype), problem.weights if rows is None else problem.weights[rows]
+        Z = logits_of(rows, X)
+        X -= mean[None]
+        A = jnp.concatenate([X, jnp.broadcast_to(problem.intercept, (size, 1))], axis=1)
+        H = logits.dense_curvature(Z, A, w)
+        return total + H, seen + jnp.sum(w), square + jnp.matmul(w, X**2, precision=PRECISION)
 
-    start = (jnp.zeros((k * (m + 1), k * (m + 1)), problem.dtype), jnp.zeros((), problem.dtype))
-    H, seen = problem.peers.total(add(0, start) if rows == N else lax.fori_loop(0, blocks, add, start))
-    penalised = jnp.tile(jnp.arange(m + 1) < m, k)
-    return H / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) + jnp.diag(problem.l2 * penalised.astype(problem.dtype))
+    zero = jnp.zeros((), problem.dtype)
+    start = (jnp.zeros((k * (m + 1), k * (m + 1)), problem.dtype), zero, jnp.zeros(m, problem.dtype))
+    sums = add(0, start) if size == N else lax.fori_loop(0, blocks, add, start)
+    H, seen, square = problem.peers.total(sums)
+    H, variance = (a / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) for a in (H, square))
+    diagonal = jnp.zeros((k, m + 1), problem.dtype).at[:, :m].add(problem.l2)
+    if spread is not None:
+        missed = jnp.where(blocks < problem.hessian_blocks, missed_variance(variance, spread.variance), 0)
+        diagonal = diagonal.at[:, :m].add(point.curvature[:, None] * missed[None])
+    return H + jnp.diag(diagonal.reshape(-1))
+
+
+def missed_variance(found: Any, variance: Any) -> Any:
+    """What a sample of rows missed of each column's variance (m,), if it found less than a quarter of it, else zero.
+
+    Rare values may occur in no row of a sample, and their column would look constant.
+    """
+    return jnp.where(found < variance / 4, variance - found, 0)
 
 
 def composed(problem: Any, function: Any) -> Any:

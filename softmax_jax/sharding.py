@@ -88,9 +88,13 @@ def _specs(tree: Any, mesh: Mesh) -> Any:
 
     def spec(node: Any) -> Any:
         if isinstance(node, Problem):
-            return dataclasses.replace(held(node), l2=P(), intercept=P())
+            return dataclasses.replace(
+                held(node), l2=P(), intercept=P(), columns=jax.tree.map(lambda _: P(), node.columns)
+            )
         if isinstance(node, BlockedProblem):
-            return dataclasses.replace(node, rows=held(node.rows), l2=P(), intercept=P())
+            return dataclasses.replace(
+                node, rows=held(node.rows), l2=P(), intercept=P(), columns=jax.tree.map(lambda _: P(), node.columns)
+            )
         if isinstance(node, Point):
             same: Any = P()
             return Point(same, P(None, rows), same, same, same)

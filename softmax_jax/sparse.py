@@ -21,6 +21,7 @@ from jax.experimental.sparse import BCSR
 
 from softmax_jax.features import DenseFeatures, Total
 from softmax_jax.problem import padded_rows
+from softmax_jax.sampling import sampled
 
 LARGEST_FACTORISED = 1024  # features up to which a covariance is formed, from some rows made dense
 LARGEST_BLOCK = 2**26  # entries of a minibatch made dense
@@ -50,10 +51,17 @@ class SparseFeatures:
     columns: CSR
     width: int = dataclasses.field(metadata={"static": True})
 
+    is_sparse = True
+
     @property
     def shape(self) -> tuple[int, int]:
         """(N, m)."""
         return len(self.rows.indptr) - 1, self.width
+
+    @property
+    def dtype(self) -> Any:
+        """In which X is stored."""
+        return self.rows.data.dtype
 
     @property
     def is_wide(self) -> bool:
@@ -75,9 +83,8 @@ class SparseFeatures:
 
     def moments(self, w: Any, centred: Any, rows: int, total: Total) -> tuple[Any, Any]:
         """As DenseFeatures.moments, from the rows that it takes."""
-        stride = max(1, self.shape[0] // max(1, rows))
-        some = DenseFeatures(self.take(jnp.arange(0, self.shape[0], stride)))
-        return some.moments(w[::stride], centred, rows, total)
+        some = jnp.asarray(sampled(self.shape[0], max(1, self.shape[0] // max(1, rows))), jnp.int32)
+        return DenseFeatures(self.take(some)).moments(w[some], centred, len(some), total)
 
     def variances(self, w: Any, centred: Any, total: Total) -> tuple[Any, Any]:
         """As DenseFeatures.variances."""
@@ -85,13 +92,30 @@ class SparseFeatures:
         mean *= centred
         return mean, jnp.maximum(square - mean**2, 0)
 
-    def mean_square(self, w: Any) -> Any:
-        """Sum over rows of w_i ||x_i||^2, ()."""
-        return jnp.sum(self._power(w, 2))
+    def extent(self, w: Any) -> tuple[Any, Any]:
+        """As DenseFeatures.extent, and always around zero, the entry that is not stored."""
+        data, rows, _ = self.columns
+        column = self._column_of_entries()
+        counted = jnp.where(w[rows] > 0, data.astype(w.dtype), 0)
+        low = jax.ops.segment_min(counted, column, self.width, indices_are_sorted=True)
+        high = jax.ops.segment_max(counted, column, self.width, indices_are_sorted=True)
+        return jnp.minimum(low, 0), jnp.maximum(high, 0)
+
+    def scaled(self, scale: Any) -> SparseFeatures:
+        """As DenseFeatures.scaled."""
+        scale = scale.astype(self.rows.data.dtype)
+        rows = self.rows._replace(data=self.rows.data * scale[self.rows.indices])
+        columns = self.columns._replace(data=self.columns.data * scale[self._column_of_entries()])
+        return dataclasses.replace(self, rows=rows, columns=columns)
+
+    def squares(self, w: Any) -> Any:
+        """As DenseFeatures.squares."""
+        return self._power(w, 2)
 
     def take(self, rows: Any) -> Any:
-        """Rows of X by index, dense, in the storage dtype; a row of zeros for index -1."""
+        """Rows of X by index, all where that is None, dense, in the storage dtype; a row of zeros for index -1."""
         data, indices, indptr = self.rows
+        rows = jnp.arange(self.shape[0], dtype=jnp.int32) if rows is None else rows
         start, end = indptr[rows], indptr[rows + 1]
 
         def add(i: Any, X: Any) -> Any:
@@ -101,9 +125,11 @@ class SparseFeatures:
 
         return lax.fori_loop(0, jnp.max(end - start), add, jnp.zeros((len(rows), self.shape[1]), data.dtype))
 
-    def comb(self, i: Any, rows: int, dtype: Any) -> Any:
-        """Rows i, i + N/rows, i + 2 N/rows, ... of X, dense (rows, m)."""
-        return self.take(i + jnp.arange(rows, dtype=jnp.int32) * (self.shape[0] // rows)).astype(dtype)
+    def _column_of_entries(self) -> Any:
+        """Of the entries in the order of `columns`, in which column each is; padding is in the last."""
+        data, _, indptr = self.columns
+        column = jnp.searchsorted(indptr, jnp.arange(len(data), dtype=indptr.dtype), side="right") - 1
+        return jnp.minimum(column, self.width - 1)
 
     def _power(self, w: Any, power: int) -> Any:
         """Sum over rows of w_i x_i^power (m,)."""

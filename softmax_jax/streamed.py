@@ -22,17 +22,21 @@ from softmax_jax.data.rows import RowSource, computed_in
 from softmax_jax.dtypes import scope
 from softmax_jax.features import DenseFeatures, sampled_rows
 from softmax_jax.memory import free_bytes
+from softmax_jax.offsets import column_offsets
 from softmax_jax.problem import Data
 from softmax_jax.read_ahead import read_ahead
+from softmax_jax.sampling import sampled
 
 LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
 
 
 class Survey(NamedTuple):
-    """What the first pass finds: weighted means of x and x^2 (m,), and a sample of rows with their weights."""
+    """What the first pass finds of each column (m,), and a sample of rows with their weights."""
 
     mean: np.ndarray
-    square: np.ndarray
+    variance: np.ndarray
+    low: np.ndarray  # the least entry in rows of positive weight
+    high: np.ndarray
     sample: np.ndarray
     sample_weight: np.ndarray
 
@@ -48,6 +52,8 @@ class StreamedRows:
       size: rows of a block.
       dtype: of all computation.
       survey: of the first pass.
+      offset: (m,) that is taken from the rows when they are widened (see offsets.py).
+      scale: (m,) that they are then multiplied by; the survey is of the rows after both.
       device: to compute on, or None for JAX's default.
     """
 
@@ -57,6 +63,8 @@ class StreamedRows:
     size: int
     dtype: np.dtype
     survey: Survey
+    offset: np.ndarray
+    scale: np.ndarray
     device: Any = None
 
     is_streamed = True
@@ -73,12 +81,13 @@ class StreamedRows:
 
     def fold(self, kernel: Any, *args: Any) -> Any:
         """The sum over blocks of kernel(block, *args): one pass over the data."""
+        units = jax.device_put((self.offset.astype(self.dtype), self.scale.astype(self.dtype)), self.device)
         total = None
         for start, X in read_ahead(self.source, self.size):
             block = jax.device_put(Block(X, *self._beside(start)), self.device)
             if total is None:
-                total = jax.device_put(no_total(kernel, jax.eval_shape(_widened, block), *args), self.device)
-            total = jax.block_until_ready(_added(kernel, total, block, args))  # before X is read over
+                total = jax.device_put(no_total(kernel, jax.eval_shape(_widened, block, units), *args), self.device)
+            total = jax.block_until_ready(_added(kernel, total, block, units, args))  # before X is read over
         return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
@@ -99,9 +108,20 @@ class StreamedRows:
 
     def variances(self, centred: Any) -> tuple[Any, Any]:
         """As DenseFeatures.variances."""
-        centre = float(centred) * self.survey.mean
-        spread = np.maximum(self.survey.square + centre**2 - 2 * centre * self.survey.mean, 0)
-        return jnp.asarray(centre.astype(self.dtype)), jnp.asarray(spread.astype(self.dtype))
+        mean, variance = self.survey.mean, self.survey.variance
+        spread = variance if float(centred) else variance + mean**2
+        return jnp.asarray((float(centred) * mean).astype(self.dtype)), jnp.asarray(spread.astype(self.dtype))
+
+    def extent(self) -> tuple[Any, Any]:
+        """As Problem.extent."""
+        return jnp.asarray(self.survey.low.astype(self.dtype)), jnp.asarray(self.survey.high.astype(self.dtype))
+
+    def scaled(self, scale: np.ndarray) -> StreamedRows:
+        """The same rows with their columns multiplied by `scale` (m,)."""
+        mean, variance, low, high, sample, weight = self.survey
+        sample = sample.astype(np.float64) * scale
+        survey = Survey(mean * scale, variance * scale**2, low * scale, high * scale, sample, weight)
+        return dataclasses.replace(self, survey=survey, scale=self.scale * scale)
 
     def _beside(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """Targets and weights of the block that starts there; zero where it is filled up."""
@@ -144,7 +164,10 @@ def stream(
     dtype = computed_in(source.dtype)
     wide = np.dtype(np.float64) if jax.default_backend() != "tpu" else dtype
     survey = _survey(source, w, size, wide)
-    held = StreamedRows(source, T, w, size, dtype, survey, device)
+    offset = column_offsets(survey.low, survey.high, source.dtype) if intercept else None
+    survey = survey if offset is None else _shifted(survey, offset)
+    taken = np.zeros(source.shape[1]) if offset is None else offset
+    held = StreamedRows(source, T, w, size, dtype, survey, taken, np.ones_like(taken), device)
 
     def build(dtype: np.dtype) -> BlockedProblem:
         with scope(dtype):
@@ -152,7 +175,7 @@ def stream(
         return BlockedProblem(dataclasses.replace(held, dtype=dtype), l2_, free, gradient=gradient)
 
     exact = build(wide)
-    return Data(exact if dtype == wide else build(dtype), exact, dtype)
+    return Data(exact if dtype == wide else build(dtype), exact, dtype, offset)
 
 
 def streamed_rows(source: RowSource, k: int, free: int) -> int:
@@ -164,28 +187,42 @@ def _survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Surv
     """The first pass over a source."""
     n, m = source.shape
     stride = -(-n // sampled_rows(m)) if m <= LARGEST_FACTORISED else n
-    sample = np.empty((-(-n // stride), m), source.dtype)
-    sums = np.zeros((2, m))
+    some = sampled(n, stride)
+    sample = np.empty((len(some), m), source.dtype)
+    sums, near = np.zeros((2, m)), np.zeros(m)
+    low, high = np.full(m, np.inf), np.full(m, -np.inf)
     for start, X in read_ahead(source, size):
         weights = np.pad(w[start : start + size], (0, max(0, start + size - n))).astype(wide)
+        if start == 0:
+            near = np.asarray(X[0], np.float64)  # sums of squares about a number near the mean do not cancel
         with scope(wide):
-            new, finite = jax.device_get(_surveyed(X, weights))
+            new, least, largest, finite = jax.device_get(_surveyed(X, weights, near.astype(wide)))
         if not finite:
             _refuse(source, start, X)
         sums += new
-        first = -start % stride
-        taken = X[first : n - start : stride]
-        sample[(start + first) // stride :][: len(taken)] = taken
-    return Survey(sums[0], sums[1], sample, w[::stride])
+        low, high = np.minimum(low, least), np.maximum(high, largest)
+        first, last = np.searchsorted(some, (start, start + size))
+        sample[first:last] = X[some[first:last] - start]
+    variance = np.maximum(sums[1] - sums[0] ** 2, 0)
+    return Survey(near + sums[0], variance, low, high, sample, w[some])
+
+
+def _shifted(survey: Survey, offset: np.ndarray) -> Survey:
+    """The survey of the rows less `offset` (m,)."""
+    mean, variance, low, high, sample, weight = survey
+    sample = sample - offset.astype(sample.dtype)
+    return Survey(mean - offset, variance, low - offset, high - offset, sample, weight)
 
 
 @jax.jit
-def _surveyed(X: Any, w: Any) -> tuple[Any, Any]:
-    """Sums over rows of w x and w x^2 (2, m), and whether X is finite."""
+def _surveyed(X: Any, w: Any, near: Any) -> tuple[Any, Any, Any, Any]:
+    """Sums over rows of w (x - near) and w (x - near)^2 (2, m), least and largest entries, and whether X is finite."""
     wide = X.astype(w.dtype)
     highest = jax.lax.Precision.HIGHEST
-    sums = jnp.stack([jnp.matmul(w, wide, precision=highest), jnp.matmul(w, wide**2, precision=highest)])
-    return sums, jnp.all(jnp.isfinite(wide))
+    moved, counts = wide - near[None], (w > 0)[:, None]
+    sums = jnp.stack([jnp.matmul(w, moved, precision=highest), jnp.matmul(w, moved**2, precision=highest)])
+    low = jnp.min(jnp.where(counts, wide, jnp.inf), axis=0)
+    return sums, low, jnp.max(jnp.where(counts, wide, -jnp.inf), axis=0), jnp.all(jnp.isfinite(wide))
 
 
 def _refuse(source: RowSource, start: int, X: np.ndarray) -> None:
@@ -204,15 +241,16 @@ def _moments(X: Any, w: Any, centred: Any) -> tuple[Any, Any]:
     return DenseFeatures(X).moments(w, centred, X.shape[0])
 
 
-def _widened(block: Block) -> Block:
-    T = block.T if block.T.ndim == 1 else block.T.T
-    return Block(block.X.astype(block.w.dtype), T, block.w)
+def _widened(block: Block, units: tuple[Any, Any]) -> Block:
+    """The block in the dtype of computation, its columns shifted and scaled."""
+    T, (offset, scale) = block.T if block.T.ndim == 1 else block.T.T, units
+    return Block((block.X.astype(block.w.dtype) - offset[None]) * scale[None], T, block.w)
 
 
 @functools.partial(jax.jit, static_argnames="kernel", donate_argnames="total")
-def _added(kernel: Any, total: Total, block: Block, args: tuple) -> Total:
+def _added(kernel: Any, total: Total, block: Block, units: tuple[Any, Any], args: tuple) -> Total:
     def take(start: Any, rows: int) -> Block:
-        return _widened(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block))
+        return _widened(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block), units)
 
     return add(total, in_parts(kernel, take, len(block.w), *args))
 

@@ -25,7 +25,7 @@ class StreamedSweep(Sweep):
 
     def __init__(self, source: Any, *data: Any, n_classes: int, solver: Any, **settings: Any) -> None:
         """Read the data once; arguments are those of `Sweep`."""
-        solver = choose_solver(solver, source, n_classes, 1.0)
+        choose_solver(solver, source, n_classes, 1.0)  # refuses those that cannot
         super().__init__(source, *data, n_classes=n_classes, solver=solver, **settings)
 
     def _solve(self, l2: float, tol: float) -> LaneOutcome:

@@ -8,6 +8,7 @@ of one program: X is never copied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,18 +19,19 @@ from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import is_source
 from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import LARGEST_L2, place_shards
+from softmax_jax.fitting import LARGEST_L2, class_mass, place_shards, shifted_back, without_massless
 from softmax_jax.model import Params
+from softmax_jax.offsets import inward, shifted
 from softmax_jax.placement import shards_of
 from softmax_jax.problem import Data, Problem
+from softmax_jax.solvers.choice import fallbacks
 from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven, restart_lanes
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes
 from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.optimise import optimise
+from softmax_jax.solvers.optimise import Outcome, optimise
 from softmax_jax.warm_starts import start_at
 
-FINISHER_UNKNOWNS = 2000  # k (m + 1) up to which dense Newton takes over what L-BFGS could not certify
 VARYING = ("weights", "l2")
 
 
@@ -61,7 +63,8 @@ class Sweep:
     ) -> None:
         """Place the data and factorise the covariance."""
         self.shape, self.max_iter, self.weights = (X.shape[1], n_classes), max_iter, weights
-        self.solver, self.finisher = (LBFGS(), Newton()) if solver is None else (solver, None)
+        self.solver = LBFGS() if solver is None else solver
+        self.finishers = fallbacks(self.solver, X, n_classes) if solver is None else ()
         self.given = (X, T, fit_intercept)
         self.home = place_for(devices, X, n_classes, minibatches=False, by_blocks=is_source(X))
         self.shards = shards_of(X.shape[0], self.home)
@@ -71,7 +74,7 @@ class Sweep:
         self._within_memory(lambda: None)
         self.l2 = np.nan  # of `chunk`
         self.solved: dict[float, Params] = {}
-        self.first = self._zeros(len(weights))
+        self.first = self._begun(self._zeros(len(weights)))
 
     @property
     def device_count(self) -> int:
@@ -80,7 +83,8 @@ class Sweep:
 
     def start_from(self, params: Params) -> None:
         """Begin at W (m, k), b (k,) in place of zero."""
-        self.first = Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params))
+        params = inward(params, self.data.offset)
+        self.first = self._begun(Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params)))
 
     def blank_chunk(self) -> Any:
         """A chunk with the structure, dtypes and devices of `chunk`."""
@@ -93,7 +97,8 @@ class Sweep:
           l2: strength >= 0.
           tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient.
         """
-        return self._within_memory(lambda: self._solve(l2, tol))
+        found = self._within_memory(lambda: self._solve(l2, tol))
+        return self._shifted_back(found, np.full(len(self.weights), min(l2, LARGEST_L2)), tol)
 
     def _solve(self, l2: float, tol: float) -> LaneOutcome:
         if l2 == 0:
@@ -105,7 +110,7 @@ class Sweep:
             chunk = begin_lanes(self.solver, lanes, start)
         else:
             chunk = restart_lanes(self.solver, lanes, self.chunk, start, np.full(len(strengths), self.l2))
-        found, self.chunk = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter, keep=True)
+        found, self.chunk = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self._in_lanes, keep=True)
         found = self._finished(found, strengths, np.arange(len(strengths)), tol)
         found = self._rounded(found, lanes, tol)
         self.l2 = float(strengths[0])
@@ -117,14 +122,18 @@ class Sweep:
 
     def solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
         """The certified optima at all strengths > 0 at once, from zero: B = strengths x weightings lanes."""
-        return self._within_memory(lambda: self._solve_side_by_side(l2_values, tol))
+        found = self._within_memory(lambda: self._solve_side_by_side(l2_values, tol))
+        strengths = np.minimum(l2_values, LARGEST_L2)
+        F = len(self.weights)
+        return [self._shifted_back(part, np.full(F, l2), tol) for part, l2 in zip(found, strengths, strict=True)]
 
     def _solve_side_by_side(self, l2_values: np.ndarray, tol: float) -> list[LaneOutcome]:
         F, L = len(self.weights), len(l2_values)
         strengths = np.repeat(np.minimum(l2_values, LARGEST_L2), F)
         lanes = self._lanes(np.tile(self.weights, (L, 1)), strengths)
-        chunk = begin_lanes(self.solver, lanes, self._zeros(L * F))
-        found, _ = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self.max_iter)
+        first = self._begun(self._zeros(F))
+        chunk = begin_lanes(self.solver, lanes, Params(*(np.tile(p, (L,) + (1,) * (p.ndim - 1)) for p in first)))
+        found, _ = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=self._in_lanes)
         found = self._finished(found, strengths, np.tile(np.arange(F), L), tol)
         found = self._rounded(found, lanes, tol)
         return [_part(found, slice(i * F, (i + 1) * F)) for i in range(L)]
@@ -144,7 +153,7 @@ class Sweep:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
         self.rows, self.chunk, self.data = rows, None, None
         X, T, free = self.given
-        self.data = place_shards(self.shards, X, T, self.weights.mean(axis=0), 1.0, free, self.solver, rows)
+        self.data = shifted(place_shards(self.shards, X, T, self.weights.mean(axis=0), 1.0, free, self.solver, rows))
         with scope(self.data.training.dtype):
             self.prepared = self.solver.prepare(self.data.training)
         self.lanes = self._lanes(self.weights, np.ones(len(self.weights)))
@@ -162,20 +171,41 @@ class Sweep:
             spread = self.shards.spread(weights.astype(dtype), axis=weights.ndim - 1)
             return replaced(problem, weights=spread, l2=jnp.asarray(l2, dtype))
 
+    @property
+    def _in_lanes(self) -> int:
+        """Iterations of a lane, which leave some for the solvers that take over."""
+        return -(-self.max_iter // 2) if self.finishers else self.max_iter
+
+    def _begun(self, start: Params) -> Params:
+        """The start (F, ...) of each weighting, classes without mass aside."""
+        _, T, free = self.given
+        if not free:
+            return start
+        return without_massless(start, np.stack([class_mass(T, w, self.shape[1]) for w in self.weights]))
+
+    def _shifted_back(self, found: LaneOutcome, l2: np.ndarray, tol: float) -> LaneOutcome:
+        """The outcomes (F, ...) at strengths l2 (F,), at the biases that belong to the columns as they were given."""
+        if self.data.offset is None:
+            return found
+        for i in range(len(l2)):
+            exact = self._varied(self.data.exact, self.weights[i], l2[i])
+            inside = outcome_of(found, i)
+            _put(found, i, shifted_back(inside, Data(exact, exact, self.data.dtype, self.data.offset), tol))
+        return found
+
     def _zeros(self, count: int) -> Params:
         return Params(np.zeros((count, *self.shape)), np.zeros((count, self.shape[1])))
 
     def _finished(self, found: LaneOutcome, l2: np.ndarray, weighting: np.ndarray, tol: float) -> LaneOutcome:
-        """The outcome after dense Newton has taken over the lanes that are not certified, where it may."""
-        unknowns = found.params.W[0].size + found.params.b[0].size
-        left = [i for i, status in enumerate(found.status) if status in ("precision_floor", "max_iter")]
-        if self.finisher is None or unknowns > FINISHER_UNKNOWNS or self.data.exact.dtype != np.float64:
+        """The outcome after other solvers have taken over the lanes that are not certified, where they may."""
+        left = [i for i, status in enumerate(found.status) if status in ("precision_floor", "max_iter", "nonfinite")]
+        if not self.finishers or self.data.exact.dtype != np.float64:
             return found
         for i in left:
             rest = int(self.max_iter - found.n_iter[i])
             if rest > 0:
                 at = _lane(found, i)
-                _merge(found, i, self._alone(self.finisher, float(l2[i]), int(weighting[i]), at, tol, rest))
+                _merge(found, i, self._alone(self.finishers, float(l2[i]), int(weighting[i]), at, tol, rest))
         return found
 
     def _rounded(self, found: LaneOutcome, lanes: Lanes, tol: float) -> LaneOutcome:
@@ -189,23 +219,24 @@ class Sweep:
 
     def _one_by_one(self, l2: float, start: Params, weightings: Any, tol: float) -> LaneOutcome:
         """The optima without lanes, as `fit` finds them."""
-        solver = self.solver if self.finisher is None else LBFGS()
-        outcomes = [self._alone(solver, l2, f, Params(start.W[f], start.b[f]), tol) for f in weightings]
+        outcomes = [
+            self._alone((self.solver, *self.finishers), l2, f, Params(start.W[f], start.b[f]), tol) for f in weightings
+        ]
         params = Params(np.stack([o.params.W for o in outcomes]), np.stack([o.params.b for o in outcomes]))
         J, gap = np.array([o.objective for o in outcomes]), np.array([o.duality_gap for o in outcomes])
         n_iter, n_passes = np.array([o.n_iter for o in outcomes]), np.array([o.n_passes for o in outcomes])
         return LaneOutcome(params, J, gap, [o.status for o in outcomes], n_iter, n_passes)
 
     def _alone(
-        self, solver: Any, l2: float, weighting: int, start: Params, tol: float, max_iter: int | None = None
-    ) -> Any:
+        self, solvers: Sequence[Any], l2: float, weighting: int, start: Params, tol: float, max_iter: int | None = None
+    ) -> Outcome:
         """What `optimise` finds for one weighting."""
         weights = self.weights[weighting]
         exact = self._varied(self.data.exact, weights, l2)
-        wide = isinstance(solver, Newton) or self.data.training.dtype == self.data.exact.dtype
+        wide = isinstance(solvers[0], Newton) or self.data.training.dtype == self.data.exact.dtype
         data = Data(exact if wide else self._varied(self.data.training, weights, l2), exact, self.data.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
-        found = optimise(solver, data, begin, tol=tol, max_iter=max_iter or self.max_iter)
+        found = optimise(solvers[0], data, begin, tol=tol, max_iter=max_iter or self.max_iter, fallbacks=solvers[1:])
         if found.status == "interrupted":
             raise KeyboardInterrupt  # of the sweep, too
         return found
@@ -221,11 +252,22 @@ def _lane(found: LaneOutcome, i: int) -> Params:
     return Params(found.params.W[i], found.params.b[i])
 
 
-def _merge(found: LaneOutcome, i: int, outcome: Any) -> None:
+def outcome_of(found: LaneOutcome, i: int) -> Outcome:
+    """One lane."""
+    numbers = float(found.objective[i]), float(found.duality_gap[i]), found.status[i]
+    return Outcome(_lane(found, i), *numbers, int(found.n_iter[i]), int(found.n_passes[i]), np.zeros(0))
+
+
+def _put(found: LaneOutcome, i: int, outcome: Outcome) -> None:
+    """Put an outcome into the place of a lane."""
+    found.params.W[i], found.params.b[i] = outcome.params
+    found.objective[i], found.duality_gap[i], found.status[i] = outcome.objective, outcome.duality_gap, outcome.status
+
+
+def _merge(found: LaneOutcome, i: int, outcome: Outcome) -> None:
     """Put what one lane found alone into its place, where it is better."""
     if not (outcome.status == "converged" or outcome.duality_gap < found.duality_gap[i]):
         return
-    found.params.W[i], found.params.b[i] = outcome.params
-    found.objective[i], found.duality_gap[i], found.status[i] = outcome.objective, outcome.duality_gap, outcome.status
+    _put(found, i, outcome)
     found.n_iter[i] += outcome.n_iter
     found.n_passes[i] += outcome.n_passes

@@ -108,7 +108,7 @@ def store_for(
     settings = {
         **settings,
         **record_settings("solver", sweep.solver),
-        "finisher": type(sweep.finisher).__name__,
+        "finishers": repr(sweep.finishers),
         "l2_values": digest(result.l2_values),
         "init": None if init is None else digest(*init),
     }

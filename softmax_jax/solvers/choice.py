@@ -15,6 +15,7 @@ from softmax_jax.solvers.newton_cg import NewtonCG
 from softmax_jax.sparse import LARGEST_BLOCK
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
+FINISHER_UNKNOWNS = 2000  # unknowns up to which dense Newton takes over what other solvers could not certify
 DENSE_NEWTON_WORK = 1e8  # multiplications for a Hessian that cost nothing worth mentioning
 DENSE_NEWTON_PASSES = 15  # multiplications for a Hessian, in forward products, up to which it saves more than it costs
 
@@ -46,6 +47,16 @@ def choose_solver(solver: Any, X: Any, k: int, l2: float, *, n: int | None = Non
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
     return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
+
+
+def fallbacks(solver: Any, X: Any, k: int) -> tuple[Any, ...]:
+    """The solvers that go on where `solver`, which `choose_solver` chose, gets no further."""
+    if isinstance(solver, Newton):
+        return (LBFGS(), NewtonCG())
+    unknowns = (X.shape[1] + 1) * k
+    if unknowns > FINISHER_UNKNOWNS or not has_float64() or is_source(X):
+        return (NewtonCG(),)
+    return (Newton(), NewtonCG()) if unknowns <= DENSE_NEWTON_SIZE else (NewtonCG(), Newton())
 
 
 def _check_minibatch(solver: SGD, X: Any) -> None:

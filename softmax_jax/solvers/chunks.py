@@ -36,6 +36,10 @@ class Solver(Protocol):
         """The next state."""
         ...
 
+    def accurate_step(self, problem: Problem, state: Any) -> Point:
+        """The point a Newton step further, with the Hessian of all rows: how far the optimum is, if there is one."""
+        ...
+
     def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
         """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
         ...
@@ -56,11 +60,15 @@ class Chunk(NamedTuple):
 def measure(penalty: Penalty, point: Point) -> Any:
     """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
     dW, db = point.gradient
+    if penalty.columns is not None:
+        mean, unit = penalty.columns
+        dW = (dW - mean[:, None] * db[None]) * unit[:, None]
     square = jnp.vdot(dW, dW)
+    if penalty.columns is not None:
+        return jnp.sqrt(square + jnp.vdot(db, db))
     bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
     gap = square / (2 * penalty.l2) + bias
-    gap = jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
-    return jnp.where(penalty.l2 > 0, gap, jnp.sqrt(square + jnp.vdot(db, db)))
+    return jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
 
 
 def started(problem: Problem, state: Any) -> Chunk:
@@ -106,8 +114,8 @@ def _noted(penalty: Penalty, c: Chunk, state: Any) -> Chunk:
 @functools.partial(jax.jit, static_argnames="solver")
 @over_rows
 def extra_step(solver: Any, problem: Problem, state: Any) -> Any:
-    """The point one step further."""
-    return solver.step(problem, state).point
+    """The point one accurate Newton step further."""
+    return solver.accurate_step(problem, state)
 
 
 @jax.jit

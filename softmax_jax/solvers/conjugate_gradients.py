@@ -28,6 +28,7 @@ def conjugate_gradients(
     *,
     tol: float,
     max_products: int,
+    while_loop: Callable[..., Any] = lax.while_loop,
 ) -> tuple[Params, Any, Any]:
     """Solve A x = b; traceable.
 
@@ -37,6 +38,7 @@ def conjugate_gradients(
       b: the right-hand side.
       tol: relative error in the energy norm at which to stop.
       max_products: most products with A.
+      while_loop: that of a problem, where products are passes over its data.
 
     Returns:
       (x, products, solved): the solution, the products spent, and whether the stop test was met. A direction
@@ -62,5 +64,5 @@ def conjugate_gradients(
     rz0 = dot(b, z0)
     zero = jax.tree.map(jnp.zeros_like, b)
     start = (jnp.zeros((), jnp.int32), zero, b, z0, rz0, jnp.array(True))
-    products, x, _, _, rz, good = lax.while_loop(unfinished, iterate, start)
+    products, x, _, _, rz, good = while_loop(unfinished, iterate, start)
     return x, products, good & (rz <= tol**2 * rz0)

@@ -16,6 +16,7 @@ from jax import lax
 from softmax_jax.model import Params
 from softmax_jax.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import Step, search
+from softmax_jax.solvers.newton_cg import accurate_point
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
 from softmax_jax.solvers.tree import add_scaled, dot, negative
 
@@ -62,6 +63,10 @@ class LBFGS:
         kept = (state.rho > 0) & (curvature > jnp.finfo(problem.dtype).eps * jax.vmap(dot)(Y, Y))
         rho = jnp.where(kept, 1 / curvature, 0)
         return state._replace(point=point, Y=Y, rho=rho, passes=jnp.ones_like(state.passes))
+
+    def accurate_step(self, problem: Problem, state: LBFGSState) -> Point:
+        """The point a Newton step further."""
+        return accurate_point(problem, state.point, state.prepared)
 
     def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
         """One iteration: direction, step length, new point, memory; one pass over the data."""

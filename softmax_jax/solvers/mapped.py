@@ -22,7 +22,7 @@ from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import chunks
 from softmax_jax.solvers.preconditioner import traced_second_moment
 
-FIELDS = ("X", "T", "weights", "l2", "intercept")
+FIELDS = ("X", "T", "weights", "l2", "intercept", "columns")
 
 
 class Lanes(NamedTuple):
@@ -117,6 +117,12 @@ def _dressed(state: Any, prepared: Any) -> Any:
 def second_moments(problem: Problem, varying: tuple[str, ...]) -> Any:
     """The factorised covariance of each lane's own X."""
     return _mapped(lambda problem, _: traced_second_moment(problem), Layout(varying, True), problem, None)
+
+
+@functools.partial(jax.jit, static_argnames="varying")
+def spreads(problem: Problem, varying: tuple[str, ...]) -> Any:
+    """Mean and variance of the columns of each lane's own X."""
+    return _mapped(lambda problem, _: problem.variances(), Layout(varying, True), problem, None)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))

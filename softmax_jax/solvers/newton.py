@@ -3,7 +3,9 @@
 The Hessian is scaled by its diagonal. Softmax does not change when all classes are shifted alike, a direction in
 which only the penalty on W curves: its projection is added to H, which is exact, since gradients have no part in it.
 
-Where there are many more rows than unknowns, H comes from a part of them, evenly spaced: the step is still a descent
+It is taken in W and b + mean W, as for features of mean zero: columns far from zero would make it all but singular.
+
+Where there are many more rows than unknowns, H comes from a part of them, at random: the step is still a descent
 direction, J falls by a constant factor instead of quadratically, and an iteration costs little more than a pass. The
 part grows fourfold when the decrement falls too slowly, up to all rows, so that the end is Newton's method itself.
 A factor that has just served well serves for the next step too.
@@ -14,12 +16,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jax import lax
 
-from softmax_jax.model import Params
-from softmax_jax.problem import Point, Problem
+from softmax_jax.model import PRECISION, Params
+from softmax_jax.problem import Point, Problem, Spread
+from softmax_jax.sharding import over_rows
 from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.tree import centre_classes, dot, negative
 
@@ -39,7 +43,7 @@ class NewtonState(NamedTuple):
     """The point, the factorised Hessian and whether it may serve again, and passes over the data so far."""
 
     point: Point
-    prepared: None
+    prepared: Spread
     factor: Factor
     keep: Any
     blocks: Any  # of rows in the Hessian
@@ -57,17 +61,19 @@ class Newton:
 
     gradient: str = "closed_form"
 
-    def prepare(self, problem: Problem) -> None:
-        """Nothing to prepare."""
+    def prepare(self, problem: Problem) -> Spread:
+        """Mean and variance of the columns; called once per data, outside jit."""
+        return spread(problem)
 
-    def init(self, problem: Problem, prepared: None, params: Params) -> NewtonState:
+    def init(self, problem: Problem, prepared: Spread, params: Params) -> NewtonState:
         """The state at `params`."""
         unknowns = params.W.size + params.b.size
         rows = problem.X.shape[0] // problem.hessian_blocks
         blocks = jnp.minimum(1 + ROWS_PER_UNKNOWN * unknowns // rows, problem.hessian_blocks)
         infinite = jnp.full((), jnp.inf, problem.dtype)
         none = Factor(jnp.zeros((unknowns, unknowns), problem.dtype), jnp.zeros(unknowns, problem.dtype))
-        return NewtonState(problem.at(params), None, none, jnp.array(False), blocks, infinite, jnp.ones((), jnp.int32))
+        one = jnp.ones((), jnp.int32)
+        return NewtonState(problem.at(params), prepared, none, jnp.array(False), blocks, infinite, one)
 
     def restart(self, problem: Problem, state: NewtonState, point: Point, old_l2: Any) -> NewtonState:
         """The state at `point` of a problem that differs in l2 alone: the factor is renewed."""
@@ -75,24 +81,42 @@ class Newton:
         again = jnp.zeros_like(state.keep)
         return state._replace(point=point, keep=again, decrement=infinite, passes=jnp.ones_like(state.passes))
 
+    def accurate_step(self, problem: Problem, state: NewtonState) -> Point:
+        """The point a step further, with the Hessian of all rows."""
+        everything = jnp.full_like(state.blocks, problem.hessian_blocks)
+        return self.step(problem, state._replace(keep=jnp.zeros_like(state.keep), blocks=everything)).point
+
     def step(self, problem: Problem, state: NewtonState) -> NewtonState:
         """One iteration: solve H d = -g, step length, new point; one pass, and the Hessian where it is renewed."""
         point, blocks = state.point, state.blocks
 
         def renewed() -> Factor:
-            return _factor(problem.hessian(point, blocks), point.gradient.W.shape)
+            return _factor(problem.hessian(point, blocks, state.prepared), point.gradient.W.shape)
 
         one_block = problem.hessian_blocks == 1
         factor = renewed() if one_block else lax.cond(state.keep, lambda: state.factor, renewed)
-        direction = centre_classes(_solve(factor, negative(point.gradient)))
-        direction = Params(direction.W, problem.intercept * direction.b)
+        W, b = centre_classes(_solve(factor, _centred(point.gradient, state.prepared.mean)))
+        b = problem.intercept * b - jnp.matmul(state.prepared.mean, W, precision=PRECISION)
+        direction = negative(Params(W, b))
         new = search(problem, point, direction, accuracy=0.1)
         decrement = problem.peers.largest(-dot(point.gradient, direction))
         slow = ~(decrement < SLOW * state.decrement) & ~state.keep
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
         passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)
         blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, problem.hessian_blocks)
-        return NewtonState(new.point, None, factor, keep, blocks, decrement, passes)
+        return NewtonState(new.point, state.prepared, factor, keep, blocks, decrement, passes)
+
+
+@jax.jit
+@over_rows
+def spread(problem: Problem) -> Spread:
+    """Mean and variance of the columns."""
+    return problem.variances()
+
+
+def _centred(gradient: Params, mean: Any) -> Params:
+    """The gradient with respect to W and b + mean W."""
+    return Params(gradient.W - mean[:, None] * gradient.b[None], gradient.b)
 
 
 def _factor(H: Any, shape: tuple[int, int]) -> Factor:

@@ -53,6 +53,10 @@ class NewtonCG:
         """The state at `point` of a problem that differs in l2 alone."""
         return NewtonCGState(point, state.prepared, jnp.ones_like(state.passes))
 
+    def accurate_step(self, problem: Problem, state: NewtonCGState) -> Point:
+        """The point a step further, its linear system solved to `accurate_point`'s precision."""
+        return accurate_point(problem, state.point, state.prepared)
+
     def step(self, problem: Problem, state: NewtonCGState) -> NewtonCGState:
         """One iteration: truncated solve of H d = -g, step length, new point."""
         point = state.point
@@ -73,6 +77,12 @@ class NewtonCG:
         rz0 = start.rz
         end = problem.while_loop(unfinished, iterate, start)
         return end.d, end.i
+
+
+def accurate_point(problem: Problem, point: Point, moment: SecondMoment) -> Point:
+    """The point a Newton step further than `point`, its linear system solved to a relative residual of 1e-6."""
+    state = NewtonCGState(point, moment, jnp.zeros((), jnp.int32))
+    return NewtonCG(max_products=300, forcing=1e-6).step(problem, state).point
 
 
 class _Carry(NamedTuple):

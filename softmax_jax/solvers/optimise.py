@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -35,7 +35,12 @@ from softmax_jax.solvers.chunks import (
     run,
     to_float64,
 )
+from softmax_jax.solvers.unpenalised import standardised
 
+REVIEW_STEPS = 100  # after which a solver has to have earned its iterations, where another could go on
+REVIEW_FALL = 0.1  # of the measured distance, by which it has
+HOPELESS = 1e-12  # gap, nats, below which no other solver is tried: what is left is rounding
+HANDED_OVER = ("slow", "nonfinite", "precision_floor")
 FIRST_CHUNK = 4  # steps, from which the time of a step is known
 CHUNK_WALL_S = 0.5
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
@@ -65,10 +70,14 @@ class Outcome(NamedTuple):
 class _Driver:
     """One minimisation: the state on the device, and the books about it on the host."""
 
-    def __init__(self, solver: Solver, data: Data, tol: float, max_iter: int, callback: Any) -> None:
-        self.solver, self.problem, self.data = solver, data.training, data
-        self.tol, self.max_iter, self.callback = tol, max_iter, callback
+    def __init__(self, solvers: Sequence[Solver], data: Data, tol: float, max_iter: int, callback: Any) -> None:
         self.penalised = float(data.exact.l2) > 0
+        data, self.scale = (data, None) if self.penalised else standardised(data)
+        self.problem, self.data = data.training, data
+        self.solvers, self.stage, self.stage_start = solvers, 0, 0
+        self.reviewed = np.inf  # the measure at the last review
+        self.passes_before = 0  # of the stages before this one
+        self.tol, self.max_iter, self.callback = tol, max_iter, callback
         self.target = 0.9 * tol if self.penalised else tol
         self.history: list[np.ndarray] = []
         self.n_iter, self.n_passes, self.misses = 0, 0, 0
@@ -78,10 +87,7 @@ class _Driver:
 
     def begin(self, params: Params) -> str:
         """Prepare and evaluate the start."""
-        with scope(self.problem.dtype):
-            self.chunk = composed(self.problem, begin)(
-                self.solver, self.problem, self.solver.prepare(self.problem), params
-            )
+        self._start_stage(params)
         self._keep()
         if not np.isfinite(float(self.chunk.measure)):
             return "nonfinite"
@@ -89,7 +95,7 @@ class _Driver:
 
     def advance(self) -> str:
         """Run a chunk; the status it ends with, or "" to go on."""
-        steps = min(self.steps, CHUNK, self.max_iter - self.n_iter)
+        steps = min(self.steps, CHUNK, self.max_iter - self.n_iter, REVIEW_STEPS - self._stage_iter % REVIEW_STEPS)
         if not self.penalised:
             steps = min(steps, SEPARATION_STEPS - self.n_iter % SEPARATION_STEPS)
         begin = time.perf_counter()
@@ -102,10 +108,14 @@ class _Driver:
         self.n_iter += done
         self.history.append(objectives)
         self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
-        if not np.isfinite(float(self.chunk.measure)):
-            return "nonfinite"
-        self._keep()
-        status = self._judge()
+        if np.isfinite(float(self.chunk.measure)):
+            self._keep()
+            status = self._judge() or self._review()
+        else:
+            status = "nonfinite"
+        status = self._hand_over(status) if status in HANDED_OVER else status
+        if status == "nonfinite":
+            return status
         progress = Progress(self.n_iter, float(self._state.point.objective), self._gap(), self.n_passes)
         if self.callback is not None and self.callback(progress) and not status:
             return "interrupted"
@@ -115,6 +125,8 @@ class _Driver:
         """All that the next steps depend on, as tensors and texts."""
         books = {"n_iter": self.n_iter, "misses": self.misses, "target": self.target}
         books["wide"] = self.problem is not self.data.training
+        books |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
+        books["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
         books["parts"] = self.problem.peers.count  # logits of as many rows may lie in another order over other devices
         tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
         return tensors, {"books": json.dumps(books)}
@@ -122,7 +134,14 @@ class _Driver:
     def resume(self, tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
         """Go back to a snapshot, from `begin`; the status is what the end of a chunk of no steps would mean."""
         books = json.loads(texts["books"])
-        if books["wide"]:
+        self.stage, self.stage_start, self.passes_before = (
+            books[name] for name in ("stage", "stage_start", "passes_before")
+        )
+        self.reviewed = np.inf if books["reviewed"] is None else books["reviewed"]
+        if self.stage:
+            self.problem = self.data.exact if books["wide"] else self.problem
+            self._start_stage(self.latest)
+        elif books["wide"]:
             self._widen()
         with scope(self.problem.dtype):
             self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
@@ -145,12 +164,52 @@ class _Driver:
             gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
             if status == "converged" and self.penalised and gap > self.tol:
                 status = "precision_floor"  # rounding the parameters has cost more than tol
+        if self.scale is not None:
+            rounded = Params((rounded.W * self.scale[:, None]).astype(self.data.dtype), rounded.b)
         history = np.concatenate([*self.history, np.zeros(0)])
         return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
 
     @property
+    def solver(self) -> Solver:
+        """Of this stage."""
+        return self.solvers[self.stage]
+
+    @property
+    def _stage_iter(self) -> int:
+        """Iterations of this stage."""
+        return self.n_iter - self.stage_start
+
+    @property
     def _state(self) -> Any:
         return self.chunk.state
+
+    def _start_stage(self, params: Params) -> None:
+        """Prepare the solver, and evaluate `params`."""
+        solver, problem = self.solver, self.problem
+        start = Params(*(np.asarray(p, problem.dtype) for p in params))
+        with scope(problem.dtype):
+            self.chunk = composed(problem, begin)(solver, problem, solver.prepare(problem), start)
+
+    def _review(self) -> str:
+        """Now and then: "slow" where a stage no longer earns its iterations and another solver is there to go on."""
+        if self._stage_iter % REVIEW_STEPS:
+            return ""
+        before, self.reviewed = self.reviewed, float(self.chunk.measure)
+        slow = self._stage_iter > 0 and self.reviewed > REVIEW_FALL * before
+        return "slow" if slow and self.stage + 1 < len(self.solvers) else ""
+
+    def _hand_over(self, status: str) -> str:
+        """Let the next solver go on from the last finite parameters; `status` where there is none, or no use in it."""
+        near = self.proof is not None and float(self.proof.gap) <= HOPELESS
+        if self.stage + 1 == len(self.solvers) or self.n_iter >= self.max_iter or near:
+            return status
+        self.stage, self.stage_start, self.reviewed = self.stage + 1, self.n_iter, np.inf
+        self.problem = self.data.exact
+        self.passes_before = self.n_passes
+        self.steps, self.misses, self.target = 1, 0, 0.9 * self.tol if self.penalised else self.tol
+        self._start_stage(self.latest)
+        self._keep()
+        return ""
 
     def _gap(self) -> float:
         return float(self.chunk.measure) if self.penalised else float("inf")
@@ -158,7 +217,7 @@ class _Driver:
     def _keep(self) -> None:
         """Copy the parameters to the host: what an interrupt returns."""
         self.latest = Params(*(np.array(p) for p in self._state.point.params))
-        self.n_passes = int(self._state.passes)
+        self.n_passes = self.passes_before + int(self._state.passes)
         self.proof = None
 
     def _certify(self, params: Params) -> Any:
@@ -188,6 +247,8 @@ class _Driver:
 
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
+        if (reached or stuck) and not exhausted and self._can_widen():
+            return self._widen()  # only float64 can tell a small gradient from none
         with scope(self.problem.dtype):
             point = self._state.point
             # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
@@ -198,10 +259,12 @@ class _Driver:
                 further = composed(self.problem, extra_step)(self.solver, self.problem, self._state)
                 if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
                     return "diverging"
+                if bool(composed(self.problem, separation.is_flat)(self.problem, point)):
+                    return "diverging"
         if reached:
             return "converged"
         if stuck:
-            return self._widen() if self._can_widen() else "precision_floor"
+            return "precision_floor"
         return "max_iter" if exhausted else ""
 
     def _can_widen(self) -> bool:
@@ -235,6 +298,7 @@ def optimise(
     max_iter: int,
     callback: Callable[[Progress], Any] | None = None,
     session: Saving | None = None,
+    fallbacks: Sequence[Solver] = (),
 ) -> Outcome:
     """Minimise J from `params` until the certified gap is at most `tol`, or say why not.
 
@@ -242,16 +306,19 @@ def optimise(
       solver: a record with `prepare`, `init` and `step`.
       data: the problem in the training dtype, and exactly.
       params: start, in the training dtype; W sums to zero over classes.
-      tol: nats per sample; for l2 = 0 the norm of the gradient.
+      tol: nats per sample; for l2 = 0 the norm of the gradient, in the units of `chunks.columns_of`.
       max_iter: most iterations.
       callback: called after each chunk with `Progress`; a true result stops the fit.
       session: where the state is saved between chunks, and found.
+      fallbacks: solvers that go on, one after the other, where the one before gets no further.
 
     Returns:
       Outcome; `status` is one of converged, max_iter, precision_floor, nonfinite, diverging, interrupted.
     """
-    driver = _Driver(solver, data, tol, max_iter, callback)
-    driver.latest = Params(*(np.array(p) for p in params))
+    driver = _Driver((solver, *fallbacks), data, tol, max_iter, callback)
+    params = params if driver.scale is None else Params(params.W / driver.scale[:, None], params.b)
+    params = Params(*(np.array(p, driver.problem.dtype) for p in params))
+    driver.latest = params
     try:
         found = session.load() if session else None
         status = driver.begin(params)

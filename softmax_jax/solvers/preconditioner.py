@@ -16,7 +16,7 @@ import numpy as np
 from softmax_jax.dtypes import scope
 from softmax_jax.features import sampled_rows
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem import Penalty, Problem, composed
+from softmax_jax.problem import Penalty, Problem, composed, missed_variance
 from softmax_jax.sharding import over_rows
 
 
@@ -35,14 +35,13 @@ def second_moment(problem: Problem) -> SecondMoment:
     """
     if problem.is_wide:
         return composed(problem, _diagonal)(problem)
-    mean, Q, unseen = composed(problem, _moment)(problem)
-    extra = composed(problem, _variances_of_unseen)(problem, unseen) if bool(unseen.any()) else jnp.zeros_like(mean)
+    mean, Q, missed = composed(problem, _moment)(problem)
     dtype = np.dtype(problem.dtype)
     eps = np.finfo(dtype).eps
     if jax.default_backend() == "tpu":
-        return SecondMoment(mean, *_eigh(mean, Q, extra, eps))
+        return SecondMoment(mean, *_eigh(mean, Q, missed, eps))
     with scope(np.float64):
-        q, U = _eigh(*(a.astype(np.float64) for a in (mean, Q, extra)), eps)
+        q, U = _eigh(*(a.astype(np.float64) for a in (mean, Q, missed)), eps)
         return SecondMoment(mean, q.astype(dtype), U.astype(dtype))
 
 
@@ -50,28 +49,21 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
     """The factorised covariance, inside jit: in the problem's own dtype."""
     if problem.is_wide:
         return _diagonal(problem)
-    mean, Q, unseen = _moment(problem)
-    extra = _variances_of_unseen(problem, unseen)
-    return SecondMoment(mean, *_eigh(mean, Q, extra, jnp.finfo(problem.dtype).eps))
+    mean, Q, missed = _moment(problem)
+    return SecondMoment(mean, *_eigh(mean, Q, missed, jnp.finfo(problem.dtype).eps))
 
 
 @jax.jit
 @over_rows
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
-    """Mean and covariance from a sample of the rows, and which columns are zero in all of it."""
-    mean, Q = problem.second_moment(sampled_rows(problem.shape[1]))
-    return mean, Q, jnp.diag(Q) + mean**2 == 0
-
-
-@jax.jit
-@over_rows
-def _variances_of_unseen(problem: Problem, unseen: Any) -> Any:
-    """Variances over all rows of the columns that the sample missed.
+    """Mean from all rows, covariance from a sample of them, and what that missed of each column's variance.
 
     A column of zeros, whose gradient is zero, gets the largest: division by its own would magnify rounding.
     """
-    _, variances = problem.variances()
-    return jnp.where(unseen, jnp.where(variances > 0, variances, jnp.max(variances)), 0)
+    mean, variance = problem.variances()
+    _, Q = problem.second_moment(sampled_rows(problem.shape[1]))
+    missed = missed_variance(jnp.diag(Q), variance)
+    return mean, Q, jnp.where(variance + mean**2 > 0, missed, jnp.max(variance))
 
 
 @jax.jit
@@ -83,10 +75,10 @@ def _diagonal(problem: Problem) -> SecondMoment:
 
 
 @jax.jit
-def _eigh(mean: Any, Q: Any, extra: Any, eps: Any) -> tuple[Any, Any]:
+def _eigh(mean: Any, Q: Any, missed: Any, eps: Any) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors; an eigenvalue is kept above the rounding of the columns that it is made of."""
-    q, U = jnp.linalg.eigh(Q + jnp.diag(extra))
-    size = jnp.matmul(jnp.diag(Q) + extra + mean**2, U**2, precision=PRECISION)
+    q, U = jnp.linalg.eigh(Q + jnp.diag(missed))
+    size = jnp.matmul(jnp.diag(Q) + missed + mean**2, U**2, precision=PRECISION)
     return jnp.maximum(q, jnp.maximum(eps * size, jnp.finfo(q.dtype).tiny)), U
 
 

@@ -1,4 +1,10 @@
-"""Without a penalty, separable data have no finite optimum: the loss falls for ever as W grows."""
+"""Without a penalty, separable data have no finite optimum: the loss falls for ever as W grows.
+
+Where all rows are on the right side, that is proven. Where only some can be moved there for ever, along a direction
+that leaves the others where they are, a point without gradient shows it in one of two ways: a Newton step still moves
+logits by about 1, or, where a solver has gone so far that nothing is left of these rows, the loss does not curve along
+the direction. At an optimum some row opposes every direction, and curves.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from softmax_jax.model import Params
 from softmax_jax.problem import Point, Problem
 from softmax_jax.sharding import over_rows
+from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
+from softmax_jax.solvers.preconditioner import SecondMoment, precondition
+from softmax_jax.solvers.tree import centre_classes, dot
 
+MARGIN_ROUNDING = 64  # units of rounding of the largest logit, above which a margin is one
+FLAT = 1e-8  # curvature beside that of equally likely classes, below which there is none
+FLAT_PRODUCTS = 300
 LOGIT_STEP = 0.3  # along a direction of recession a Newton step moves logits by about 1, at an optimum by nothing
 
 
@@ -31,12 +44,43 @@ def recedes(problem: Problem, before: Point, after: Point) -> Any:
     return problem.count(_is_moved, before, after) > 0
 
 
+@jax.jit
+@over_rows
+def is_flat(problem: Problem, point: Point) -> Any:
+    """Whether the loss has next to no curvature along some direction in which logits move.
+
+    Compared is the curvature d.H d with d.H_0 d, that of W = 0 and b = 0, where all classes are equally likely.
+    Directions without curvature are what H^-1 enlarges: d = H^-1 H_0 v, with v random, is in the space of the features,
+    so that collinear ones do not count.
+    """
+    zero = problem.at(jax.tree.map(jnp.zeros_like, point.params))
+    keys = jax.random.split(jax.random.key(0))
+    random = [jax.random.normal(k, p.shape, p.dtype) for k, p in zip(keys, point.params, strict=True)]
+    spread = problem.variances()
+    tiny = jnp.finfo(spread.variance.dtype).tiny
+    moment = SecondMoment(spread.mean, jnp.maximum(spread.variance, tiny), None)
+    random[0] /= jnp.sqrt(moment.q)[:, None]
+    right = centre_classes(problem.hessian_product(zero, centre_classes(Params(*random))))
+
+    def product(v: Params) -> Params:
+        return problem.hessian_product(point, v)
+
+    def preconditioned(r: Params) -> Params:
+        return precondition(moment, point.curvature, problem.penalty, r)
+
+    d, _, _ = conjugate_gradients(
+        product, preconditioned, right, tol=FLAT, max_products=FLAT_PRODUCTS, while_loop=problem.while_loop
+    )
+    return dot(d, product(d)) < FLAT * dot(d, problem.hessian_product(zero, d))
+
+
 def _is_mistaken(T: Any, Z: Any) -> Any:
     """Columns of Z (k, r) that are not strictly on the side of their class, (r,)."""
     T = jax.nn.one_hot(T, Z.shape[0], axis=0, dtype=Z.dtype) if T.ndim == 1 else T
     own = jnp.sum(jnp.where(T == 1, Z, 0), axis=0)
     other = jnp.max(jnp.where(T == 1, -jnp.inf, Z), axis=0)
-    return ~(jnp.any(T == 1, axis=0) & (own > other))
+    rounding = MARGIN_ROUNDING * jnp.finfo(Z.dtype).eps * jnp.max(jnp.abs(Z), axis=0)
+    return ~(jnp.any(T == 1, axis=0) & (own > other + rounding))
 
 
 def _is_moved(T: Any, before: Any, after: Any) -> Any:

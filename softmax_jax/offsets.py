@@ -1,0 +1,85 @@
+"""Columns that lie far from zero beside their spread are shifted, exactly, so that nothing cancels in X W + b.
+
+Where all entries of a column lie within a factor of two of a number o, x - o is exact in floating point. The
+problem in x - o has the same W and the bias b + o W: the same minimum, without the products of offsets that cancel in
+Z, in the gradient and in its rounding. Solvers and certificates see shifted columns; `inward` and `outward`
+are the way in and out.
+
+References:
+  Sterbenz, Floating-Point Computation, 1974, theorem 4.3.1 (x - o is exact where o/2 <= x <= 2 o).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from softmax_jax.blocked import replaced
+from softmax_jax.dtypes import scope
+from softmax_jax.model import Params
+from softmax_jax.problem import Data
+from softmax_jax.sharding import over_rows
+
+NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shifted
+
+
+def column_offsets(low: Any, high: Any, dtype: Any) -> np.ndarray | None:
+    """Offsets (m,) float64 of columns with entries in [low, high], numbers of `dtype`; None where all are zero."""
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    middle = (low + (high - low) / 2).astype(dtype).astype(np.float64)
+    offset = np.where(high - low <= NARROW * np.abs(middle), middle, 0.0)
+    return offset if offset.any() else None
+
+
+def shifted(data: Data) -> Data:
+    """The same data with the columns shifted that need it; unchanged where none does, or the bias is not free."""
+    if data.exact.is_streamed or data.exact.X.is_sparse or not bool(data.exact.intercept):
+        return data  # a stream shifts its blocks itself; zeros that are not stored have to stay zeros
+    with scope(data.exact.dtype):
+        low, high = jax.device_get(_extent(data.exact))
+        offset = column_offsets(low, high, data.exact.X.dtype)
+        if offset is None:
+            return data
+        exact = _shifted(data.exact, offset.astype(data.exact.dtype))
+    training = exact if data.training is data.exact else replaced(data.training, X=exact.X)
+    return Data(training, exact, data.dtype, offset)
+
+
+@jax.jit
+@over_rows
+def _extent(problem: Any) -> tuple[Any, Any]:
+    return problem.extent()
+
+
+@jax.jit
+@over_rows
+def _shifted(problem: Any, offset: Any) -> Any:
+    return replaced(problem, X=problem.X.shifted(offset, problem.weights))
+
+
+def inward(params: Params, offset: np.ndarray | None) -> Params:
+    """The parameters of the shifted problem, in float64."""
+    if offset is None:
+        return params
+    return Params(np.asarray(params.W, np.float64), _moved(params, offset))
+
+
+def outward(params: Params, offset: np.ndarray | None) -> Params:
+    """The parameters of the problem as it was given, in their dtype; leading axes are carried along."""
+    if offset is None:
+        return params
+    return Params(params.W, _moved(params, -offset).astype(params.b.dtype))
+
+
+def returned(params: Params, offset: np.ndarray) -> tuple[Params, Params]:
+    """The parameters in their dtype as they are returned, and what rounding made of them in the shifted problem."""
+    given = outward(params, offset)
+    return given, inward(given, offset)
+
+
+def _moved(params: Params, offset: np.ndarray) -> np.ndarray:
+    """B + o W in float64, summed in more digits where there are any."""
+    W, b = (np.asarray(p, np.longdouble) for p in params)
+    return (b + np.einsum("...a,...ak->...k", offset.astype(np.longdouble), W)).astype(np.float64)
