@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 _BLOCK = 1 << 18
-_LONGEST = 1 << 22  # bytes between two quotes
+_LONGEST = 1 << 22  # bytes of a line
 _BLANK = re.compile(rb"\n\n+")
 _NEWLINE, _QUOTE = ord("\n"), ord('"')
 
@@ -39,36 +39,41 @@ def all_lines_have(file: IO[bytes], fields: int, delimiter: str) -> bool:
         after = file.read(_BLOCK)
         rest += block if after or block.endswith(b"\n") else block + b"\n"
         lines, block = rest[: rest.rfind(b"\n") + 1], after
-        if lines.count(b'"') % 2 == 0:  # else the last line break is within quotes
-            if not _have(lines, fields, ord(delimiter)):
-                return False
+        regular = _have(lines, fields, ord(delimiter))
+        if regular:  # None where the last line break is within quotes
             rest = rest[len(lines) :]
-        elif len(rest) > _LONGEST:
+        if regular is False or len(rest) > _LONGEST:
             return False
     decoder.decode(b"", final=True)
     return not rest
 
 
-def _have(lines: bytes, fields: int, delimiter: int) -> bool:
+def _have(lines: bytes, fields: int, delimiter: int) -> bool | None:
+    """Whether all lines have so many fields; None where a quotation is open at their end."""
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")
         if b"\r" in lines:
             return False
-    return _count_is(lines, fields, delimiter) or _count_is(_BLANK.sub(b"\n", b"\n" + lines)[1:], fields, delimiter)
+    regular = _count_is(lines, fields, delimiter)
+    return regular if regular is not False else _count_is(_BLANK.sub(b"\n", b"\n" + lines)[1:], fields, delimiter)
 
 
-def _count_is(lines: bytes, fields: int, delimiter: int) -> bool:
-    """Whether each line has so many fields; a blank one has one."""
+def _count_is(lines: bytes, fields: int, delimiter: int) -> bool | None:
+    """As `_have`, where a blank line has one field."""
     signs = np.frombuffer(lines, np.uint8)
-    at = np.flatnonzero((signs == _NEWLINE) | (signs == delimiter))
-    if b'"' in lines:
-        quotes = np.flatnonzero(signs == _QUOTE)
-        if not _plain(signs, quotes, delimiter):
+    at = np.flatnonzero((signs == _NEWLINE) | (signs == delimiter) | (signs == _QUOTE))
+    found = signs[at]
+    quotes = found == _QUOTE
+    if quotes.any():
+        outside = ~np.logical_xor.accumulate(quotes)
+        if len(outside) and not outside[-1]:
+            return None
+        if not _plain(signs, at[quotes], delimiter):
             return False
-        at = _outside(at, quotes)
-    if len(at) % fields:
+        found = found[outside & ~quotes]
+    if len(found) % fields:
         return False
-    ends = (signs[at] == _NEWLINE).reshape(-1, fields)
+    ends = (found == _NEWLINE).reshape(-1, fields)
     return bool(ends[:, -1].all()) and np.count_nonzero(ends) == len(ends)
 
 
@@ -78,13 +83,3 @@ def _plain(signs: np.ndarray, quotes: np.ndarray, delimiter: int) -> bool:
     beside[[_NEWLINE, delimiter, _QUOTE]] = True
     opening, closing = quotes[::2], quotes[1::2]  # as many: their number is even, and the last sign is a line break
     return bool(beside[signs[opening[opening > 0] - 1]].all() and beside[signs[closing + 1]].all())
-
-
-def _outside(at: np.ndarray, quotes: np.ndarray) -> np.ndarray:
-    """Those of the positions `at` that are not between an opening quote and the next, closing one."""
-    first, last = np.searchsorted(at, quotes[::2]), np.searchsorted(at, quotes[1::2])
-    spans = last > first
-    if not spans.any():
-        return at
-    changes = np.bincount(first[spans], minlength=len(at) + 1) - np.bincount(last[spans], minlength=len(at) + 1)
-    return at[np.cumsum(changes[:-1]) == 0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -22,11 +22,10 @@ Text = TypeVar("Text", bound=Hashable)
 _INT64 = range(-(2**63), 2**63)
 
 
-def encoded(texts: Iterable[Text]) -> tuple[list[Text], np.ndarray]:
+def encoded(texts: Sequence[Text]) -> tuple[list[Text], np.ndarray]:
     """What there is, each once in the order of its first place, and the position in that list of each of `texts`."""
-    at: dict[Text, int] = {}
-    codes = np.fromiter((at.setdefault(text, len(at)) for text in texts), np.intp)
-    return list(at), codes
+    at = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    return list(at), np.fromiter(map(at.__getitem__, texts), np.intp, len(texts))
 
 
 def whole_or_text(labels: Sequence[str], where: str) -> np.ndarray:

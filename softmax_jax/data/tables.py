@@ -30,6 +30,7 @@ from softmax_jax.data.numerals import TextFormat, format_hint, is_number
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "a tab", ",": "','", "|": "'|'"}
 _BOMS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_ROWS = 4096
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 
 
@@ -187,6 +188,7 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
             return pd.read_csv(
                 table.path,
                 sep=table.delimiter,
@@ -199,9 +201,7 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
                 na_values={name: [""] for name in names if name not in text},
                 decimal=table.form.decimal,
                 skipinitialspace=table.delimiter != "\t",
-                encoding="utf-8-sig",
                 compression=table.compression,
-                low_memory=False,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise ValueError(f"{table.path} cannot be read as a table: {str(error).strip()}.") from error
@@ -209,28 +209,34 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
 
 def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
     """(n, m) float64, or the error that names the first cell that is not a finite number."""
-    X = np.empty((len(frame), len(names)), np.float64)
-    for j, name in enumerate(names):
+    columns = []
+    for name in names:
         column = frame[name].to_numpy()
         if column.dtype.kind == "O":
             column = _numbers(table, column)
         if column.dtype.kind not in "biuf" or not np.isfinite(column).all():
             _find_bad_cell(table, name)
-        X[:, j] = column
+        columns.append(column)
+    X = np.empty((len(frame), len(names)), np.float64)
+    for start in range(0, len(X), _ROWS):  # rows that stay in the cache while their columns are written
+        for j, column in enumerate(columns):
+            X[start : start + _ROWS, j] = column[start : start + _ROWS]
     return X
 
 
 def _numbers(table: CsvTable, column: np.ndarray) -> np.ndarray:
     """Cells that pandas left as objects as the numbers that they are: beyond 64 bits, or with separators."""
-    if all(isinstance(cell, int) for cell in column):
-        return np.array([str(cell) for cell in column]).astype(np.float64)
-    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else None for cell in column]
-    return column if None in plain else np.array(plain, np.float64)
+    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else _number(cell) for cell in column]
+    return column if None in plain else np.array(plain).astype(np.float64)
+
+
+def _number(cell: object) -> str | None:
+    return None if isinstance(cell, (bool, np.bool_)) else str(cell)
 
 
 def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
     """Integers where every label is a whole number, else text."""
-    found, codes = encoded(cells)
+    found, codes = encoded(cells.tolist())
     labels = [cell.strip() if isinstance(cell, str) else "" for cell in found]
     if any("\0" in label for label in labels):
         raise ValueError(f"{table.path}: a label in column {target!r} holds a NUL byte; is the file damaged?")
