@@ -83,14 +83,14 @@ def format_hint(cells: Sequence[str], form: TextFormat, delimiter: str) -> str |
             readings = decimals or readings
         elif any(not _separated(cell) for cell in cells):  # "900" beside "1,234"
             readings = grouped or readings
-    words = [_options(*other) for other in readings[:2]]
+    words = [_options(form, *other) for other in readings[:2]]
     return " for thousands or ".join(words) + " for decimals" if len(words) == 2 else (words or [None])[0]
 
 
 def _readings() -> list[tuple[str, str | None]]:
     """Pairs of decimal and thousands that are in use."""
-    groups = [(decimal, sign) for decimal in ".," for sign in _SEPARATORS if sign != decimal]
-    return [*groups, (",", None)]
+    groups: list[tuple[str, str | None]] = [(decimal, sign) for decimal in ".," for sign in _SEPARATORS]
+    return [*((decimal, sign) for decimal, sign in groups if sign != decimal), (",", None), (".", None)]
 
 
 def _size(reading: tuple[str, str | None]) -> int:
@@ -99,20 +99,25 @@ def _size(reading: tuple[str, str | None]) -> int:
 
 
 def _reads(cells: Sequence[str], decimal: str, thousands: str | None) -> bool:
-    """Whether all cells are numbers so, and large ones are grouped where any is."""
+    """Whether all cells are numbers so, its signs occur, and large numbers are grouped where any is."""
     form = TextFormat(decimal=decimal, thousands=thousands)
     if not all(form.plain(cell) is not None for cell in cells):
         return False
-    return thousands is None or not any(re.match(r"[+-]?[0-9]{4}", cell) for cell in cells)
+    if thousands is None:
+        return decimal == "." or any(decimal in cell for cell in cells)
+    return any(thousands in cell for cell in cells) and not any(re.match(r"[+-]?[0-9]{4}", cell) for cell in cells)
 
 
 def _separated(cell: str) -> bool:
     return any(sign in cell for sign in _SEPARATORS)
 
 
-def _options(decimal: str, thousands: str | None) -> str:
-    given = {"decimal": decimal if decimal != "." else None, "thousands": thousands}
-    return " ".join(f"--{name} {value!r}" for name, value in given.items() if value is not None)
+def _options(form: TextFormat, decimal: str, thousands: str | None) -> str:
+    """The options that lead from a format to a reading."""
+    given = [f"--decimal {decimal!r}"] if decimal != form.decimal else []
+    if thousands is not None and thousands != form.thousands:
+        given.append(f"--thousands {thousands!r}")
+    return " ".join(given) + (" without --thousands" if thousands is None and form.thousands is not None else "")
 
 
 @cache
