@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import softmax_jax as sj
 from softmax_jax.data import load_data, load_features, open_rows
 from softmax_jax.read_ahead import read_ahead
 
@@ -250,3 +251,18 @@ def test_shards_whose_lists_differ_in_length_are_refused(tmp_path):
         pq.write_table(pa.table({"e": [[0.5] * width] * 3, "f": [[0.5] * (5 - width)] * 3}), tmp_path / f"{i}.parquet")
     with pytest.raises(ValueError, match=r"1\.parquet: lists of \(3, 2\) numbers, but \(2, 3\)"):
         open_rows(tmp_path)
+
+
+def test_a_fit_refuses_a_column_that_is_its_own_labels(tmp_path, rng):
+    y = np.arange(N) % 3
+    for i, part in enumerate(np.split(np.arange(N), [23])):
+        table = {"u": rng.standard_normal(len(part)), "name": np.array(list("abc"))[y[part]], "id": 7 * y[part] + 1}
+        pq.write_table(pa.table(table), tmp_path / f"{i}.parquet")
+    source = open_rows(tmp_path, target="name")  # the same classes by another name stay
+    for labels in (y, np.array(list("xyz"))[y], 7 * y + 1):
+        with pytest.raises(ValueError, match="column 'id' is y itself.*target='id'"):
+            sj.fit(source, labels, l2=1e-2)
+        with pytest.raises(ValueError, match="column 'id' is y itself"):
+            sj.fit_path(source, labels, [1e-2])
+    taken = sj.fit(open_rows(tmp_path, columns=["u", "id"]), y, l2=1e-2)
+    assert taken.status == "converged"

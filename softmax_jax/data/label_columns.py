@@ -62,3 +62,56 @@ def _add(found: dict[str, np.ndarray], name: str, column: Any) -> None:
     found[name] = np.union1d(found[name], values) if len(found[name]) else np.unique(values)
     if len(found[name]) > _MOST:
         del found[name]
+
+
+def refuse_copies(paths: Sequence[Path], names: Sequence[str], codes: np.ndarray) -> None:
+    """Raise ValueError where one of the columns `names`, in NFC, tells the class of each row.
+
+    Args:
+      paths: the files, in order.
+      names: columns of numbers in all of them.
+      codes: (n,) the class of each row of all files together.
+    """
+    k = int(codes.max()) + 1
+    if k < 2:
+        return
+    known = {name: np.full(k, np.nan) for name in names}
+    _compare(paths[:1], known, codes, rows=_FIRST)  # by which most columns are told to be none
+    for name in _compare(paths, known, codes):
+        if len(np.unique(known[name])) == k:
+            raise ValueError(
+                f"{paths[0]}: column {name!r} is y itself, in other values or the same; say target={name!r} to leave "
+                "it out, or columns=[...] to choose the features."
+            )
+
+
+def _compare(
+    paths: Sequence[Path], known: dict[str, np.ndarray], codes: np.ndarray, rows: int | None = None
+) -> Sequence[str]:
+    """Note the one value that each class has in a column, and strike out the columns where it has several."""
+    start = 0
+    for path in paths:
+        with opened(path) as file:
+            own = spelled(file.schema_arrow, path)
+            for batch in file.iter_batches(batch_size=rows or 1 << 16, columns=[own[name] for name in known]):
+                labels = codes[start : start + batch.num_rows]
+                for name in [name for name in known if not _tells(batch.column(own[name]), labels, known[name])]:
+                    del known[name]
+                start += batch.num_rows
+                if rows is not None or not known:
+                    return list(known)
+    return list(known)
+
+
+def _tells(column: Any, labels: np.ndarray, known: np.ndarray) -> bool:
+    """Whether each class has one value in `column`, that of `known`, where it is noted."""
+    if column.null_count:
+        return False
+    values = plain_numbers(column).astype(np.float64)
+    there, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    value = values[first]
+    if not np.array_equal(value[inverse], values):
+        return False
+    before = known[there]
+    known[there] = value
+    return bool(((before == value) | np.isnan(before)).all())

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.columns import normalised
+from softmax_jax.data.label_columns import refuse_copies
 from softmax_jax.data.rows import RowSource
 from softmax_jax.data.rows_iterable import rows_of_array, rows_of_blocks, rows_of_function
 from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
-from softmax_jax.data.rows_parquet import open_parquet
+from softmax_jax.data.rows_parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows_shards import ShardedRows
 from softmax_jax.data.shards import PARQUET, find_shards
 
@@ -67,6 +69,16 @@ def is_source(X: Any) -> bool:
 def as_source(X: Any) -> RowSource:
     """X, for which `is_source`, as a RowSource."""
     return X if isinstance(X, RowSource) else rows_of_blocks(X)
+
+
+def refuse_labels_among(X: Any, T: np.ndarray) -> None:
+    """Raise ValueError where Parquet files hold their own labels T (n,) as a feature that nobody asked for by name."""
+    parts = X.parts if isinstance(X, ShardedRows) else (X,)
+    files = [part for part in parts if isinstance(part, ParquetRows) and not part.chosen]
+    if T.ndim == 1 and len(files) == len(parts):
+        first = files[0]
+        names = [name for name, width in zip(first.columns, first.widths, strict=True) if width is None]
+        refuse_copies([part.path for part in files], [normalised(name) for name in names], T)
 
 
 def _open_path(path: Path, columns: Sequence[str] | str | None, target: str | None, dtype: Any) -> RowSource:

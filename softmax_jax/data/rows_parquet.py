@@ -40,6 +40,7 @@ class ParquetRows:
       columns: the columns that are taken, in order, as the file spells them.
       widths: the numbers in a list of each of them; None where it is a column of numbers.
       stamp: of the file when it was opened.
+      chosen: whether the caller has named the columns.
       notes: which columns were taken and which were left out, in words.
     """
 
@@ -49,6 +50,7 @@ class ParquetRows:
     columns: tuple[str, ...]
     widths: tuple[int | None, ...]
     stamp: Stamp
+    chosen: bool = False
     notes: tuple[str, ...] = ()
 
     @contextlib.contextmanager
@@ -161,7 +163,7 @@ def _open_part(path: Path, choice: _Choice) -> ParquetRows:
         widths = tuple(list_width(file, field) if is_list(field.type) else None for field in fields)
     dtype = storage_dtype(np.result_type(*(_dtype(field, path) for field in fields)), str(path))
     m = sum(1 if width is None else width for width in widths)
-    return ParquetRows(path, (n, m), dtype, columns, widths, state)
+    return ParquetRows(path, (n, m), dtype, columns, widths, state, choice.explicit)
 
 
 def _dtype(field: Any, path: Path) -> np.dtype:
