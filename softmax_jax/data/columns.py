@@ -33,6 +33,10 @@ class Table(Protocol):
         """Read these columns now, where one pass over the file is less work than two."""
         ...
 
+    def members(self, name: str) -> list[str]:
+        """The names that stand for the entries of a column of lists; none where it is not one."""
+        ...
+
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names` (n, len(names)): finite floating numbers, or a ValueError with the place."""
         ...
@@ -49,7 +53,7 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
       table: the columns.
       target: the column of labels.
       weights: the column of sample weights, or None.
-      drop: columns to leave out.
+      drop: columns to leave out, of lists as a whole or by entry.
 
     Returns:
       Dataset, named like the file.
@@ -60,7 +64,9 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
     if target is None:
         raise ValueError(f"target must name the column of labels in {table.path}; columns: {shown(table.names)}.")
     target = column_of(table.names, target, "target", str(table.path))
-    dropped = [column_of(table.names, name, "drop", str(table.path)) for name in drop]
+    dropped: list[str] = []
+    for name in drop:
+        dropped += table.members(normalised(name)) or [column_of(table.names, name, "drop", str(table.path))]
     used = [target]
     if weights is not None:
         weights = column_of(table.names, weights, "weights", str(table.path))

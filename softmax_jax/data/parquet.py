@@ -61,6 +61,10 @@ class ParquetTable:
     def prepare(self, numbers: Sequence[str], labels: str) -> None:
         """Nothing: a column is read by itself at no more cost."""
 
+    def members(self, name: str) -> list[str]:
+        """The names of the entries of a column of lists."""
+        return [entry for entry, (column, _) in self._homes.items() if normalised(column) == name != entry]
+
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)): float32 where all of them are at most that wide, else float64."""
         runs = [

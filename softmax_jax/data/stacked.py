@@ -41,6 +41,10 @@ class StackedTable:
         for part in self.parts:
             part.prepare(numbers, labels)
 
+    def members(self, name: str) -> list[str]:
+        """The names of the entries of a column of lists."""
+        return self.parts[0].members(name)
+
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names` (n, len(names)) of all parts."""
         return np.concatenate([part.numbers(names) for part in self.parts])

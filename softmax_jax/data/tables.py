@@ -68,6 +68,10 @@ class CsvTable:
         with _told(self.path):
             self._frame = _read_frame(self, [*numbers, labels], text=[labels])
 
+    def members(self, name: str) -> list[str]:
+        """None: a cell is one value."""
+        return []
+
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
         with _told(self.path):
