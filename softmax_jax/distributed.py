@@ -215,6 +215,8 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
             raise ValueError(f"{len(paths)} files are too few for {jax.process_count()} processes; give one each.")
         parts = [read(path) for path in mine]
         X, y = zip(*parts, strict=True)
+        if len({np.asarray(part).dtype.kind in "US" for part in y}) > 1:
+            raise ValueError(f"labels are text in some of {', '.join(map(str, mine))}, and numbers in others.")
         return np.concatenate(X), np.concatenate(y)
 
     return together(own)

@@ -6,6 +6,7 @@ The command `softmax-jax fit --distributed` without the command line.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import numpy as np
 from softmax_jax._version import __version__
 from softmax_jax.agreement import gather, together
 from softmax_jax.data import Dataset
-from softmax_jax.data.arrays import read_array_features, read_labels
+from softmax_jax.data.arrays import shard_reader
 from softmax_jax.data.columns import positions
+from softmax_jax.data.shards import Shards, find_shards
 from softmax_jax.distributed import fit_distributed, read_shards
 from softmax_jax.files import save
 from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
@@ -28,7 +30,8 @@ def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> Traini
     """Fit to the shards of a folder that all processes see; to be called by all, after `initialise`.
 
     Args:
-      folder: X*.npy and y*.npy of the same names otherwise, at least one of each per process.
+      folder: shards X*.npy, at least one per process, and their labels y*.npy, paired by the numbers in their names
+        (or one y.npy for all of them).
       seed: of the solver.
       **settings: further arguments of `fit_distributed`, such as l2, solver, tol.
 
@@ -38,8 +41,8 @@ def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> Traini
     Raises:
       ValueError: the same on every process: one cannot read its files, or they disagree.
     """
-    paths = together(lambda: _shards(folder))
-    X, y = read_shards(paths, _read)
+    shards = together(lambda: _shards(folder))
+    X, y = read_shards(shards.features, together(lambda: _reader(shards)))
     start = time.perf_counter()
     result = fit_distributed(X, y, seed=seed, **settings)
     fit_wall_s = time.perf_counter() - start
@@ -49,6 +52,7 @@ def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> Traini
     m, n = X.shape[1], sum(rows for _, rows in hits)
     summary = {
         "data": folder.name,
+        "notes": list(shards.notes),
         "n_processes": jax.process_count(),
         "n_devices": jax.device_count(),
         "n_train": n,
@@ -72,7 +76,9 @@ def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> Traini
         "versions": {"softmax_jax": __version__, "jax": jax.__version__},
     }
     split = Split(X, y, X[:0], y[:0], np.zeros(m, X.dtype), np.ones(m, X.dtype))
-    return TrainingRun(Dataset(folder.name, X, y, positions(m)), split, result, summary, known | {"seed": seed})
+    return TrainingRun(
+        Dataset(folder.name, X, y, positions(m), notes=shards.notes), split, result, summary, known | {"seed": seed}
+    )
 
 
 def write_distributed(run: TrainingRun, out: Path) -> list[Path]:
@@ -94,24 +100,21 @@ def write_distributed(run: TrainingRun, out: Path) -> list[Path]:
     return [numbers, model]
 
 
-def _shards(folder: Path) -> list[Path]:
-    """The X*.npy of the folder, each of which has its y*.npy."""
-    paths = sorted(folder.glob("X*.npy"))
-    if not paths:
-        raise ValueError(f"DATA must be a folder of shards X*.npy and y*.npy, got {folder} without X*.npy.")
-    for path in paths:
-        if not _labels(path).exists():
-            raise ValueError(f"{path.name} in {folder} must have its labels in {_labels(path).name}, which is missing.")
-    return paths
+def _shards(folder: Path) -> Shards:
+    """The shards of the folder, all of them .npy files."""
+    if not folder.is_dir():
+        raise ValueError(f"DATA must be a folder of shards X*.npy and y*.npy, got {folder}.")
+    shards = find_shards(folder)
+    if shards.features[0].suffix.lower() != ".npy":
+        raise ValueError(f"DATA must be a folder of shards X*.npy and y*.npy, got {shards.features[0]}.")
+    return shards
 
 
-def _labels(path: Path) -> Path:
-    return path.with_name("y" + path.name[1:])
+def _reader(shards: Shards) -> Callable[[Path], tuple[np.ndarray, np.ndarray]]:
+    read = shard_reader(shards)
 
+    def rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        found, y = read(path)
+        return found.X, y
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """One shard."""
-    X, y = read_array_features(path).X, read_labels(_labels(path))
-    if y.shape != (len(X),):
-        raise ValueError(f"{_labels(path).name} has labels of shape {y.shape}, but {path.name} has {len(X)} rows.")
-    return X, y
+    return rows

@@ -12,7 +12,7 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of
 from softmax_jax.budget import first_rows, within_memory
-from softmax_jax.data.row_sources import as_source, is_source, open_rows
+from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.html import result_html
@@ -139,6 +139,7 @@ def fit(
     X = checked_rows(X, devices)
     n = X.shape[0]
     T, classes = border.targets(y, n)
+    refuse_labels_among(X, T)
     weight = border.weights(sample_weight, n)
     l2 = min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
     tol = border.number(tol, "tol", low=0, low_open=True)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from softmax_jax import border
-from softmax_jax.data.row_sources import is_source
+from softmax_jax.data.row_sources import is_source, refuse_labels_among
 from softmax_jax.fitting import checked_params, checked_rows, refuse_fork
 from softmax_jax.held_out import checked_validation, validation_scores
 from softmax_jax.html import path_html
@@ -152,6 +152,7 @@ def fit_path(
     if is_source(X) and (side_by_side or retire == "proof"):
         raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
     T, classes = border.targets(y, X.shape[0])
+    refuse_labels_among(X, T)
     weight = border.weights(sample_weight, X.shape[0])
     validation = checked_validation(X_val, y_val, X.shape[1], classes)
     if retire and (validation is None or side_by_side):

@@ -76,6 +76,7 @@ def train_probe(
     training = TrainingRun(data, split, probe.result, refit, {"l2": probe.l2, "solver": None, **settings})
     summary = {
         "data": data.name,
+        "notes": [*data.notes, *(f"validation: {note}" for note in (() if val is None else val.notes))],
         "validation": "held out of the training rows" if val is None else val.name,
         "preset": probe.protocol.name,
         "source": probe.protocol.source,

@@ -92,6 +92,7 @@ def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict
     hits = [predict(result, X) == y for X, y in ((split.X_train, split.y_train), (split.X_test, split.y_test))]
     return {
         "data": data.name,
+        "notes": list(data.notes),
         "n_train": n,
         "n_test": len(split.y_test),
         "n_features": m,

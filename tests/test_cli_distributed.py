@@ -67,6 +67,7 @@ def test_two_processes_give_the_fit_of_one_and_only_the_first_writes_and_prints(
     told = json.loads(first[1])
     assert told == json.loads((tmp_path / "out" / "results.json").read_text())
     assert (told["n_processes"], told["n_of_processes"]) == (2, [50, 70])
+    assert told["notes"] == ["3 shards paired with labels by number: X-0, X-1, X-2"]
     X, y = (np.concatenate([np.load(shards / f"{letter}-{i}.npy") for i in (0, 2, 1)]) for letter in "Xy")
     alone = fit(X, y, l2=1e-2)
     assert abs(told["cost"] - alone.objective) <= told["duality_gap"] + alone.duality_gap
@@ -80,6 +81,7 @@ def test_two_processes_give_the_fit_of_one_and_only_the_first_writes_and_prints(
     [
         (["--distributed"], "--test (give 0), the scaling (--no-standardise)"),
         (["--distributed", *AS_THEY_ARE, "--checkpoint", "kept"], "leave out --checkpoint"),
+        (["--distributed", *AS_THEY_ARE, "--decimal", ","], "leave out --decimal"),
         (["--distributed", *AS_THEY_ARE, "--process-id", "0"], "must be given together"),
         (["--process-id", "0"], "belong to --distributed"),
     ],
@@ -95,7 +97,31 @@ def test_a_shard_without_labels_is_named(shards, tmp_path):
     from softmax_jax.distributed_run import train_distributed
 
     np.save(tmp_path / "X-0.npy", np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="y-0.npy, which is missing"):
+    with pytest.raises(ValueError, match="holds features only"):
         train_distributed(tmp_path)
-    with pytest.raises(ValueError, match="without X"):
+    np.save(tmp_path / "X-1.npy", np.zeros((3, 2)))
+    np.save(tmp_path / "y-1.npy", np.zeros(3))
+    with pytest.raises(ValueError, match=r"X-0\.npy without labels"):
+        train_distributed(tmp_path)
+    with pytest.raises(ValueError, match="must be a folder of shards"):
         train_distributed(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("labels", [1, 12])
+def test_twelve_shards_are_fitted_in_the_order_of_their_numbers(labels, tmp_path):
+    from softmax_jax.distributed_run import train_distributed
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((48, 2)), np.arange(48) // 16
+    for i in range(12):
+        np.save(tmp_path / f"X_{i}.npy", X[4 * i : 4 * i + 4])
+        np.save(tmp_path / f"y_{i}.npy", y[4 * i : 4 * i + 4])
+    if labels == 1:
+        for i in range(12):
+            (tmp_path / f"y_{i}.npy").unlink()
+        np.save(tmp_path / "y.npy", y)
+    run = train_distributed(tmp_path, l2=1e-2)
+    np.testing.assert_array_equal(run.data.X, X)
+    np.testing.assert_array_equal(run.data.y, y)
+    assert run.data.notes == tuple(run.summary["notes"])
+    assert "X_0..X_11" in run.data.notes[0]

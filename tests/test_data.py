@@ -120,7 +120,7 @@ def test_true_and_false_are_features_of_one_and_zero(write):
         ("a\tb\ty\n1\t2\tx\n", ["1 column", "a tab"]),
         ("y\nx\n", ["1 column"]),
         ("a,b,y\n1,red,x\n2,blue,z\n", ["line 2", "'b'", "number", "'red'"]),
-        ('a,b,y\n1,"2,5",x\n1,2,z\n', ["line 2", "'b'", "'2,5'", "point"]),
+        ('a,b,y\n1,"2,5",x\n1,2,z\n', ["line 2", "'b'", "'2,5'", "--decimal ','"]),
         ("a,b,y\n1,2,x\n\n1,1e400,z\n", ["line 4", "'b'", "finite", "1e400"]),
         ("a,b,y\n1,-inf,x\n1,2,z\n", ["line 2", "'b'", "finite"]),
         ("a,b,y\n1,1_000,x\n1,2,z\n", ["line 2", "'b'", "1_000"]),

@@ -116,3 +116,12 @@ def test_without_pyarrow_the_extra_is_named_and_csv_still_works(write, tmp_path,
     with pytest.raises(ImportError, match=r"pip install 'softmax_jax\[data\]'"):
         read_parquet(path, "y")
     assert read_table(tmp_path / "t.csv", "y").y.tolist() == ["u", "v"]
+
+
+def test_a_column_of_lists_of_any_length_can_be_left_out_as_a_whole(write):
+    columns = {"tokens": [[1], [2, 3], []], "e": [[1.5, 2], [3, 4], [5, 6]], "y": ["a", "b", "a"]}
+    data = load_data(write(columns), "y", drop=["tokens"])
+    np.testing.assert_array_equal(data.X, columns["e"])
+    assert load_data(write(columns), "y", drop=["tokens", "e_0"]).feature_names == ("e_1",)
+    with pytest.raises(ValueError, match="drop must be a column"):
+        load_data(write(columns), "y", drop=["token"])

@@ -119,6 +119,7 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     shape = f"{summary['n_train']} x {summary['n_features']}, {summary['n_classes']} classes"
     return [
         ("data", f"{summary['data']}: train {shape}, shared by {processes}"),
+        *options.note_rows(summary["notes"]),
         ("cost", f"{summary['cost']:.8g} nats per sample (l2 = {summary['l2']:g})"),
         ("duality gap", f"{summary['duality_gap']:.1e}"),
         ("status", f"{summary['status']} after {summary['n_iter']} iterations, {summary['n_passes']} passes"),

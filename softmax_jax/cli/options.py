@@ -6,14 +6,13 @@ Nothing here imports JAX, so that --help stays quick.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-_FORMS = (
-    "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of .npy shards."
-)
+_FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
 
 DATA, PROBLEM, OUTPUT = "Data", "Problem and solver", "Output"  # panels of --help
 Data = Annotated[str, typer.Argument(help=_FORMS, show_default="iris")]
@@ -35,6 +34,13 @@ Drop = Annotated[
 ]
 Delimiter = Annotated[
     str | None, typer.Option(help="Character between the fields of a CSV file.", rich_help_panel=DATA)
+]
+Decimal = Annotated[
+    str, typer.Option(help="Sign before the decimals in a CSV file, such as ','.", rich_help_panel=DATA)
+]
+Thousands = Annotated[
+    str | None,
+    typer.Option(help="Sign between thousands in a CSV file, such as ','.", rich_help_panel=DATA),
 ]
 Header = Annotated[
     bool, typer.Option("--header/--no-header", help="Line 1 of a CSV file has names.", rich_help_panel=DATA)
@@ -65,7 +71,7 @@ def open_data(data: str, images: str | None, labels: str | None, **options: Any)
       data: DATA, or "".
       images: file of IDX images, or None.
       labels: file of labels, or None.
-      **options: target, delimiter, header, weights and drop, as `load_data` takes them.
+      **options: target, delimiter, header, decimal, thousands, weights and drop, as `load_data` takes them.
 
     Raises:
       ValueError: it cannot be read, or options contradict each other.
@@ -83,6 +89,11 @@ def open_data(data: str, images: str | None, labels: str | None, **options: Any)
     if data:
         raise ValueError(f"DATA, --target and --weights are not for --images, got {data!r}.")
     return read_images(images, labels)
+
+
+def note_rows(notes: Sequence[str]) -> list[tuple[str, str]]:
+    """What was decided in reading, as a row of a printed table; none where nothing was."""
+    return [("read", "\n".join(notes))] if notes else []
 
 
 def folder_for(path: Path, option: str) -> Path:

@@ -18,6 +18,8 @@ def bench(
     drop: options.Drop = None,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
+    decimal: options.Decimal = ".",
+    thousands: options.Thousands = None,
     images: options.Images = None,
     labels: options.Labels = None,
     no_standardise: options.NoStandardise = False,
@@ -53,6 +55,8 @@ def bench(
         drop=drop,
         delimiter=delimiter,
         header=header,
+        decimal=decimal,
+        thousands=thousands,
     )
     folder = options.folder_for(out, "--out")
     split = split_rows(dataset, test=0, standardise=not no_standardise, seed=0)
@@ -62,6 +66,7 @@ def bench(
     problem = {"data": dataset.name, "n": n, "m": m, "k": k, "dtype": split.X_train.dtype.name, "l2": l2, "gap": tol}
     entries = [entry._asdict() | {"runs": [run._asdict() for run in entry.runs]} for entry in found.entries]
     defaults = {name: run._asdict() for name, run in found.defaults.items()}
+    problem["notes"] = list(dataset.notes)
     numbers = to_json({**problem, "optimum": found.optimum, "entries": entries, "defaults": defaults})
     paths = [folder / "bench.png", folder / "bench.json"]
     _draw(found, tol, f"{dataset.name}: {n} x {m}, {k} classes, l2 = {l2:g}, {problem['dtype']}", paths[0])
@@ -97,6 +102,8 @@ def _status() -> Any:
 def _print(found: Any, problem: dict[str, Any], paths: list[Path]) -> None:
     gap = problem["gap"]
     print("{data}: {n} x {m}, {k} classes, {dtype}, l2 = {l2:g}".format(**problem))
+    for note in problem["notes"]:
+        print(note)
     print(f"wall time until J is proven to be within {gap:.0e} of the optimum, nats per sample")
     rows = []
     for entry in found.entries:

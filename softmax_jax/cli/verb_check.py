@@ -19,6 +19,8 @@ def check(
     drop: options.Drop = None,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
+    decimal: options.Decimal = ".",
+    thousands: options.Thousands = None,
     images: options.Images = None,
     labels: options.Labels = None,
     rows: Annotated[
@@ -43,18 +45,19 @@ def check(
     from softmax_jax.run_files import to_json
     from softmax_jax.splitting import split_rows
 
-    dataset = options.open_data(
-        data, images, labels, target=target, weights=weights, drop=drop, delimiter=delimiter, header=header
-    )
+    written = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
+    dataset = options.open_data(data, images, labels, target=target, weights=weights, drop=drop, **written)
     split = split_rows(_sampled(dataset, rows, seed), test=0, standardise=not no_standardise, seed=seed)
     findings = audit(split.X_train, split.y_train, l2=l2, sample_weight=split.weights, seed=seed)
     passed, worst = all(f.passed for f in findings), max(f.worst for f in findings)
     if as_json:
         found = [_plain(finding) for finding in findings]
-        shape = {"rows": len(split.y_train), "features": split.X_train.shape[1]}
+        shape = {"rows": len(split.y_train), "features": split.X_train.shape[1], "notes": dataset.notes}
         print(to_json({"data": dataset.name, **shape, "l2": l2, "passed": passed, "worst": worst, "findings": found}))
     else:
         print(f"{dataset.name}: {len(split.y_train)} x {split.X_train.shape[1]}, l2 = {l2:g}")
+        for note in dataset.notes:
+            print(note)
         print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences")
         heads = ("", "at", "auto - closed", "auto - finite", "closed - finite", "of allowed")
         print_table([_cells(finding) for finding in findings], heads)

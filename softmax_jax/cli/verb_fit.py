@@ -28,6 +28,8 @@ def fit(
     drop: options.Drop = None,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
+    decimal: options.Decimal = ".",
+    thousands: options.Thousands = None,
     images: options.Images = None,
     labels: options.Labels = None,
     test: Annotated[
@@ -110,7 +112,14 @@ def fit(
     join = (coordinator, num_processes, process_id)
     if distributed:
         refused = {"--target": target, "--weights": weights, "--drop": drop, "--delimiter": delimiter}
-        refused |= {"--images": images, "--labels": labels, "--report": report, "--checkpoint": checkpoint}
+        refused |= {
+            "--decimal": decimal != ".",
+            "--thousands": thousands,
+            "--images": images,
+            "--labels": labels,
+            "--report": report,
+            "--checkpoint": checkpoint,
+        }
         refuse_others(
             refused | {"--every": every, "--test (give 0)": test, "the scaling (--no-standardise)": not no_standardise}
         )
@@ -118,9 +127,8 @@ def fit(
         return fit_over_processes(data, out, join, as_json=as_json, settings=shared)
     if any(value is not None for value in join):
         raise ValueError("--coordinator, --num-processes and --process-id belong to --distributed.")
-    dataset = options.open_data(
-        data, images, labels, target=target, weights=weights, drop=drop, delimiter=delimiter, header=header
-    )
+    written = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
+    dataset = options.open_data(data, images, labels, target=target, weights=weights, drop=drop, **written)
     writers = _writers(out, report)  # before the fit: its result must not be lost
     settings: dict[str, Any] = {"l2": l2, "solver": record, "tol": tol, "max_iter": max_iter}
     settings |= {"checkpoint": checkpoint, "every": every}
@@ -207,6 +215,7 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     tested = f", test {summary['n_test']} rows" if summary["n_test"] else ""
     return [
         ("data", f"{summary['data']}: train {shape}{tested}" + (", weighted" if summary["weighted"] else "")),
+        *options.note_rows(summary["notes"]),
         ("cost", f"{summary['cost']:.8g} nats per sample (l2 = {summary['l2']:g})"),
         ("duality gap", f"{gap:.1e}" if math.isfinite(gap) else "none: l2 = 0 has no certificate"),
         ("status", f"{summary['status']} after {summary['n_iter']} {unit}, {summary['n_passes']} passes"),

@@ -26,6 +26,8 @@ def predict(
     ] = False,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
+    decimal: options.Decimal = ".",
+    thousands: options.Thousands = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Predict the class of every row. Columns are matched by name, in any order, and standardised as for the fit.
@@ -44,7 +46,8 @@ def predict(
     out = options.file_for(out, "--out", *predicting.ENDINGS)
     path = Path(model)
     fitted = load(path / MODEL_FILE if path.is_dir() else path)
-    features = load_features(data, predicting.feature_names(fitted), delimiter=delimiter, header=header)
+    written = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
+    features = load_features(data, predicting.feature_names(fitted), **written)
     if features.ignored:
         shown = ", ".join(features.ignored[:6]) + (", ..." if len(features.ignored) > 6 else "")
         say("note", f"columns that the model does not use are left out: {shown}")
@@ -56,11 +59,12 @@ def predict(
     if as_json:
         classes: list[Any] = predictions.classes.tolist()
         summary = {"model": model, "data": data, "rows": len(predictions.labels), "written": str(out)}
+        summary |= {"notes": features.notes}
         print(
             to_json(summary | {"columns": columns, "classes": classes, "counts": counts, "ignored": features.ignored})
         )
         return 0
-    rows = [("rows", f"{len(predictions.labels)} of {data}")]
+    rows = [("rows", f"{len(predictions.labels)} of {data}"), *options.note_rows(features.notes)]
     named = list(zip(predictions.classes.tolist(), counts, strict=True))
     rows += [("predicted", "\n".join(f"{label}: {count}" for label, count in named[:_MOST_COUNTED]))]
     print_table([*rows, ("columns", f"{len(columns)}: {', '.join(columns[:4])}"), ("written", str(out))])

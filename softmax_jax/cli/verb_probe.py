@@ -33,6 +33,8 @@ def probe(
     drop: options.Drop = None,
     delimiter: options.Delimiter = None,
     header: options.Header = True,
+    decimal: options.Decimal = ".",
+    thousands: options.Thousands = None,
     images: options.Images = None,
     labels: options.Labels = None,
     val_labels: Annotated[
@@ -69,6 +71,7 @@ def probe(
     from softmax_jax.run_files import to_json
 
     files = {"target": target, "delimiter": delimiter, "header": header, "drop": drop}
+    files |= {"decimal": decimal, "thousands": thousands}
     data = options.open_data(train, images, labels, weights=None, **files)
     if val is None and val_labels is not None:
         raise ValueError("--val-labels belongs to --val; give both.")
@@ -97,6 +100,7 @@ def _print(summary: dict[str, Any], written: list[Path]) -> None:
     print_table(
         [
             ("data", f"{summary['data']}; validation: {summary['validation']}"),
+            *options.note_rows(summary["notes"]),
             ("winner", f"strength {summary['strengths'][best]['strength']:.3g}, fitted again to {shape}"),
             ("cost", f"{refit['cost']:.8g} nats per sample (l2 = {refit['l2']:.3g})"),
             ("duality gap", f"{refit['duality_gap']:.1e}"),

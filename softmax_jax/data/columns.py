@@ -1,11 +1,14 @@
 """A table with named columns: which of them are features, which the labels, which the weights.
 
-CSV and Parquet files are such tables; what is said about their columns is said here once.
+CSV and Parquet files are such tables; what is said about their columns is said here once. Names are compared in
+Unicode's composed form (NFC), so that it does not matter on which machine a header was typed.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +17,7 @@ import numpy as np
 
 from softmax_jax.data.dataset import Dataset, Features
 
+NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__")  # what pandas calls the index of a frame in a file
 _SHOWN = 12  # names in an error message
 
 
@@ -21,7 +25,17 @@ class Table(Protocol):
     """Columns that are read when asked for."""
 
     path: Path
-    names: list[str]
+    names: list[str]  # in NFC
+    index: tuple[str, ...]  # those of them that number the rows of a data frame
+    notes: tuple[str, ...]  # what was decided in reading, in words
+
+    def prepare(self, numbers: Sequence[str], labels: str) -> None:
+        """Read these columns now, where one pass over the file is less work than two."""
+        ...
+
+    def members(self, name: str) -> list[str]:
+        """The names that stand for the entries of a column of lists; none where it is not one."""
+        ...
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names` (n, len(names)): finite floating numbers, or a ValueError with the place."""
@@ -33,13 +47,13 @@ class Table(Protocol):
 
 
 def labelled(table: Table, target: str | None, *, weights: str | None = None, drop: Iterable[str] = ()) -> Dataset:
-    """Labels from one column, sample weights from another, and features from all that are left.
+    """Labels from one column, sample weights from another, and features from all that are left but the index.
 
     Args:
       table: the columns.
       target: the column of labels.
       weights: the column of sample weights, or None.
-      drop: columns to leave out.
+      drop: columns to leave out, of lists as a whole or by entry.
 
     Returns:
       Dataset, named like the file.
@@ -49,19 +63,32 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
     """
     if target is None:
         raise ValueError(f"target must name the column of labels in {table.path}; columns: {shown(table.names)}.")
-    _check_column(table, target, "target")
-    taken = {target}
-    for name in (*drop, *([] if weights is None else [weights])):
-        _check_column(table, name, "weights" if name == weights else "drop")
-        taken.add(name)
+    target = column_of(table.names, target, "target", str(table.path))
+    dropped: list[str] = []
+    for name in drop:
+        dropped += table.members(normalised(name)) or [column_of(table.names, name, "drop", str(table.path))]
+    used = [target]
+    if weights is not None:
+        weights = column_of(table.names, weights, "weights", str(table.path))
+        used.append(weights)
     if weights == target:
         raise ValueError(f"weights must be another column than target, got {target!r} for both.")
-    features = [name for name in table.names if name not in taken]
+    index = [name for name in table.index if name not in {*used, *dropped}]
+    features = [name for name in table.names if name not in {*used, *dropped, *index}]
+    notes = (*table.notes, *index_notes(index))
     if not features:
-        raise ValueError(f"{table.path}: no column is left for features; columns: {shown(table.names)}.")
+        left = "".join(f" ({note})" for note in notes)
+        raise ValueError(f"{table.path}: no column is left for features{left}; columns: {shown(table.names)}.")
+    table.prepare([*features, *used[1:]], target)
     w = None if weights is None else _weights(table, weights)
     X = table.numbers(features)
-    return Dataset(table.path.name.split(".")[0], X, table.labels(target), tuple(features), weights=w)
+    name = table.path.name.split(".")[0]
+    return Dataset(name, X, table.labels(target), tuple(features), weights=w, notes=notes)
+
+
+def index_notes(index: Sequence[str]) -> tuple[str, ...]:
+    """What to say of columns that are left out because they number the rows."""
+    return (f"left out as the index of a data frame: {shown(index)}",) if index else ()
 
 
 def features_by_name(table: Table, names: Sequence[str]) -> Features:
@@ -74,10 +101,12 @@ def features_by_name(table: Table, names: Sequence[str]) -> Features:
     Raises:
       ValueError: a column is missing, or a cell is not a number.
     """
-    found = matched(names, table.names, str(table.path))
+    asked = {normalised(name) for name in names}
+    available = [name for name in table.names if name in asked or name not in table.index]
+    found = matched(names, available, str(table.path))
     used = set(found)
     ignored = tuple(name for name in table.names if name not in used)
-    return Features(table.numbers(found), ignored, by_position=found != list(names))
+    return Features(table.numbers(found), ignored, not same_names(found, names), table.notes)
 
 
 def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[str]:
@@ -88,10 +117,12 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
     Raises:
       ValueError: one is missing; the message names it and `where`.
     """
-    there = set(available)
-    missing = [name for name in names if name not in there]
+    plain = all(len(set(map(normalised, each))) == len(each) for each in (names, available))
+    form = normalised if plain else str  # both spellings of one name are two columns
+    there = {form(name): name for name in available}
+    missing = [name for name in names if form(name) not in there]
     if not missing:
-        return list(names)
+        return [there[form(name)] for name in names]
     if is_positions(names) or is_positions(available):
         if len(available) == len(names):
             return list(available)
@@ -102,6 +133,30 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
         f"{where} lacks {len(missing)} of the {len(names)} columns of the model: {shown(missing)}; it has "
         f"{shown(available)}.{hint}"
     )
+
+
+def column_of(names: Sequence[str], name: str, argument: str, where: str) -> str:
+    """`name` as it stands among `names`, which are in NFC.
+
+    Raises:
+      ValueError: it does not; the message names the argument that gave it.
+    """
+    found = normalised(name)
+    if found not in names:
+        close = difflib.get_close_matches(found, names, 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{argument} must be a column of {where}, got {name!r}; columns: {shown(names)}.{hint}")
+    return found
+
+
+def normalised(name: str) -> str:
+    """A name in Unicode's composed form."""
+    return unicodedata.normalize("NFC", name)
+
+
+def same_names(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether both are the same names in the same order."""
+    return [normalised(name) for name in some] == [normalised(name) for name in others]
 
 
 def positions(m: int) -> tuple[str, ...]:
@@ -117,28 +172,6 @@ def is_positions(names: Sequence[str]) -> bool:
 def shown(names: Sequence[str]) -> str:
     """A few names as words."""
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def whole_labels(values: np.ndarray, where: str) -> np.ndarray:
-    """Floating labels as the integers they are.
-
-    Raises:
-      ValueError: one is missing or has a fraction.
-    """
-    if not np.isfinite(values).all():
-        raise ValueError(f"{where}: the label is missing in row {int(np.argmin(np.isfinite(values)))}.")
-    if (values % 1 != 0).any() or np.abs(values).max(initial=0) > 2**53:
-        raise ValueError(f"{where} must hold classes, got {values[values % 1 != 0][:1]}: continuous numbers.")
-    return values.astype(np.int64)
-
-
-def _check_column(table: Table, name: str, argument: str) -> None:
-    if name not in table.names:
-        close = difflib.get_close_matches(name, table.names, 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(
-            f"{argument} must be a column of {table.path}, got {name!r}; columns: {shown(table.names)}.{hint}"
-        )
 
 
 def _weights(table: Table, name: str) -> np.ndarray:

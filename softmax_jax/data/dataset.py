@@ -17,6 +17,7 @@ class Dataset(NamedTuple):
       feature_names: m names, a column each; "0", "1", ... where the source has none.
       image_shape: (height, width) where the features are pixels, else None.
       weights: (n,) sample weights >= 0 of any scale, or None.
+      notes: what was decided in reading, in words: the order and pairing of shards, columns left out as an index.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Dataset(NamedTuple):
     feature_names: tuple[str, ...]
     image_shape: tuple[int, ...] | None = None
     weights: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Features(NamedTuple):
@@ -34,8 +36,10 @@ class Features(NamedTuple):
       X: (n, m) floating, columns in the order of the model.
       ignored: names of the columns that the model does not use.
       by_position: whether columns were taken in their order, because the model or the source has no names.
+      notes: what was decided in reading, in words, such as the order of shards.
     """
 
     X: np.ndarray
     ignored: tuple[str, ...]
     by_position: bool
+    notes: tuple[str, ...] = ()

@@ -5,7 +5,8 @@
 | iris, digits, wine, breast_cancer | its own | |
 | .csv, .tsv (.gz too), .parquet | the column `target` | the column `weights` |
 | .npz | the array y, or `target` | the array `weights` |
-| .npy, or a folder of X*.npy | the file `labels`, or y*.npy in the folder | |
+| .npy, or a folder of .npy or .parquet shards | the file `labels`, or y*.npy in the folder | |
+| a folder of .parquet shards | the column `target` | the column `weights` |
 | IDX images, as of MNIST | the IDX file `labels` | |
 """
 
@@ -16,14 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from softmax_jax.data.arrays import read_array_features, read_arrays
-from softmax_jax.data.columns import Table, features_by_name, labelled, matched
+from softmax_jax.data.columns import Table, features_by_name, labelled, matched, same_names
 from softmax_jax.data.dataset import Dataset, Features
 from softmax_jax.data.idx import is_idx, read_images, read_pixels
 from softmax_jax.data.named import NAMES, load_named
+from softmax_jax.data.numerals import TextFormat
 from softmax_jax.data.parquet import ParquetTable
+from softmax_jax.data.shards import PARQUET, find_shards, has_shards
+from softmax_jax.data.stacked import StackedTable
 from softmax_jax.data.tables import DELIMITERS, CsvTable
 
-_PARQUET = (".parquet", ".pq")
 _ARRAYS = (".npz", ".npy")
 
 
@@ -36,6 +39,8 @@ def load_data(
     labels: str | Path | None = None,
     weights: str | None = None,
     drop: Sequence[str] = (),
+    decimal: str = ".",
+    thousands: str | None = None,
 ) -> Dataset:
     """The data set called `source`: a name, a table, NumPy files, or a folder of them.
 
@@ -47,9 +52,12 @@ def load_data(
       labels: the file of labels that belongs to .npy features.
       weights: the column of sample weights of a table, or their name in a .npz file.
       drop: columns of a table to leave out.
+      decimal: the character before the decimals in a CSV file.
+      thousands: the character between groups of three digits in a CSV file, or None.
 
     Returns:
-      Dataset.
+      Dataset; its `notes` say in which order shards were read, how they were paired with labels, and which columns were
+      left out because they number the rows of a data frame.
 
     Raises:
       ValueError: no such data set or file, or it cannot be read; the message says what was expected.
@@ -62,7 +70,7 @@ def load_data(
                 raise ValueError(f"{name} is for files; {source} has its own labels, got {name} {value!r}.")
         return load_named(source)
     path = Path(source)
-    table = _table(path, delimiter, header)
+    table = _table(path, TextFormat(delimiter, header, decimal, thousands))
     if table is not None:
         if labels is not None:
             raise ValueError(f"labels is for .npy features; give the column of labels of {path} by target (--target).")
@@ -76,7 +84,15 @@ def load_data(
     raise ValueError(_unknown(source, path))
 
 
-def load_features(source: str, names: Sequence[str], *, delimiter: str | None = None, header: bool = True) -> Features:
+def load_features(
+    source: str,
+    names: Sequence[str],
+    *,
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    thousands: str | None = None,
+) -> Features:
     """The features that a fitted model asks for, whatever else the source holds.
 
     Args:
@@ -84,6 +100,8 @@ def load_features(source: str, names: Sequence[str], *, delimiter: str | None = 
       names: the model's feature names, or "0", "1", ... where it has none.
       delimiter: one character between the fields of a CSV file.
       header: whether the first line of a CSV file names the columns.
+      decimal: the character before the decimals in a CSV file.
+      thousands: the character between groups of three digits in a CSV file, or None.
 
     Returns:
       Features: the columns in the order of `names`, and the names of those left out.
@@ -93,14 +111,15 @@ def load_features(source: str, names: Sequence[str], *, delimiter: str | None = 
       ImportError: pandas or pyarrow is needed and not installed.
     """
     path = Path(source)
-    table = None if source in NAMES else _table(path, delimiter, header)
+    table = None if source in NAMES else _table(path, TextFormat(delimiter, header, decimal, thousands))
     if table is not None:
         return features_by_name(table, names)
+    notes: tuple[str, ...] = ()
     if source in NAMES:
         data = load_named(source)
         X, available = data.X, data.feature_names
     elif _is_arrays(path):
-        X, available, _ = read_array_features(path)
+        X, available, _, notes = read_array_features(path)
     elif path.is_file() and is_idx(path):
         X, available, _ = read_pixels(path)
     else:
@@ -108,32 +127,39 @@ def load_features(source: str, names: Sequence[str], *, delimiter: str | None = 
     used = matched(names, available, source)
     at = {name: j for j, name in enumerate(available)}
     X = X if list(available) == used else X[:, [at[name] for name in used]]
-    return Features(X, tuple(name for name in available if name not in set(used)), by_position=used != list(names))
+    ignored = tuple(name for name in available if name not in set(used))
+    return Features(X, ignored, not same_names(used, names), notes)
 
 
-def _table(path: Path, delimiter: str | None, header: bool) -> Table | None:
-    """The file as a table, if its name says that it is one, or a delimiter is given."""
+def _table(path: Path, form: TextFormat) -> Table | None:
+    """The file or folder as a table, if its name says that it is one, or a delimiter is given."""
+    if path.is_dir() and has_shards(path):
+        shards = find_shards(path)
+        if shards.features[0].suffix.lower() not in PARQUET:
+            return None
+        return StackedTable(path, [ParquetTable(part) for part in shards.features], shards.notes)
     if not path.is_file():
         return None
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     last = suffixes[-1] if suffixes else ""
-    if last in _PARQUET:
+    if last in PARQUET:
         return ParquetTable(path)
-    return CsvTable(path, delimiter, header) if delimiter or last in DELIMITERS else None
+    return CsvTable(path, form) if form.delimiter or last in DELIMITERS else None
 
 
 def _is_arrays(path: Path) -> bool:
     if path.is_dir():
-        return any(path.glob("X*.npy"))
+        return has_shards(path)
     return path.is_file() and path.suffix.lower() in _ARRAYS
 
 
 def _unknown(source: str, path: Path) -> str:
     expected = (
-        f"DATA must be {', '.join(NAMES)}, or a .csv, .tsv, .parquet, .npz or .npy file, or a folder of .npy shards"
+        f"DATA must be {', '.join(NAMES)}, or a .csv, .tsv, .parquet, .npz or .npy file, or a folder of .npy or "
+        ".parquet shards"
     )
     if path.is_dir():
-        return f"{expected}; {source} is a folder without X*.npy."
+        return f"{expected}; {source} is a folder without .npy or .parquet files of features."
     if path.exists():
         return f"{expected}; {source} has another ending (give --delimiter if it is a table of text)."
     close = difflib.get_close_matches(source, NAMES, 1)

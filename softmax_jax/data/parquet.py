@@ -8,14 +8,24 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from softmax_jax.data.columns import labelled, whole_labels
+from softmax_jax.data.columns import labelled, normalised
 from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.labels import refuse_twins, whole_labels
+from softmax_jax.data.parquet_schema import (
+    index_columns,
+    is_list,
+    is_number,
+    list_numbers,
+    list_width,
+    plain_numbers,
+    spelled,
+    told,
+)
 
 
 class ParquetTable:
@@ -25,25 +35,35 @@ class ParquetTable:
       path: the file.
 
     Raises:
-      ValueError: not a readable Parquet file, without rows, or with lists of different lengths.
+      ValueError: not a readable Parquet file, or without rows.
       ImportError: pyarrow is not installed.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Read the schema; of a list column also the data, where only they tell its length."""
+        """Read the schema; of a list column also a row, where only it tells the length."""
         self.path = Path(path)
-        try:
-            import pyarrow.parquet as pq
-        except ImportError as error:
-            raise ImportError("reading Parquet files needs pyarrow: pip install 'softmax_jax[data]'") from error
+        self.notes: tuple[str, ...] = ()
         self._loaded: dict[str, np.ndarray] = {}
-        with self._told():
+        with told(self.path):
+            import pyarrow.parquet as pq
+
             self._file = pq.ParquetFile(self.path)
         self.n_rows = self._file.metadata.num_rows
         if self.n_rows == 0:
             raise ValueError(f"{self.path} has columns but no rows of data.")
-        self._homes = dict(self._expanded())
+        schema = self._file.schema_arrow
+        spelled(schema, self.path)
+        self._homes = dict(self._expanded(schema))
         self.names = list(self._homes)
+        index = set(index_columns(schema))
+        self.index = tuple(name for name, (column, _) in self._homes.items() if column in index)
+
+    def prepare(self, numbers: Sequence[str], labels: str) -> None:
+        """Nothing: a column is read by itself at no more cost."""
+
+    def members(self, name: str) -> list[str]:
+        """The names of the entries of a column of lists."""
+        return [entry for entry, (column, _) in self._homes.items() if normalised(column) == name != entry]
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)): float32 where all of them are at most that wide, else float64."""
@@ -74,28 +94,25 @@ class ParquetTable:
         if column.null_count:
             raise ValueError(f"{where}: the label is missing in row {_first_null(column)}.")
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return np.array(column.to_pylist(), str)
+            labels = np.array(column.to_pylist(), str)
+            refuse_twins(np.unique(labels).tolist(), where)
+            return labels
         if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
             return column.to_numpy()
         if pa.types.is_floating(kind):
-            return whole_labels(column.to_numpy().astype(np.float64), where)
+            return whole_labels(column.to_numpy(), where)
         raise ValueError(f"{where}: expected labels (text, integers or bool), got {kind}.")
 
-    def _expanded(self) -> Iterator[tuple[str, tuple[str, int]]]:
-        """Each name of a feature, and the column and the entry that it stands for."""
-        import pyarrow.types as kinds
-
-        schema = self._file.schema_arrow
+    def _expanded(self, schema: Any) -> Iterator[tuple[str, tuple[str, int]]]:
+        """Each name of a feature in NFC, and the column and the entry that it stands for."""
         seen: set[str] = set()
         for field in schema:
-            is_list = (kinds.is_list(field.type) or kinds.is_large_list(field.type)) and _is_number(
-                field.type.value_type
-            )
-            if is_list or kinds.is_fixed_size_list(field.type):
-                width = self._matrix(field.name).shape[1] if is_list else field.type.list_size
-                found = [(f"{field.name}_{j}", (field.name, j)) for j in range(width)]
-            else:
-                found = [(field.name, (field.name, 0))]
+            name = normalised(field.name)
+            found = [(name, (field.name, 0))]
+            if is_list(field.type) and is_number(field.type.value_type):
+                with told(self.path):
+                    width = max(1, list_width(self._file, field))  # 0 is refused where the column is read
+                found = [(f"{name}_{j}", (field.name, j)) for j in range(width)]
             for name, home in found:
                 if name in seen:
                     raise ValueError(f"{self.path}: column names must differ, {name!r} occurs more than once.")
@@ -115,31 +132,18 @@ class ParquetTable:
         return self._loaded[name]
 
     def _values(self, column: Any, name: str) -> np.ndarray:
-        import pyarrow.types as kinds
-
         kind = column.type
-        if kinds.is_dictionary(kind):
-            column, kind = column.cast(kind.value_type), kind.value_type
-        if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
-            return self._lists(column, name)
-        self._check_number(kind, name, column[0].as_py())
-        return _plain(column).reshape(-1, 1)
+        if is_list(kind):
+            self._check_number(kind.value_type, name, column[0].as_py())
+            return self._lists(column, f"{self.path}, column {name!r}")
+        self._check_number(getattr(kind, "value_type", kind), name, column[0].as_py())
+        return _floating(plain_numbers(column)).reshape(-1, 1)
 
-    def _lists(self, column: Any, name: str) -> np.ndarray:
-        where = f"{self.path}, column {name!r}"
-        self._check_number(column.type.value_type, name, column[0].as_py())
+    def _lists(self, column: Any, where: str) -> np.ndarray:
         width, start = len(column[0]), 0
         X: np.ndarray | None = None
         for chunk in column.chunks:
-            values = chunk.flatten()
-            lengths = np.asarray(chunk.value_lengths())
-            if (lengths != width).any() or values.null_count or width == 0:
-                row = start + int(np.argmax(lengths != width))
-                what = "missing numbers" if values.null_count else f"{lengths[row - start]} numbers"
-                raise ValueError(
-                    f"{where}: expected lists of {width} >= 1 numbers in all rows, got {what} in row {row}."
-                )
-            block = _plain(values).reshape(len(chunk), width)
+            block = _floating(list_numbers(chunk, width, where, start))
             X = np.empty((self.n_rows, width), block.dtype) if X is None else X
             X[start : start + len(chunk)] = block
             start += len(chunk)
@@ -147,7 +151,7 @@ class ParquetTable:
         return X
 
     def _check_number(self, kind: Any, name: str, example: Any) -> None:
-        if _is_number(kind):
+        if is_number(kind):
             return
         raise ValueError(
             f"{self.path}, column {name!r}: expected numbers, got {kind}, such as {example!r:.40}; "
@@ -155,19 +159,8 @@ class ParquetTable:
         )
 
     def _column(self, name: str) -> Any:
-        with self._told():
+        with told(self.path):
             return self._file.read(columns=[name]).column(0)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What may go wrong with the bytes of the file, as a ValueError that names it."""
-        from pyarrow import ArrowException
-
-        try:
-            yield
-        except (ArrowException, OSError) as error:
-            words = getattr(error, "strerror", None) or " ".join(str(error).split())[:200].rstrip(".")
-            raise ValueError(f"{self.path} cannot be read as a Parquet file: {words}.") from error
 
 
 def read_parquet(path: str | Path, target: str | None) -> Dataset:
@@ -187,20 +180,9 @@ def read_parquet(path: str | Path, target: str | None) -> Dataset:
     return labelled(ParquetTable(path), target)
 
 
-def _is_number(kind: Any) -> bool:
-    import pyarrow.types as kinds
-
-    return kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind)
-
-
-def _plain(column: Any) -> np.ndarray:
-    """Numbers as a floating NumPy array: integers, bool and decimals as float64."""
-    import pyarrow as pa
-
-    if not pa.types.is_floating(column.type):
-        column = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
-        column = column.cast(pa.float64(), safe=False)
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+def _floating(X: np.ndarray) -> np.ndarray:
+    """Integers and truth values as float64."""
+    return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
 def _finite(X: np.ndarray, where: str) -> np.ndarray:

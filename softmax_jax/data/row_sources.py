@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.columns import normalised
+from softmax_jax.data.label_columns import refuse_copies
 from softmax_jax.data.rows import RowSource
 from softmax_jax.data.rows_iterable import rows_of_array, rows_of_blocks, rows_of_function
 from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
-from softmax_jax.data.rows_parquet import open_parquet
+from softmax_jax.data.rows_parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows_shards import ShardedRows
+from softmax_jax.data.shards import PARQUET, find_shards
 
-PARQUET = (".parquet", ".pq")
 
-
-def open_rows(source: Any, *, columns: Sequence[str] | None = None, dtype: Any = None) -> RowSource:
+def open_rows(
+    source: Any, *, columns: Sequence[str] | str | None = None, target: str | None = None, dtype: Any = None
+) -> RowSource:
     """Features that `fit` reads from where they are stored, by blocks of rows, once a pass.
 
     Args:
-      source: path of a .npy file, of a Parquet file, or of a folder of either, read in the order of the names
-        (numbers in them by value); a numpy.memmap; an object with `shape`, `dtype` and `blocks(rows)`; or a function
-        without arguments that returns an iterable of blocks (., m) anew each time it is called.
-      columns: of a Parquet file, the features in order: names, or the name of one column of lists of a fixed size. By
-        default all columns.
+      source: path of a .npy file, of a Parquet file, or of a folder of either, read in the order of the numbers in
+        the names (X*.npy alone, where there are such; `read_labels(folder)` has y*.npy in the same order); a
+        numpy.memmap; an object with `shape`, `dtype` and `blocks(rows)`; or a function without arguments that returns
+        an iterable of blocks (., m) anew each time it is called.
+      columns: of a Parquet file, the features in order: names of columns of numbers, or of lists of numbers, all of
+        one length. By default all columns but the target and those that a data frame had as its index.
+      target: of a Parquet file, the column of labels, which is left out. Without it and without columns, a file with a
+        column that may be labels (whole numbers that occur again) is refused.
       dtype: "bfloat16" for a .npy file of it, whose header cannot say so.
 
     Returns:
-      A source of rows, for `fit(source, y)`.
+      A source of rows, for `fit(source, y)`; that of a folder or a Parquet file says in `notes` which columns were
+      taken and in which order its files are read.
 
     Raises:
       ValueError: it cannot be read, is cut short, or the shards do not agree in columns and dtype.
@@ -38,9 +44,9 @@ def open_rows(source: Any, *, columns: Sequence[str] | None = None, dtype: Any =
       ImportError: a Parquet file without pyarrow.
     """
     if isinstance(source, (str, Path)):
-        return _open_path(Path(source), columns, dtype)
-    if columns is not None or dtype is not None:
-        raise ValueError(f"columns and dtype are for files, got a {type(source).__name__}.")
+        return _open_path(Path(source), columns, target, dtype)
+    if any(option is not None for option in (columns, target, dtype)):
+        raise ValueError(f"columns, target and dtype are for files, got a {type(source).__name__}.")
     if isinstance(source, np.memmap):
         return rows_of_memmap(source) or rows_of_array(source)
     if is_source(source):
@@ -65,23 +71,28 @@ def as_source(X: Any) -> RowSource:
     return X if isinstance(X, RowSource) else rows_of_blocks(X)
 
 
-def _open_path(path: Path, columns: Sequence[str] | None, dtype: Any) -> RowSource:
+def refuse_labels_among(X: Any, T: np.ndarray) -> None:
+    """Raise ValueError where Parquet files hold their own labels T (n,) as a feature that nobody asked for by name."""
+    parts = X.parts if isinstance(X, ShardedRows) else (X,)
+    files = [part for part in parts if isinstance(part, ParquetRows) and not part.chosen]
+    if T.ndim == 1 and len(files) == len(parts):
+        first = files[0]
+        names = [name for name, width in zip(first.columns, first.widths, strict=True) if width is None]
+        refuse_copies([part.path for part in files], [normalised(name) for name in names], T)
+
+
+def _open_path(path: Path, columns: Sequence[str] | str | None, target: str | None, dtype: Any) -> RowSource:
+    paths: Sequence[Path] = [path]
+    notes: tuple[str, ...] = ()
     if path.is_dir():
-        shards = [p for p in path.iterdir() if p.suffix.lower() in (".npy", *PARQUET)]
-        if not shards:
-            raise ValueError(f"{path} must hold .npy or Parquet files, got a folder without any.")
-        return ShardedRows(tuple(_open_file(p, columns, dtype) for p in sorted(shards, key=_by_numbers)))
-    return _open_file(path, columns, dtype)
-
-
-def _open_file(path: Path, columns: Sequence[str] | None, dtype: Any) -> RowSource:
-    if path.suffix.lower() in PARQUET:
-        return open_parquet(path, columns)
-    if path.suffix.lower() == ".npy":
-        return open_npy(path, dtype)
-    raise ValueError(f"source must be a .npy or .parquet file, or a folder of them, got {path}.")
-
-
-def _by_numbers(path: Path) -> list[Any]:
-    """A key by which shard-2 comes before shard-10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+        _, paths, _, notes = find_shards(path)
+    suffix = paths[0].suffix.lower()
+    if suffix in PARQUET:
+        parts: Sequence[Any] = open_parquet(paths, columns, target)
+    elif suffix == ".npy":
+        if columns is not None or target is not None:
+            raise ValueError(f"columns and target are for Parquet files, got {path}, whose columns have no names.")
+        parts = [open_npy(part, dtype) for part in paths]
+    else:
+        raise ValueError(f"source must be a .npy or .parquet file, or a folder of them, got {path}.")
+    return ShardedRows(tuple(parts), (*notes, *getattr(parts[0], "notes", ()))) if path.is_dir() else parts[0]

@@ -15,11 +15,16 @@ from softmax_jax.data.rows import Fill, RowSource
 class ShardedRows:
     """The rows of all `parts`, in their order.
 
+    Attributes:
+      parts: sources of rows.
+      notes: in which order they are, and which columns were taken, in words.
+
     Raises:
       ValueError: the parts differ in columns or dtype.
     """
 
     parts: tuple[RowSource, ...]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together."""

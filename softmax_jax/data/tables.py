@@ -1,6 +1,6 @@
 """CSV and TSV files: one column of labels, every other column a number, and nothing guessed in silence.
 
-pandas reads the file; where its result looks wrong (missing cells, text among numbers, rows of another
+pandas reads the file once; where its result looks wrong (missing cells, text among numbers, rows of another
 length), a second, slow reading finds the line and column to name. Labels are read as text, so that "NA" stays
 a class and a long identifier is not rounded.
 """
@@ -17,64 +17,84 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from softmax_jax.data.columns import labelled
+from softmax_jax.data.columns import NAMELESS, labelled, normalised
 from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.fields import all_lines_have
+from softmax_jax.data.labels import encoded, whole_or_text
+from softmax_jax.data.numerals import TextFormat, format_hint, is_number
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "a tab", ",": "','", "|": "'|'"}
 _BOMS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_ROWS = 4096
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
-_INTEGER = re.compile(r"[+-]?(0|[1-9]\d{0,17})")  # at most 18 digits: fits int64; no leading zeros to lose
 
 
 class CsvTable:
     """A CSV or TSV file: its names at once, its columns when asked for.
 
     Args:
-      path: the file; `.csv` is split at commas and `.tsv` at tabs where `delimiter` is not given.
-      delimiter: one character between the fields.
-      header: whether the first line names the columns; without it they are called "0", "1", ...
+      path: the file; `.csv` is split at commas and `.tsv` at tabs where the format has no delimiter.
+      form: how it is written; without a header, columns are called "0", "1", ...
 
     Raises:
       ValueError: the file cannot be read as a table; the message names line and column.
     """
 
-    def __init__(self, path: str | Path, delimiter: str | None = None, header: bool = True) -> None:
+    def __init__(self, path: str | Path, form: TextFormat) -> None:
         """Read the names, and check that every row has as many fields."""
-        self.path, self.header = Path(path), header
+        form.check()
+        self.path, self.form = Path(path), form
+        self.notes: tuple[str, ...] = ()
         suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
-        self.delimiter = delimiter or DELIMITERS.get(suffix.lower(), ",")
-        if len(self.delimiter) != 1:
-            raise ValueError(f"delimiter must be one character, got {self.delimiter!r}.")
+        self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
+        self._frame: Any = {}
         with _told(self.path):
             self.compression: Any = self._compression()
             self.names = _column_names(self)
             # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
-            _find_bad_row(self, len(self.names))
+            with self._bytes() as file:
+                regular = all_lines_have(file, len(self.names), self.delimiter)
+            if not regular:
+                _find_bad_row(self, len(self.names))
+        self.index = tuple(name for name in self.names if form.header and NAMELESS.fullmatch(name))
+
+    def prepare(self, numbers: Sequence[str], labels: str) -> None:
+        """Read these columns now, in one pass, for `numbers` and `labels`."""
+        with _told(self.path):
+            self._frame = _read_frame(self, [*numbers, labels], text=[labels])
+
+    def members(self, name: str) -> list[str]:
+        """None: a cell is one value."""
+        return []
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
         with _told(self.path):
-            return _features(self, _read_frame(self, names, text=False)[list(names)])
+            there = all(name in self._frame for name in names)
+            return _features(self, self._frame if there else _read_frame(self, names), names)
 
     def labels(self, name: str) -> np.ndarray:
         """The column `name` (n,): integers where every label is one, else text."""
         with _told(self.path):
-            y = _read_frame(self, [name], text=True)[name].to_numpy(dtype=object)
-            return _labels(self, y, self.names.index(name), name)
+            frame = self._frame if name in self._frame else _read_frame(self, [name], text=[name])
+            return _labels(self, frame[name].to_numpy(dtype=object), name)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with the number of its last line."""
-        opener: Any = gzip.open if self.compression else io.open
-        with opener(self.path, "rt", encoding="utf-8-sig", newline="") as file:
+        with self._bytes() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
             for row in reader:
                 if row:
                     yield reader.line_num, row
+
+    def _bytes(self) -> IO[bytes]:
+        opener: Any = gzip.open if self.compression else io.open
+        return opener(self.path, "rb")
 
     def _compression(self) -> str | None:
         with self.path.open("rb") as file:
@@ -85,7 +105,15 @@ class CsvTable:
         return "gzip" if start[:2] == b"\x1f\x8b" else None
 
 
-def read_table(path: str | Path, target: str | None, *, delimiter: str | None = None, header: bool = True) -> Dataset:
+def read_table(
+    path: str | Path,
+    target: str | None,
+    *,
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    thousands: str | None = None,
+) -> Dataset:
     """Features and labels from a CSV or TSV file, plain or gzip, in UTF-8.
 
     Args:
@@ -93,6 +121,8 @@ def read_table(path: str | Path, target: str | None, *, delimiter: str | None = 
       target: name of the column of labels; without a header, columns are called "0", "1", ...
       delimiter: one character between the fields.
       header: whether the first line names the columns.
+      decimal: the character before the decimals.
+      thousands: the character between groups of three digits.
 
     Returns:
       Dataset with float64 features. Labels are integers where every label is one, else text.
@@ -101,7 +131,7 @@ def read_table(path: str | Path, target: str | None, *, delimiter: str | None = 
       ValueError: the file or a cell of it cannot be read as such a table; the message names line and column.
       ImportError: pandas is not installed.
     """
-    return labelled(CsvTable(path, delimiter, header), target)
+    return labelled(CsvTable(path, TextFormat(delimiter, header, decimal, thousands)), target)
 
 
 @contextmanager
@@ -127,11 +157,11 @@ def _column_names(table: CsvTable) -> list[str]:
         raise ValueError(f"{table.path} is empty, expected a line of names and rows of data.")
     if len(first) == 1:
         raise ValueError(_one_column(table.path, first[0], table.delimiter))
-    if not table.header:
+    if not table.form.header:
         return [str(j) for j in range(len(first))]
     if next(rows, None) is None:
         raise ValueError(f"{table.path} has a line of names but no rows of data.")
-    names = [name.strip() for name in first]
+    names = [normalised(name.strip()) for name in first]
     if "" in names:
         raise ValueError(
             f"{table.path}: column {names.index('') + 1} has no name; name it, or drop it if it only numbers the rows."
@@ -139,7 +169,7 @@ def _column_names(table: CsvTable) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ValueError(f"{table.path}: column names must differ, {twice[0]!r} occurs more than once.")
-    if all(_is_number(name) for name in names):
+    if all(is_number(name) for name in names):
         warnings.warn(
             f"{table.path}: every column name is a number; if line 1 is data, say --no-header (header=False)",
             stacklevel=3,
@@ -153,8 +183,8 @@ def _one_column(path: Path, line: str, delimiter: str) -> str:
     return f"{path}: 1 column found, expected one of labels and at least one of features{hint}."
 
 
-def _read_frame(table: CsvTable, names: Sequence[str], *, text: bool) -> Any:
-    """The columns `names` as a pandas frame: all of them text as it stands, or numbers where they are."""
+def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = ()) -> Any:
+    """The columns `names` as a pandas frame: those of `text` as they stand, the others numbers where they are."""
     try:
         import pandas as pd  # the library itself does without it
     except ImportError as error:
@@ -162,55 +192,64 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
             return pd.read_csv(
                 table.path,
                 sep=table.delimiter,
-                header=0 if table.header else None,
+                header=0 if table.form.header else None,
                 names=table.names,
                 usecols=list(names),
                 index_col=False,  # else pandas makes the first column an index where every row is too long
-                dtype=str if text else None,
+                dtype=dict.fromkeys(text, object),
                 keep_default_na=False,
-                na_values=[] if text else [""],
+                na_values={name: [""] for name in names if name not in text},
+                decimal=table.form.decimal,
                 skipinitialspace=table.delimiter != "\t",
-                encoding="utf-8-sig",
                 compression=table.compression,
-                low_memory=False,
             )
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise ValueError(f"{table.path} cannot be read as a table: {str(error).strip()}.") from error
 
 
-def _features(table: CsvTable, frame: Any) -> np.ndarray:
+def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
     """(n, m) float64, or the error that names the first cell that is not a finite number."""
-    X = np.empty(frame.shape, np.float64)
-    for j, name in enumerate(frame.columns):
+    columns = []
+    for name in names:
         column = frame[name].to_numpy()
-        if column.dtype.kind == "O" and all(isinstance(cell, int) for cell in column):
-            column = np.array([str(cell) for cell in column]).astype(np.float64)  # beyond 64 bits
+        if column.dtype.kind == "O":
+            column = _numbers(table, column)
         if column.dtype.kind not in "biuf" or not np.isfinite(column).all():
             _find_bad_cell(table, name)
-        X[:, j] = column
+        columns.append(column)
+    X = np.empty((len(frame), len(names)), np.float64)
+    for start in range(0, len(X), _ROWS):  # rows that stay in the cache while their columns are written
+        for j, column in enumerate(columns):
+            X[start : start + _ROWS, j] = column[start : start + _ROWS]
     return X
 
 
-def _labels(table: CsvTable, y: np.ndarray, column: int, target: str) -> np.ndarray:
+def _numbers(table: CsvTable, column: np.ndarray) -> np.ndarray:
+    """Cells that pandas left as objects as the numbers that they are: beyond 64 bits, or with separators."""
+    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else _number(cell) for cell in column]
+    return column if None in plain else np.array(plain).astype(np.float64)
+
+
+def _number(cell: object) -> str | None:
+    return None if isinstance(cell, (bool, np.bool_)) else str(cell)
+
+
+def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
     """Integers where every label is a whole number, else text."""
-    labels = [label.strip() if isinstance(label, str) else "" for label in y]
+    found, codes = encoded(cells.tolist())
+    labels = [cell.strip() if isinstance(cell, str) else "" for cell in found]
     if any("\0" in label for label in labels):
         raise ValueError(f"{table.path}: a label in column {target!r} holds a NUL byte; is the file damaged?")
     if not all(labels):
-        _find_bad_row(table, None, column, target)
-    text = np.array(labels)
-    unique = np.unique(text)
-    if all(_INTEGER.fullmatch(label) for label in unique):
-        return text.astype(np.int64)
-    if all(_is_number(label) and "." in label or _INTEGER.fullmatch(label) for label in unique):
-        values = text.astype(np.float64)
-        if (values % 1 != 0).any():
-            raise ValueError(f"{table.path}: target {target!r} must hold classes, got {unique[0]}: continuous numbers.")
-        return values.astype(np.int64)
-    return text
+        _find_bad_row(table, None, table.names.index(target), target)
+    plain = [table.form.plain(label) for label in labels]
+    numbers = [number for number in plain if number is not None]
+    written = numbers if len(numbers) == len(labels) else labels
+    return whole_or_text(written, f"{table.path}: target {target!r}")[codes]
 
 
 def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: str = "") -> None:
@@ -224,29 +263,19 @@ def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: st
 
 
 def _find_bad_cell(table: CsvTable, name: str) -> None:
-    """Raise for the first row of another length, else the first cell of column `name` that is no number."""
-    rows = table.rows()
-    first = next(rows)[1]
-    column = [field.strip() for field in first].index(name) if table.header else int(name)
-    for line, row in rows if table.header else table.rows():
-        if len(row) != len(first):
-            raise ValueError(f"{table.path}, line {line}: expected {len(first)} fields, got {len(row)}.")
-        cell = row[column].strip()
+    """Raise for the first cell of column `name` that is no finite number."""
+    j = table.names.index(name)
+    rows = [(line, row[j].strip()) for line, row in table.rows()][table.form.header :]
+    for line, cell in rows:
         where = f"{table.path}, line {line}, column {name!r}"
         if cell.lower() in _MISSING:
             raise ValueError(f"{where}: the value is missing ({cell!r}); fill it in or drop the row.")
-        if not _is_number(cell):
-            comma = re.fullmatch(r"[+-]?\d+,\d+", cell)
-            remedy = "write decimals with a point" if comma else f"--drop {shlex.quote(name)} leaves a column out"
+        plain = table.form.plain(cell)
+        if plain is None:
+            cells = [other for _, other in rows if other.lower() not in _MISSING]
+            options = format_hint(cells, table.form, table.delimiter) if re.search(r"\d", cell) else None
+            remedy = f"{options} reads it" if options else f"--drop {shlex.quote(name)} leaves a column out"
             raise ValueError(f"{where}: expected a number, got {cell!r:.60}; {remedy}.")
-        if not np.isfinite(float(cell)):
+        if not np.isfinite(float(plain)):
             raise ValueError(f"{where}: expected a finite number, got {cell}.")
     raise ValueError(f"{table.path}, column {name!r}: expected numbers only.")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
