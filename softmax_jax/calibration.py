@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.host import in_numpy
 
 _LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
 _RANGE = (1e-300, 1e300)  # of c
@@ -62,6 +63,7 @@ class ReliabilityTable(NamedTuple):
     accuracy: np.ndarray
 
 
+@in_numpy
 def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureScaling:
     """The temperature t > 0 that minimises the cross-entropy of softmax(Z / t) on held-out samples.
 
@@ -92,6 +94,7 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
     return TemperatureScaling(cost.scale / c, before, cost.at(c)[0], "converged")
 
 
+@in_numpy
 def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> ReliabilityTable:
     """Accuracy against confidence in bins of equal width, as drawn in a reliability diagram.
 
@@ -123,6 +126,7 @@ def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = Non
     return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
 
 
+@in_numpy
 def expected_calibration_error(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> float:
     """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softmax_jax import border
 from softmax_jax.conversion import check_finite
+from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 
@@ -36,6 +37,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """An estimator says here how it finds its parameters."""
         raise NotImplementedError("SoftmaxClassifier holds parameters that are found elsewhere.")
 
+    @in_numpy
     def decision_function(self, X: Any) -> np.ndarray:
         """Net input Z (n, k); for two classes the difference Z_1 - Z_0 (n,)."""
         Z = self._net_input(X)
@@ -44,15 +46,18 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             return Z[:, 1] - Z[:, 0]
 
+    @in_numpy
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each row (n,); the first of equals."""
         Z = self._net_input(X)
         return self.classes_[Z.argmax(axis=1)]
 
+    @in_numpy
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (n, k), a column per label in classes_; rows sum to 1."""
         return host_softmax(self._net_input(X))
 
+    @in_numpy
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities (n, k), finite also where the probability underflows."""
         return log_softmax(self._net_input(X))

@@ -27,10 +27,10 @@ from softmax_jax.fitting import (
     LARGEST_L2,
     FitResult,
     place_shards,
-    refuse_fork,
     run_solver,
     start_params,
 )
+from softmax_jax.host import on_host
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
@@ -59,6 +59,7 @@ class _Settings(NamedTuple):
     every: float | None
 
 
+@on_host
 def initialise(
     coordinator: str | None = None,
     num_processes: int | None = None,
@@ -100,6 +101,7 @@ def initialise(
     )
 
 
+@on_host
 def fit_distributed(
     X: Any,
     y: Any,
@@ -147,7 +149,6 @@ def fit_distributed(
       JaxRuntimeError: memory ran out; blocks are not made smaller by themselves here.
       RuntimeError: the callback failed on another process; on that one its own error is raised.
     """
-    refuse_fork()
     with AgreedStop(callback, stall_timeout_s) as stop:
         rows, settings, start = together(
             lambda: (
@@ -168,21 +169,21 @@ def fit_distributed(
         counts, s = _shares(rows)
         n, m = sum(counts), rows.X.shape[1]
         solver = choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
-        with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-            block = _block(rows.X, len(classes))
-            data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
-            params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
-            given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
+        block = _block(rows.X, len(classes))
+        data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
+        params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
+        given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
-            def identity() -> tuple[dict[str, Any], dict[str, Any]]:
-                fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
-                return fingerprint, session_settings(solver, {**given, "start": params})
+        def identity() -> tuple[dict[str, Any], dict[str, Any]]:
+            fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
+            return fingerprint, session_settings(solver, {**given, "start": params})
 
-            with joint_session(checkpoint, settings.every, stop, identity) as session:
-                outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session)
+        with joint_session(checkpoint, settings.every, stop, identity) as session:
+            outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
+@on_host
 def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """The rows of this process from files shared among all: of P processes, process i reads every P-th from its own.
 

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from softmax_jax.forks import refuse_fork
 from softmax_jax.meshes import with_auto_axes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -37,11 +38,12 @@ def follows_dtype(function: Function) -> Function:
     Floating arguments of a narrower dtype are widened with it, so that a gradient is float64 where X is, whatever the
     params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
     operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
-    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py).
+    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py). In a forked process: RuntimeError.
     """
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        refuse_fork()
         args, kwargs = jax.tree.map(with_auto_axes, (args, kwargs))
         leaves = jax.tree.leaves((args, kwargs))
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -21,9 +20,11 @@ from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.host import on_host
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.warned import warn_user
 
 
 class SeparationWarning(ConvergenceWarning):
@@ -124,6 +125,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
+    @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
         """Fit to the data.
 
@@ -166,10 +168,10 @@ class SoftmaxRegression(SoftmaxClassifier):
             check_moved(result, array, solver=solver)
             self._keep(result)
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
-            warnings.warn(words, DegenerateDataWarning, stacklevel=2)
+            warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
             separated = result.status == "diverging" and not isinstance(solver, SGD)
-            warnings.warn(words, SeparationWarning if separated else ConvergenceWarning, stacklevel=2)
+            warn_user(words, SeparationWarning if separated else ConvergenceWarning)
         return self
 
     def _solver(self) -> Any:
@@ -222,11 +224,10 @@ def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
     y = border.as_labels(y)
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
+        warn_user(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
             "(n_samples,), for example using ravel().",
             DataConversionWarning,
-            stacklevel=4,
         )
         y = y.ravel()
     T, classes = border.targets(y, n)

@@ -13,6 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
+from softmax_jax.forks import refuse_fork
 
 # On GPU and TPU a float32 product is TF32 / bf16 by default, good to 1e-3 only: full precision is stated.
 PRECISION = jax.lax.Precision.HIGHEST
@@ -68,6 +69,7 @@ def one_hot_encode(y: Any, n_classes: int | None = None) -> Any:
         >>> one_hot_encode([0, 2, 1]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
+    refuse_fork()
     if isinstance(y, Tracer):
         if n_classes is None:
             raise ValueError("n_classes must be given where y is traced (under jit, grad or vmap).")

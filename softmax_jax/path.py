@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source
-from softmax_jax.fitting import checked_params, checked_rows, refuse_fork
+from softmax_jax.fitting import checked_params, checked_rows
 from softmax_jax.held_out import checked_validation, validation_scores
+from softmax_jax.host import on_host
 from softmax_jax.html import path_html
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
@@ -88,6 +88,7 @@ class PathResult(NamedTuple):
         return Params(self.params.W[index], self.params.b[index])
 
 
+@on_host
 def fit_path(
     X: Any,
     y: Any,
@@ -138,7 +139,6 @@ def fit_path(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    refuse_fork()
     for name, value in (("checkpoint", checkpoint), ("callback", callback), ("init", init)):
         if side_by_side and value is not None:
             raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
@@ -156,24 +156,23 @@ def fit_path(
     validation = checked_validation(X_val, y_val, X.shape[1], classes)
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
-    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
-        s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
-        k, free = len(classes), bool(fit_intercept)
-        kind: Any = StreamedSweep if is_source(X) else Sweep
-        sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
-        if init is not None:
-            sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
-        books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
-        judge = Judge(retire, X, weight, validation, free) if retire and validation else None
-        settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
-        try:
-            if side_by_side:
-                _run_side_by_side(sweep, books, tol)
-            else:
-                with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
-                    _run_in_turn(sweep, books, tol, judge, callback, store)
-        except KeyboardInterrupt:
-            pass  # what is not solved keeps the status "interrupted"
+    s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
+    k, free = len(classes), bool(fit_intercept)
+    kind: Any = StreamedSweep if is_source(X) else Sweep
+    sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+    if init is not None:
+        sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
+    books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
+    judge = Judge(retire, X, weight, validation, free) if retire and validation else None
+    settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
+    try:
+        if side_by_side:
+            _run_side_by_side(sweep, books, tol)
+        else:
+            with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
+                _run_in_turn(sweep, books, tol, judge, callback, store)
+    except KeyboardInterrupt:
+        pass  # what is not solved keeps the status "interrupted"
     return books.result
 
 

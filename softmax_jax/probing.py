@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from softmax_jax import border
 from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.host import on_host
 from softmax_jax.one_line import one_line
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol
@@ -80,6 +81,7 @@ class ProbeResult(NamedTuple):
         return f"The validation accuracy has {len(self.peaks)} peaks, at {places}: the best strength is uncertain."
 
 
+@on_host
 def linear_probe(
     X: Any,
     y: Any,

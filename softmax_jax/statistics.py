@@ -28,6 +28,7 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
+from softmax_jax.host import on_host
 from softmax_jax.model import Params, check_shapes, net_input
 from softmax_jax.problem import Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
@@ -59,6 +60,7 @@ class Predictive(NamedTuple):
     deviation: np.ndarray
 
 
+@on_host
 def laplace_posterior(
     params: Params, X: Any, l2: float, sample_weight: Any = None, *, fit_intercept: bool = True
 ) -> Posterior:
@@ -99,6 +101,7 @@ def laplace_posterior(
     return Posterior(Params(W, b), data.exact, point, moment, total)
 
 
+@on_host
 def standard_errors(
     posterior: Posterior, coefficients: Sequence[Coefficient], *, reference: int | None = None
 ) -> np.ndarray:
@@ -122,6 +125,7 @@ def standard_errors(
     return np.sqrt(np.maximum(variances, 0.0) / posterior.total)
 
 
+@on_host
 def covariance(
     posterior: Posterior, coefficients: Sequence[Coefficient], *, reference: int | None = None
 ) -> np.ndarray:
@@ -141,6 +145,7 @@ def every_coefficient(params: Params) -> list[Coefficient]:
     return [(j, c) for j in (*range(m), None) for c in range(k)]
 
 
+@on_host
 def sample_parameters(posterior: Posterior, n_draws: int, seed: int = 0) -> Params:
     """Draws from the posterior, in the sum-to-zero convention, each at the price of one solve.
 
@@ -171,6 +176,7 @@ def sample_parameters(posterior: Posterior, n_draws: int, seed: int = 0) -> Para
     return Params(W + dW / scale, b + db / scale)
 
 
+@on_host
 def predictive(posterior: Posterior, X: Any, *, n_draws: int = 100, seed: int = 0) -> Predictive:
     """Mean and standard deviation of softmax(X W + b) over draws: predictions that know their error.
 

@@ -17,6 +17,7 @@ import optax
 from softmax_jax import border
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.held_out import validation_targets
+from softmax_jax.host import on_host
 from softmax_jax.implicit import solve_implicit
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params
@@ -42,6 +43,7 @@ class TunedL2(NamedTuple):
     l2_history: np.ndarray
 
 
+@on_host
 def tune_l2(
     X: Any,
     y: Any,
@@ -84,7 +86,7 @@ def tune_l2(
     weight = border.weights(sample_weight, len(X))
     dtype = compute_dtype(X)
     k = len(classes)
-    with scope(dtype), jax.numpy_dtype_promotion("standard"):
+    with scope(dtype):
         arrays = [jnp.asarray(a, dtype) for a in (X, _dense(T, k), X_val, _dense(T_val, k))]
         data = (*arrays, None if weight is None else jnp.asarray(weight, dtype), fit_intercept)
         shape = (X.shape[1],) if per_feature else ()

@@ -14,10 +14,12 @@ from softmax_jax.data.rows_iterable import rows_of_array, rows_of_blocks, rows_o
 from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
 from softmax_jax.data.rows_parquet import open_parquet
 from softmax_jax.data.rows_shards import ShardedRows
+from softmax_jax.host import in_numpy
 
 PARQUET = (".parquet", ".pq")
 
 
+@in_numpy
 def open_rows(source: Any, *, columns: Sequence[str] | None = None, dtype: Any = None) -> RowSource:
     """Features that `fit` reads from where they are stored, by blocks of rows, once a pass.
 
