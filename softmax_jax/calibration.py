@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.conversion import column_names
 from softmax_jax.host import in_numpy
+from softmax_jax.pairing import paired
 
 _LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
 _RANGE = (1e-300, 1e300)  # of c
@@ -69,7 +71,8 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
 
     Args:
       Z: (n, k) net input, finite, k >= 2; log-probabilities do as well.
-      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1.
+      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1; where both are frames, columns are
+        paired by name.
       sample_weight: (n,) >= 0, of any scale.
 
     Returns:
@@ -78,9 +81,10 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    Z = _two_columns(border.features(Z, name="Z"), "Z")
+    names, Z = column_names(Z), _two_columns(border.features(Z, name="Z"), "Z")
     n = len(Z)
     T = _targets(y, Z, "Z")
+    T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
     weight = border.weights(sample_weight, n)
     cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
     before = cost.at(cost.scale)[0]

@@ -22,6 +22,7 @@ from softmax_jax import border
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
 from softmax_jax.blocks import chosen_rows
+from softmax_jax.conversion import column_names
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,
@@ -33,6 +34,7 @@ from softmax_jax.fitting import (
 from softmax_jax.host import on_host
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
+from softmax_jax.pairing import paired
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
 from softmax_jax.resuming import checked_interval, session_settings
@@ -40,6 +42,8 @@ from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.solvers.choice import choose_solver
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
+
+_SHOWN = 8  # names of columns in a message
 
 
 class _Rows(NamedTuple):
@@ -163,6 +167,7 @@ def fit_distributed(
             init=start,
             checkpoint="no checkpoint" if checkpoint is None else "a directory",
             sample_weight="no weights" if sample_weight is None else "weights",
+            column_names=_named(X) or "none",
             **_shared_traits(rows),
         )
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
@@ -189,22 +194,28 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
 
     Args:
       paths: of all files, in the same order everywhere.
-      read: from a path to X (n, m) and y (n,).
+      read: from a path to X (n, m) and y (n,); columns of frames are paired by name.
 
     Raises:
       ValueError: on every process, if one of them cannot read a file or there are fewer files than processes.
     """
     agree(files=[str(path) for path in paths])
 
-    def own() -> tuple[np.ndarray, np.ndarray]:
+    def own() -> tuple[np.ndarray, np.ndarray, str]:
         mine = paths[jax.process_index() :: jax.process_count()]
         if not mine:
             raise ValueError(f"{len(paths)} files are too few for {jax.process_count()} processes; give one each.")
         parts = [read(path) for path in mine]
-        X, y = zip(*parts, strict=True)
-        return np.concatenate(X), np.concatenate(y)
+        names = column_names(parts[0][0])
+        X = [
+            paired(np.asarray(part), part, names, str(path), str(mine[0]))
+            for path, (part, _) in zip(mine, parts, strict=True)
+        ]
+        return np.concatenate(X), np.concatenate([y for _, y in parts]), _named(parts[0][0])
 
-    return together(own)
+    X, y, names = together(own)
+    agree(column_names=names or "none")
+    return X, y
 
 
 def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
@@ -246,6 +257,13 @@ def _shared_traits(rows: _Rows) -> dict[str, Any]:
         "dtype_of_X": rows.X.dtype.name,
         "kind_of_targets": f"{len(rows.classes)} soft targets" if rows.y.ndim == 2 else labels,
     }
+
+
+def _named(X: Any) -> str:
+    """What the columns of X are called, in a few words that differ where a name or the order does."""
+    names = [str(name) for name in column_names(X)]
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:12]
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more ({digest})" if len(names) > _SHOWN else "")
 
 
 def _fingerprint(init: Any) -> str:

@@ -14,6 +14,7 @@ from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate import duality_gap
 from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.conversion import column_names
 from softmax_jax.estimator import class_indices, row_weights, unchanged_on_error
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
@@ -129,6 +130,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=settings["solver"])
             self._keep(result)
+            self._columns = column_names(X)
         self._warn(path)
         return self
 

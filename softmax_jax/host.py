@@ -22,14 +22,16 @@ from softmax_jax.traced import ADVICE, is_traced, jax_types, refuse_traced
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SETTINGS: dict[str, Any] = {  # JAX's name of each, less "jax_", which is that of its context manager too
+# JAX's name of each, less "jax_", which is that of its context manager too, and the value that is needed
+_TRANSFERS: dict[str, Any] = {
+    f"transfer_guard_{way}": "allow" for way in ("host_to_device", "device_to_device", "device_to_host")
+}
+_SETTINGS: dict[str, Any] = {
     "debug_nans": False,
     "debug_infs": False,
     "disable_jit": False,
     "numpy_dtype_promotion": "standard",
-    "transfer_guard_host_to_device": "allow",
-    "transfer_guard_device_to_device": "allow",
-    "transfer_guard_device_to_host": "allow",
+    **_TRANSFERS,
 }
 
 
@@ -56,7 +58,7 @@ def _guarded(function: Callable[P, R], *, computes: bool) -> Callable[P, R]:
             from softmax_jax.forks import refuse_fork  # imported where JAX is first used: that is what forks break
 
             refuse_fork()
-        with _own_settings() as theirs:
+        with _changed(_SETTINGS) as theirs:
             callback: Any = kwargs.get("callback")
             if theirs and callable(callback):
                 kwargs["callback"] = _under(theirs, callback)
@@ -68,13 +70,18 @@ def _guarded(function: Callable[P, R], *, computes: bool) -> Callable[P, R]:
     return wrapper
 
 
+def transfers_allowed() -> contextlib.AbstractContextManager[Any]:
+    """A context in which arrays may be brought to the device that is to compute with them, and numbers beside them."""
+    return _changed(_TRANSFERS)
+
+
 @contextlib.contextmanager
-def _own_settings() -> Iterator[dict[str, Any]]:
-    """Settings under which everything here computes; gives those of the user that differ."""
+def _changed(needed: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A context with the settings that are needed; gives those of the user that differ."""
     config = sys.modules["jax"].config
-    now = {name: getattr(config, f"jax_{name}") for name in _SETTINGS}
-    theirs = {name: value for name, value in now.items() if value not in (None, _SETTINGS[name])}
-    with _settings({name: _SETTINGS[name] for name in theirs}):
+    now = {name: getattr(config, f"jax_{name}") for name in needed}
+    theirs = {name: value for name, value in now.items() if value not in (None, needed[name])}
+    with _settings({name: needed[name] for name in theirs}):
         yield theirs
 
 

@@ -13,44 +13,47 @@ _SHOWN = 8  # names in a message
 
 def table_names(X: Any) -> list[Any]:
     """Names of the columns of a frame, or of a source of rows that has them; empty for anything else."""
-    named = getattr(X, "blocks", None) is None and hasattr(X, "reader")
-    if not named:
-        return column_names(X)
-    first = X.parts[0] if hasattr(X, "parts") else X
-    return [] if getattr(first, "is_list", True) else list(first.columns)
+    columns = getattr(getattr(X, "parts", (X,))[0], "columns", None)
+    if hasattr(X, "reader"):  # a source of rows
+        return list(columns or ()) if len(columns or ()) == X.shape[1] else []
+    return column_names(X)
 
 
 def paired(array: Any, source: Any, names: Sequence[Any], name: str, of: str = "X") -> Any:
-    """The columns of `array` in the order of `names`.
+    """`array` (n, m), made from `source`, with its columns in the order of `names`; see `order`."""
+    columns = order(column_names(source), names, name, of)
+    return array if columns is None else array[:, columns]
 
-    Names on one side only are warned of and taken by position, as scikit-learn does. So are columns that are only
-    numbered, 0 to m - 1, on either side.
+
+def order(theirs: Sequence[Any], names: Sequence[Any], name: str, of: str) -> list[int] | None:
+    """The place among `theirs` of each of `names`; None where the columns are in that order already.
+
+    Names on one side only are warned of, and the columns are taken in their order, as in scikit-learn. Columns that are
+    only numbered, 0 to m - 1, have no names, unless the other side has the same numbers in another order.
 
     Args:
-      array: (n, m) NumPy or JAX array, or SciPy matrix.
-      source: what it was made from, which may be a frame.
-      names: of the columns of the other table; empty where it has none.
-      name: what error messages call `source`.
-      of: what they call the other table.
+      theirs: names of the columns of the table `name`; empty where it has none.
+      names: of the other table, `of`.
+      name: what error messages call the first table.
+      of: what they call the other one.
 
     Raises:
       ValueError: the names differ, and not only in their order.
     """
-    theirs = column_names(source)
-    if theirs == list(names):
-        return array
+    if list(theirs) == list(names):
+        return None
     if set(theirs) == set(names):
         place = {each: j for j, each in enumerate(theirs)}
-        return array[:, [place[each] for each in names]]
+        return [place[each] for each in names]
     if not (_numbered(theirs) or _numbered(names)):
         raise ValueError(
             f"{name} must have the columns of {of}, in any order; {of} alone has {_words(names, theirs)}, {name} alone "
             f"{_words(theirs, names)}."
         )
-    with_names, without = (of, name) if names and not _numbered(names) else (name, of)
-    if isinstance((names if with_names == of else theirs)[0], str):
-        warn_user(f"{with_names} has column names, but {without} has none: its columns are taken in their order.")
-    return array
+    if any(isinstance(each, str) for each in (*theirs, *names)):
+        named, nameless = (name, of) if _numbered(names) else (of, name)
+        warn_user(f"{named} has column names, but {nameless} has none: columns are taken in their order.")
+    return None
 
 
 def _numbered(names: Sequence[Any]) -> bool:
@@ -60,5 +63,6 @@ def _numbered(names: Sequence[Any]) -> bool:
 
 def _words(names: Sequence[Any], others: Sequence[Any]) -> str:
     """Those of `names` that are not in `others`."""
-    alone = [str(each) for each in names if each not in set(others)]
+    there = set(others)
+    alone = [str(each) for each in names if each not in there]
     return (", ".join(alone[:_SHOWN]) + (f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else "")) or "none"

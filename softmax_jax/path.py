@@ -14,7 +14,7 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source
 from softmax_jax.fitting import checked_params, checked_rows
-from softmax_jax.held_out import checked_validation, validation_scores
+from softmax_jax.held_out import checked_validation, columns_of, validation_scores
 from softmax_jax.host import on_host
 from softmax_jax.html import path_html
 from softmax_jax.model import Params
@@ -115,8 +115,8 @@ def fit_path(
       y: (n,) labels, or soft targets (n, k).
       l2_values: strengths >= 0, all different, in any order.
       tol: bound on J - J* to prove for each, nats per sample.
-      X_val: (n_val, m) features to score on, in memory.
-      y_val: (n_val,) labels, all of which occur in y; or soft targets.
+      X_val: (n_val, m) features to score on, in memory. Columns of frames are paired by name with those of X.
+      y_val: (n_val,) labels, all of which occur in y; or soft targets, whose columns are paired likewise.
       solver: None, or an exact solver's record.
       max_iter: most iterations for a strength.
       sample_weight: (n,) >= 0, of any scale.
@@ -148,12 +148,12 @@ def fit_path(
     check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
-    X = checked_rows(X, devices)
+    given, X = X, checked_rows(X, devices)
     if is_source(X) and (side_by_side or retire == "proof"):
         raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
     T, classes = border.targets(y, X.shape[0])
     weight = border.weights(sample_weight, X.shape[0])
-    validation = checked_validation(X_val, y_val, X.shape[1], classes)
+    validation = checked_validation(X_val, y_val, X.shape[1], classes, columns_of(given, y, T, classes))
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
     s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
