@@ -88,6 +88,7 @@ def predict(result: FitResult, X: np.ndarray) -> np.ndarray:
     return result.classes[host_net_input(result.params, X).argmax(axis=1)]
 
 
+@on_host
 def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict[str, Any]:
     """The numbers of a fit to the training rows of `split` at strength `l2`, ready for JSON."""
     n, m = split.X_train.shape
