@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from softmax_jax.conversion import column_names
+from softmax_jax.data.rows import RowSource
 from softmax_jax.warned import warn_user
 
 _SHOWN = 8  # names in a message
@@ -13,10 +14,10 @@ _SHOWN = 8  # names in a message
 
 def table_names(X: Any) -> list[Any]:
     """Names of the columns of a frame, or of a source of rows that has them; empty for anything else."""
-    columns = getattr(getattr(X, "parts", (X,))[0], "columns", None)
-    if hasattr(X, "reader"):  # a source of rows
-        return list(columns or ()) if len(columns or ()) == X.shape[1] else []
-    return column_names(X)
+    if not isinstance(X, RowSource):
+        return column_names(X)
+    columns = getattr(getattr(X, "parts", (X,))[0], "columns", None) or ()
+    return list(columns) if len(columns) == X.shape[1] else []
 
 
 def paired(array: Any, source: Any, names: Sequence[Any], name: str, of: str = "X") -> Any:

@@ -21,7 +21,7 @@ from softmax_jax.conventions import l2_from_sklearn_c
 from softmax_jax.data import open_rows
 from softmax_jax.distributed import read_shards
 from softmax_jax.held_out import checked_validation, columns_of
-from softmax_jax.pairing import order
+from softmax_jax.pairing import order, paired, table_names
 from softmax_jax.presets import clip
 from softmax_jax.statistics import laplace_posterior, predictive
 
@@ -205,6 +205,13 @@ def test_names_on_one_side_only_are_warned_of_at_the_users_line(train, held, wor
         found = sj.fit_path(train, Y[:60], [0.1], X_val=held, y_val=Y[60:])
     assert [warning.filename for warning in caught] == [__file__]
     np.testing.assert_array_equal(found.val_loss, expected.val_loss)
+
+
+def test_columns_may_have_any_names():
+    names = ["parts", "shape", "columns", "reader"]
+    train, held = FRAME[:60].set_axis(names, axis=1), FRAME[60:].set_axis(names, axis=1)[names[::-1]]
+    assert table_names(train) == names
+    np.testing.assert_array_equal(paired(held.to_numpy(), held, table_names(train), "X_val"), X[60:])
 
 
 def test_the_order_of_names():
