@@ -27,11 +27,14 @@ def jax_types(value: Any) -> set[type]:
     jax = sys.modules["jax"]
     found, level = set(), [value]
     for _ in range(_DEPTH):
-        types = set(map(type, level)) - _PLAIN
-        arrays = {kind for kind in types if issubclass(kind, jax.Array | jax.core.Tracer)}
+        types = set(map(type, level))
+        if types <= {list, tuple}:  # rows of numbers, of which there may be millions
+            if set(map(type, itertools.chain.from_iterable(level))) <= _PLAIN:
+                break
+            level = list(itertools.chain.from_iterable(level))
+            continue
+        arrays = {kind for kind in types - _PLAIN if issubclass(kind, jax.Array | jax.core.Tracer)}
         found |= arrays
-        if not types - arrays:
-            break
         skipped = _PLAIN | arrays
         level = list(itertools.chain.from_iterable(_parts(v) for v in level if type(v) not in skipped))
     return found
