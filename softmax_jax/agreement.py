@@ -23,11 +23,10 @@ def gather(value: Any) -> list[Any]:
     if jax.process_count() == 1:
         return [value]
     text = np.frombuffer(json.dumps(value).encode(), np.uint8)
-    with jax.transfer_guard("allow"), jax.numpy_dtype_promotion("standard"):  # whatever the user has set
-        sizes = np.asarray(multihost_utils.process_allgather(np.int32(len(text)))).reshape(-1)
-        room = np.zeros(max(64, 1 << int(sizes.max() - 1).bit_length()), np.uint8)  # few sizes are compiled
-        room[: len(text)] = text
-        texts = np.asarray(multihost_utils.process_allgather(room)).reshape(len(sizes), -1)
+    sizes = np.asarray(multihost_utils.process_allgather(np.int32(len(text)))).reshape(-1)
+    room = np.zeros(max(64, 1 << int(sizes.max() - 1).bit_length()), np.uint8)  # few sizes are compiled
+    room[: len(text)] = text
+    texts = np.asarray(multihost_utils.process_allgather(room)).reshape(len(sizes), -1)
     return [json.loads(row[:size].tobytes()) for row, size in zip(texts, sizes, strict=True)]
 
 

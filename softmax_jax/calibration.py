@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.conversion import column_names
+from softmax_jax.host import in_numpy
+from softmax_jax.pairing import paired
 
 _LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
 _RANGE = (1e-300, 1e300)  # of c
@@ -62,12 +65,14 @@ class ReliabilityTable(NamedTuple):
     accuracy: np.ndarray
 
 
+@in_numpy
 def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureScaling:
     """The temperature t > 0 that minimises the cross-entropy of softmax(Z / t) on held-out samples.
 
     Args:
       Z: (n, k) net input, finite, k >= 2; log-probabilities do as well.
-      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1.
+      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1; where both are frames, columns are
+        paired by name.
       sample_weight: (n,) >= 0, of any scale.
 
     Returns:
@@ -76,9 +81,10 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    Z = _two_columns(border.features(Z, name="Z"), "Z")
+    names, Z = column_names(Z), _two_columns(border.features(Z, name="Z"), "Z")
     n = len(Z)
     T = _targets(y, Z, "Z")
+    T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
     weight = border.weights(sample_weight, n)
     cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
     before = cost.at(cost.scale)[0]
@@ -92,6 +98,7 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
     return TemperatureScaling(cost.scale / c, before, cost.at(c)[0], "converged")
 
 
+@in_numpy
 def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> ReliabilityTable:
     """Accuracy against confidence in bins of equal width, as drawn in a reliability diagram.
 
@@ -123,6 +130,7 @@ def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = Non
     return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
 
 
+@in_numpy
 def expected_calibration_error(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> float:
     """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
 

@@ -36,6 +36,7 @@ from softmax_jax.data.row_sources import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
+from softmax_jax.host import on_host
 from softmax_jax.logits import by_blocks, minus_target, target_dot, target_totals
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.offsets import inward, shifted
@@ -58,6 +59,7 @@ class Certificate(NamedTuple):
     gap: Any  # () bound on J - J* at them; inf where l2 = 0
 
 
+@on_host
 def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None, fit_intercept: bool = True) -> Any:
     """A proven upper bound on J(params) - J*, the distance to the optimum in nats per sample.
 

@@ -6,6 +6,7 @@ coef_ = (W_1 - W_0)^T, because only the difference of two columns is visible in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softmax_jax import border
-from softmax_jax.conversion import check_finite
+from softmax_jax.conversion import check_finite, column_names
+from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
+from softmax_jax.pairing import paired
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 
 
@@ -24,6 +27,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     params_: Params
     classes_: np.ndarray
     n_features_in_: int
+    _columns: Sequence[Any] = ()  # names that X had in the last fit, of any type; scikit-learn keeps strings alone
 
     @classmethod
     def of(cls, params: Params, classes: np.ndarray) -> SoftmaxClassifier:
@@ -36,6 +40,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """An estimator says here how it finds its parameters."""
         raise NotImplementedError("SoftmaxClassifier holds parameters that are found elsewhere.")
 
+    @in_numpy
     def decision_function(self, X: Any) -> np.ndarray:
         """Net input Z (n, k); for two classes the difference Z_1 - Z_0 (n,)."""
         Z = self._net_input(X)
@@ -44,15 +49,18 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             return Z[:, 1] - Z[:, 0]
 
+    @in_numpy
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each row (n,); the first of equals."""
         Z = self._net_input(X)
         return self.classes_[Z.argmax(axis=1)]
 
+    @in_numpy
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (n, k), a column per label in classes_; rows sum to 1."""
         return host_softmax(self._net_input(X))
 
+    @in_numpy
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities (n, k), finite also where the probability underflows."""
         return log_softmax(self._net_input(X))
@@ -79,5 +87,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         array = border.features(X, finite=False, sparse=True)
         validate_data(self, X, reset=False, skip_check_array=True)  # a renamed column before the NaN in it
+        if self._columns and not isinstance(self._columns[0], str) and column_names(X):
+            array = paired(array, X, self._columns, "X", of="the X of the fit")
         check_finite(array, "X")
         return host_net_input(self.params_, array)

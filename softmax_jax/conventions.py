@@ -24,11 +24,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from softmax_jax.host import in_numpy
+
 
 class NotConvertibleError(ValueError):
     """The other objective has no equal in J, whatever l2."""
 
 
+@in_numpy
 def l2_from_sklearn_c(C: Any, n_samples: float, n_classes: int) -> Any:
     """The l2 at which J has the optimum of scikit-learn's LogisticRegression(C=C).
 
@@ -54,12 +57,14 @@ def l2_from_sklearn_c(C: Any, n_samples: float, n_classes: int) -> Any:
     return _columns(n_classes) / (_number(C, "C", positive=True) * _samples(n_samples))
 
 
+@in_numpy
 def sklearn_c_from_l2(l2: Any, n_samples: float, n_classes: int) -> Any:
     """The C at which scikit-learn has the optimum of J: the inverse of `l2_from_sklearn_c`; inf for l2=0."""
     with np.errstate(divide="ignore"):
         return _scalar(_columns(n_classes) / np.multiply(_number(l2, "l2"), _samples(n_samples)))
 
 
+@in_numpy
 def l2_from_cuml_c(C: Any, n_samples: float, n_classes: int, *, penalty_normalized: bool = True) -> Any:
     """The l2 at which J has the optimum of cuML's LogisticRegression(C=C): scikit-learn's, where normalised.
 
@@ -82,11 +87,13 @@ def l2_from_cuml_c(C: Any, n_samples: float, n_classes: int, *, penalty_normaliz
     return l2_from_sklearn_c(C, n_samples if penalty_normalized else 1.0, n_classes)
 
 
+@in_numpy
 def cuml_c_from_l2(l2: Any, n_samples: float, n_classes: int, *, penalty_normalized: bool = True) -> Any:
     """The C at which cuML has the optimum of J: the inverse of `l2_from_cuml_c`."""
     return sklearn_c_from_l2(l2, n_samples if penalty_normalized else 1.0, n_classes)
 
 
+@in_numpy
 def l2_from_sum_lambda(penalty: Any, n_samples: float, *, binomial: bool = False) -> Any:
     """The l2 for sum_i s_i H_i + lambda/2 ||W||^2, a penalty scaled to the sum of losses.
 
@@ -107,11 +114,13 @@ def l2_from_sum_lambda(penalty: Any, n_samples: float, *, binomial: bool = False
     return _factor(binomial) * _number(penalty, "penalty") / _samples(n_samples)
 
 
+@in_numpy
 def sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> Any:
     """The lambda of sum_i s_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_sum_lambda`."""
     return _number(l2, "l2") * _samples(n_samples) / _factor(binomial)
 
 
+@in_numpy
 def l2_from_unhalved_sum_lambda(penalty: Any, n_samples: float, *, binomial: bool = False) -> Any:
     """The l2 for sum_i s_i H_i + lambda ||W||^2, on a sum and without the half.
 
@@ -136,11 +145,13 @@ def l2_from_unhalved_sum_lambda(penalty: Any, n_samples: float, *, binomial: boo
     return 2 * l2_from_sum_lambda(penalty, n_samples, binomial=binomial)
 
 
+@in_numpy
 def unhalved_sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> Any:
     """The lambda of sum_i s_i H_i + lambda ||W||^2: the inverse of `l2_from_unhalved_sum_lambda`."""
     return sum_lambda_from_l2(l2, n_samples, binomial=binomial) / 2
 
 
+@in_numpy
 def l2_from_mean_lambda(penalty: Any, *, binomial: bool = False) -> Any:
     """The l2 for mean_i H_i + lambda/2 ||W||^2: lambda itself, twice it for a binomial model.
 
@@ -162,6 +173,7 @@ def l2_from_mean_lambda(penalty: Any, *, binomial: bool = False) -> Any:
     return _factor(binomial) * _number(penalty, "penalty")
 
 
+@in_numpy
 def mean_lambda_from_l2(l2: Any, *, binomial: bool = False) -> Any:
     """The lambda of mean_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_mean_lambda`."""
     return _number(l2, "l2") / _factor(binomial)

@@ -22,19 +22,21 @@ from softmax_jax import border
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
 from softmax_jax.blocks import chosen_rows
+from softmax_jax.conversion import column_names
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import (
     LARGEST_L2,
     FitResult,
     class_mass,
     place_shards,
-    refuse_fork,
     run_solver,
     start_params,
     without_massless,
 )
+from softmax_jax.host import on_host
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
+from softmax_jax.pairing import paired
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
 from softmax_jax.resuming import checked_interval, session_settings
@@ -42,6 +44,8 @@ from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.stopping import AgreedStop
+
+_SHOWN = 8  # names of columns in a message
 
 
 class _Rows(NamedTuple):
@@ -61,6 +65,7 @@ class _Settings(NamedTuple):
     every: float | None
 
 
+@on_host
 def initialise(
     coordinator: str | None = None,
     num_processes: int | None = None,
@@ -102,6 +107,7 @@ def initialise(
     )
 
 
+@on_host
 def fit_distributed(
     X: Any,
     y: Any,
@@ -149,7 +155,6 @@ def fit_distributed(
       JaxRuntimeError: memory ran out; blocks are not made smaller by themselves here.
       RuntimeError: the callback failed on another process; on that one its own error is raised.
     """
-    refuse_fork()
     with AgreedStop(callback, stall_timeout_s) as stop:
         rows, settings, start = together(
             lambda: (
@@ -164,6 +169,7 @@ def fit_distributed(
             init=start,
             checkpoint="no checkpoint" if checkpoint is None else "a directory",
             sample_weight="no weights" if sample_weight is None else "weights",
+            column_names=_named(X) or "none",
             **_shared_traits(rows),
         )
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
@@ -171,55 +177,55 @@ def fit_distributed(
         n, m = sum(counts), rows.X.shape[1]
         asked, solver = solver, choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
         others = fallbacks(solver, rows.X, len(classes)) if asked is None else ()
-        with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
-            block = _block(rows.X, len(classes))
-            data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
-            params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
-            if fit_intercept and not isinstance(solver, SGD):
-                mass = np.sum(gather(class_mass(T, s, len(classes)).tolist()), axis=0)
-                params = without_massless(params, mass)
-            given = {
-                "fallbacks": repr(others),
-                "l2": settings.l2,
-                "tol": settings.tol,
-                "fit_intercept": bool(fit_intercept),
-                "seed": seed,
-            }
+        block = _block(rows.X, len(classes))
+        data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
+        params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
+        if fit_intercept and not isinstance(solver, SGD):
+            mass = np.sum(gather(class_mass(T, s, len(classes)).tolist()), axis=0)
+            params = without_massless(params, mass)
+        given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
+        given["fallbacks"] = repr(others)
 
-            def identity() -> tuple[dict[str, Any], dict[str, Any]]:
-                fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
-                return fingerprint, session_settings(solver, {**given, "start": params})
+        def identity() -> tuple[dict[str, Any], dict[str, Any]]:
+            fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
+            return fingerprint, session_settings(solver, {**given, "start": params})
 
-            with joint_session(checkpoint, settings.every, stop, identity) as session:
-                outcome = run_solver(
-                    solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others
-                )
+        with joint_session(checkpoint, settings.every, stop, identity) as session:
+            outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
+@on_host
 def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """The rows of this process from files shared among all: of P processes, process i reads every P-th from its own.
 
     Args:
       paths: of all files, in the same order everywhere.
-      read: from a path to X (n, m) and y (n,).
+      read: from a path to X (n, m) and y (n,); columns of frames are paired by name.
 
     Raises:
       ValueError: on every process, if one of them cannot read a file or there are fewer files than processes.
     """
     agree(files=[str(path) for path in paths])
 
-    def own() -> tuple[np.ndarray, np.ndarray]:
+    def own() -> tuple[np.ndarray, np.ndarray, str]:
         mine = paths[jax.process_index() :: jax.process_count()]
         if not mine:
             raise ValueError(f"{len(paths)} files are too few for {jax.process_count()} processes; give one each.")
         parts = [read(path) for path in mine]
-        X, y = zip(*parts, strict=True)
-        if len({np.asarray(part).dtype.kind in "US" for part in y}) > 1:
+        names = column_names(parts[0][0])
+        X = [
+            paired(np.asarray(part), part, names, str(path), str(mine[0]))
+            for path, (part, _) in zip(mine, parts, strict=True)
+        ]
+        labels = [y for _, y in parts]
+        if len({np.asarray(part).dtype.kind in "US" for part in labels}) > 1:
             raise ValueError(f"labels are text in some of {', '.join(map(str, mine))}, and numbers in others.")
-        return np.concatenate(X), np.concatenate(y)
+        return np.concatenate(X), np.concatenate(labels), _named(parts[0][0])
 
-    return together(own)
+    X, y, names = together(own)
+    agree(column_names=names or "none")
+    return X, y
 
 
 def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
@@ -261,6 +267,13 @@ def _shared_traits(rows: _Rows) -> dict[str, Any]:
         "dtype_of_X": rows.X.dtype.name,
         "kind_of_targets": f"{len(rows.classes)} soft targets" if rows.y.ndim == 2 else labels,
     }
+
+
+def _named(X: Any) -> str:
+    """What the columns of X are called, in a few words that differ where a name or the order does."""
+    names = [str(name) for name in column_names(X)]
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:12]
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more ({digest})" if len(names) > _SHOWN else "")
 
 
 def _fingerprint(init: Any) -> str:

@@ -21,11 +21,13 @@ from softmax_jax.data.columns import positions
 from softmax_jax.data.shards import Shards, find_shards
 from softmax_jax.distributed import fit_distributed, read_shards
 from softmax_jax.files import save
+from softmax_jax.host import on_host
 from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
 from softmax_jax.splitting import Split
 from softmax_jax.training import TrainingRun, predict
 
 
+@on_host
 def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> TrainingRun:
     """Fit to the shards of a folder that all processes see; to be called by all, after `initialise`.
 

@@ -15,6 +15,8 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from softmax_jax.forks import refuse_fork
+from softmax_jax.host import transfers_allowed
 from softmax_jax.meshes import with_auto_axes
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -37,18 +39,23 @@ def follows_dtype(function: Function) -> Function:
     Floating arguments of a narrower dtype are widened with it, so that a gradient is float64 where X is, whatever the
     params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
     operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
-    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py).
+    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py). Transfer guards are lifted, but not
+    under a transformation. In a forked process: RuntimeError.
     """
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        refuse_fork()
         args, kwargs = jax.tree.map(with_auto_axes, (args, kwargs))
         leaves = jax.tree.leaves((args, kwargs))
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)
         wide = any(isinstance(leaf, np.ndarray) and leaf.dtype == np.float64 for leaf in leaves)
-        if traced or not wide or jax.config.read("jax_enable_x64"):
+        if traced:
             return function(*args, **kwargs)
-        with scope(np.float64):
+        if not wide or jax.config.read("jax_enable_x64"):
+            with transfers_allowed():
+                return function(*args, **kwargs)
+        with scope(np.float64), transfers_allowed():
             args, kwargs = jax.tree.map(_widened, (args, kwargs))
             result = function(*args, **kwargs)
             return jax.tree.map(lambda leaf: np.array(leaf) if isinstance(leaf, jax.Array) else leaf, result)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -18,12 +17,16 @@ from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.class_weight import class_weights
 from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.conversion import column_names
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.host import on_host
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
+from softmax_jax.pairing import order
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.warned import warn_user
 
 
 class SeparationWarning(ConvergenceWarning):
@@ -124,6 +127,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
+    @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
         """Fit to the data.
 
@@ -156,7 +160,7 @@ class SoftmaxRegression(SoftmaxClassifier):
                 tol=border.number(self.tol, "tol", low=0, low_open=True),
                 max_iter=border.number(self.max_iter, "max_iter", low=0, integer=True),
                 sample_weight=weight,
-                init=self._init(array, classes),
+                init=self._init(array, classes, column_names(X)),
                 fit_intercept=bool(self.fit_intercept),
                 callback=_print_progress if self.verbose else None,
                 seed=self._seed() if isinstance(solver, SGD) else 0,
@@ -165,11 +169,12 @@ class SoftmaxRegression(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=solver)
             self._keep(result)
+            self._columns = column_names(X)
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
-            warnings.warn(words, DegenerateDataWarning, stacklevel=2)
+            warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
             separated = result.status == "diverging" and not isinstance(solver, SGD)
-            warnings.warn(words, SeparationWarning if separated else ConvergenceWarning, stacklevel=2)
+            warn_user(words, SeparationWarning if separated else ConvergenceWarning)
         return self
 
     def _solver(self) -> Any:
@@ -183,8 +188,8 @@ class SoftmaxRegression(SoftmaxClassifier):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _init(self, X: Any, classes: np.ndarray) -> Params | None:
-        """The parameters of the last fit, where warm_start asks for them and they fit these data."""
+    def _init(self, X: Any, classes: np.ndarray, columns: list[Any]) -> Params | None:
+        """The parameters of the last fit, where warm_start asks for them and they fit these data, in their order."""
         if not (self.warm_start and hasattr(self, "params_")):
             return None
         W = self.params_.W
@@ -193,7 +198,8 @@ class SoftmaxRegression(SoftmaxClassifier):
         for what, of_last in last.items():
             if of_last != data[what]:
                 raise ValueError(f"warm_start needs the same {what}: {of_last} in the last fit, {data[what]} now.")
-        return self.params_
+        rows = order(self._columns, columns, "the X of the last fit", "X")
+        return self.params_ if rows is None else self.params_._replace(W=W[rows])
 
     def _keep(self, result: FitResult) -> None:
         self.classes_ = result.classes
@@ -222,11 +228,10 @@ def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
     y = border.as_labels(y)
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
+        warn_user(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
             "(n_samples,), for example using ravel().",
             DataConversionWarning,
-            stacklevel=4,
         )
         y = y.ravel()
     T, classes = border.targets(y, n)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -15,12 +14,15 @@ from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate import duality_gap
 from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.conversion import column_names
 from softmax_jax.estimator import class_indices, row_weights, unchanged_on_error
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
+from softmax_jax.host import on_host
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.warned import warn_user
 
 
 class SoftmaxRegressionCV(SoftmaxClassifier):
@@ -88,6 +90,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         self.class_weight = class_weight
         self.dtype = dtype
 
+    @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> SoftmaxRegressionCV:
         """Choose the strength and fit.
 
@@ -127,6 +130,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=settings["solver"])
             self._keep(result)
+            self._columns = column_names(X)
         self._warn(path)
         return self
 
@@ -148,7 +152,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         failed = len(statuses) - statuses.count("converged")
         if failed:
             words = f"{failed} of {len(statuses)} fits were not certified to tol={self.tol:g}: see path_.status."
-            warnings.warn(words, ConvergenceWarning, stacklevel=3)
+            warn_user(words, ConvergenceWarning)
         elif not self.converged_:
             result = FitResult(
                 self.params_,
@@ -161,11 +165,11 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 np.zeros(0),
             )
             words = advice(result, solver=self._record(), l2=self.l2_, tol=self.tol)
-            warnings.warn(words, ConvergenceWarning, stacklevel=3)
+            warn_user(words, ConvergenceWarning)
         for fold, labels in enumerate(path.missing):
             if labels:
                 words = f"No row to train on in fold {fold} is of {labels}: these classes keep a column there."
-                warnings.warn(words, UserWarning, stacklevel=3)
+                warn_user(words)
 
 
 def _mean_of_folds(path: CrossValidation, X: Any, T: np.ndarray, weight: np.ndarray | None) -> FitResult:

@@ -18,12 +18,14 @@ from jax import export
 
 from softmax_jax.atomic import write_atomically
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.host import on_host
 from softmax_jax.model import Params, net_input, softmax
 from softmax_jax.stored_models import DESCRIBE, check_params, kind_of
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
+@on_host
 def export_predict(model: Any, path: Any) -> None:
     """Write the program X (n, m) -> O (n, k) of a fitted model to a file, atomically.
 

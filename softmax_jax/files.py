@@ -19,6 +19,7 @@ from typing import Any
 
 from softmax_jax._version import __version__
 from softmax_jax.container import ModelFileError, read, write
+from softmax_jax.host import in_numpy
 from softmax_jax.stored_models import DESCRIBE, RESTORE, check_params, kind_of
 
 __all__ = ["ModelFileError", "load", "save"]
@@ -26,6 +27,7 @@ __all__ = ["ModelFileError", "load", "save"]
 _INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
+@in_numpy
 def save(model: Any, path: Any) -> None:
     """Save a model to a file, atomically: a failed save leaves the file that was there.
 

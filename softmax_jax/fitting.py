@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from softmax_jax import border
@@ -15,6 +13,7 @@ from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.host import on_host
 from softmax_jax.html import result_html
 from softmax_jax.memory import free_bytes
 from softmax_jax.meshes import with_auto_axes
@@ -36,7 +35,6 @@ MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied int
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 ROUNDING_OF_J = 16 * float(np.finfo(np.float64).eps)  # of the difference of two values of J, in parts of 1 + J
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
-_PID = os.getpid()
 
 
 class FitResult(NamedTuple):
@@ -77,6 +75,7 @@ class FitResult(NamedTuple):
         return result_html("FitResult", self, **{"features, classes": f"{m}, {k}"})
 
 
+@on_host
 def fit(
     X: Any,
     y: Any,
@@ -135,7 +134,6 @@ def fit(
         >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
         ('converged', True, (1, 2))
     """
-    refuse_fork()
     X = checked_rows(X, devices)
     n = X.shape[0]
     T, classes = border.targets(y, n)
@@ -149,20 +147,19 @@ def fit(
     others = fallbacks(solver, X, len(classes)) if asked is None else ()
     home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD), by_blocks=is_source(X))
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
-    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):  # whatever the user has set
 
-        def run(rows: int | None) -> Outcome:
-            data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
-            start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-            if fit_intercept and not isinstance(solver, SGD):
-                start = without_massless(start, class_mass(T, weight, len(classes)))
-            conditions = {"devices": data.training.peers.count, "rows per block": rows}
-            agreed = {**settings, "start": start, "fallbacks": repr(others)}
-            with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
-                return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
+    def run(rows: int | None) -> Outcome:
+        data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
+        start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
+        if fit_intercept and not isinstance(solver, SGD):
+            start = without_massless(start, class_mass(T, weight, len(classes)))
+        conditions = {"devices": data.training.peers.count, "rows per block": rows}
+        agreed = {**settings, "start": start, "fallbacks": repr(others)}
+        with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
+            return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
 
-        k = len(classes)
-        outcome = within_memory(run, first_rows(X, k, home), X, k, home)
+    k = len(classes)
+    outcome = within_memory(run, first_rows(X, k, home), X, k, home)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -232,15 +229,6 @@ def checked_rows(X: Any, devices: Any) -> Any:
         one, _ = memories_of(mesh_of(devices))
         X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
     return as_source(X) if is_source(X) else with_auto_axes(border.features(X, sparse=True))
-
-
-def refuse_fork() -> None:
-    """Raise RuntimeError in a forked process: JAX's threads are not there, and the first computation would hang."""
-    if os.getpid() != _PID:
-        raise RuntimeError(
-            f"softmax_jax was imported in process {_PID}, from which this process was forked; JAX does not survive a "
-            "fork and would hang. Start workers by 'spawn', 'forkserver' or joblib's 'loky'."
-        )
 
 
 def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:

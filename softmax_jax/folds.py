@@ -10,7 +10,6 @@ from __future__ import annotations
 import numbers
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
@@ -18,7 +17,7 @@ from sklearn.model_selection import check_cv
 from softmax_jax import border
 from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.conversion import is_sparse
-from softmax_jax.fitting import refuse_fork
+from softmax_jax.host import on_host
 from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
@@ -87,6 +86,7 @@ class CrossValidation(NamedTuple):
         return float(self.l2_values[self.best])
 
 
+@on_host
 def cross_validate(
     X: Any,
     y: Any,
@@ -127,7 +127,6 @@ def cross_validate(
     Raises:
       ValueError, TypeError: an argument is not as described, or there are more folds than members of a class.
     """
-    refuse_fork()
     check_exact(solver)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
@@ -140,11 +139,10 @@ def cross_validate(
     weight = border.weights(sample_weight, X.shape[0])
     splits = _splits(cv, T, classes, groups)
     folds = _fold_weights(splits, T, weight, classes)
-    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
-        settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
-        found = _swept(X, T, folds, len(classes), strengths, tol, settings)
-        labels = border.check_labels(border.as_labels(y))
-        scores = _scores(found, X, labels, classes, splits, weight, scorer)
+    settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
+    found = _swept(X, T, folds, len(classes), strengths, tol, settings)
+    labels = border.check_labels(border.as_labels(y))
+    scores = _scores(found, X, labels, classes, splits, weight, scorer)
     missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
     params, objective, gap, status, n_passes = _by_fold(found, len(splits))
     return CrossValidation(strengths, scores, classes, params, objective, gap, status, n_passes, splits, missing)

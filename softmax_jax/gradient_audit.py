@@ -18,6 +18,7 @@ import numpy as np
 
 from softmax_jax.fitting import fit
 from softmax_jax.gradient_check import GradientReport, compare_gradients
+from softmax_jax.host import on_host
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, init_params, one_hot_encode
 from softmax_jax.prediction import host_net_input
@@ -48,6 +49,7 @@ class Finding(NamedTuple):
         return self.worst <= 1
 
 
+@on_host
 def audit(
     X: np.ndarray, y: np.ndarray, *, l2: float, sample_weight: Any = None, seed: int = 0, devices: Any = None
 ) -> list[Finding]:

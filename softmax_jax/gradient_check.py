@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
+from softmax_jax.host import on_host
 from softmax_jax.html import grid
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.meshes import with_auto_axes
@@ -99,6 +100,7 @@ class GradientReport(NamedTuple):
         }
 
 
+@on_host
 def compare_gradients(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None) -> GradientReport:
     """Compare the gradient of J by autodiff, in closed form and by central finite differences.
 

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from softmax_jax import border
+from softmax_jax.conversion import column_names
 from softmax_jax.model import Params
+from softmax_jax.pairing import paired, table_names
 from softmax_jax.prediction import host_net_input, log_softmax
 
 
-def checked_validation(X_val: Any, y_val: Any, m: int, classes: np.ndarray) -> tuple[Any, np.ndarray] | None:
-    """Validation features and targets, checked; None without."""
+class Columns(NamedTuple):
+    """Names of the columns of the rows trained on, which those of the validation rows are paired with.
+
+    Attributes:
+      features: of X; empty where it has none.
+      targets: of soft targets, empty where they have none; the classes where y holds labels.
+      soft: whether y holds soft targets.
+    """
+
+    features: list[Any]
+    targets: list[Any]
+    soft: bool
+
+
+def columns_of(X: Any, y: Any, T: np.ndarray, classes: np.ndarray) -> Columns:
+    """The names of X and y, as they were given; T and classes are what y was checked to be."""
+    soft = T.ndim == 2
+    return Columns(table_names(X), column_names(y) if soft else classes.tolist(), soft)
+
+
+def checked_validation(
+    X_val: Any, y_val: Any, m: int, classes: np.ndarray, columns: Columns, *, sparse: bool = True
+) -> tuple[Any, np.ndarray] | None:
+    """Validation features and targets, checked, with their columns in the order of `columns`; None without."""
     if X_val is None and y_val is None:
         return None
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val must be given together, got no {missing}.")
-    X_val = border.features(X_val, name="X_val", n_features=m, sparse=True)
-    return X_val, validation_targets(y_val, X_val.shape[0], classes)
+    X = border.features(X_val, name="X_val", n_features=m, sparse=sparse)
+    return paired(X, X_val, columns.features, "X_val"), _targets(y_val, X.shape[0], classes, columns)
 
 
-def validation_targets(y_val: Any, n: int, classes: np.ndarray) -> np.ndarray:
+def _targets(y_val: Any, n: int, classes: np.ndarray, columns: Columns) -> np.ndarray:
     """Class indices (n,), or soft targets (n, k), of the validation rows; all labels occur in `classes`."""
     try:
-        return border.targets(y_val, n, classes=classes)[0]
+        T = border.targets(y_val, n, classes=classes)[0]
     except ValueError as error:
         raise ValueError(f"y_val: {error}") from error
+    named = T.ndim == 2 and (columns.soft or column_names(y_val))
+    return paired(T, y_val, columns.targets, "y_val", of="y" if columns.soft else "the classes of y") if named else T
 
 
 def validation_scores(params: Params, X: Any, T: np.ndarray) -> tuple[float, float]:

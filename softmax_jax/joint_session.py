@@ -140,8 +140,7 @@ def _from_first(array: np.ndarray | None, dtype: str, shape: list[int]) -> np.nd
         piece = flat[start : start + LARGEST_PIECE]
         room = np.zeros(max(64, 1 << (len(piece) - 1).bit_length()), np.uint8)  # few sizes are compiled
         room[: len(piece)] = piece
-        with jax.transfer_guard("allow"), jax.numpy_dtype_promotion("standard"):  # whatever the user has set
-            sent = np.asarray(multihost_utils.broadcast_one_to_all(room))
+        sent = np.asarray(multihost_utils.broadcast_one_to_all(room))
         if array is None:
             piece[:] = sent[: len(piece)]
     return result

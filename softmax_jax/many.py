@@ -17,7 +17,8 @@ from softmax_jax import border
 from softmax_jax.conversion import as_numpy, is_jax
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
-from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J, class_mass, refuse_fork, without_massless
+from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J, class_mass, without_massless
+from softmax_jax.host import on_host
 from softmax_jax.model import Params
 from softmax_jax.offsets import column_offsets, returned
 from softmax_jax.one_line import one_line
@@ -68,6 +69,7 @@ class _Stack(NamedTuple):
     intercept: bool
 
 
+@on_host
 def fit_many(
     X: Any,
     Y: Any,
@@ -99,7 +101,6 @@ def fit_many(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    refuse_fork()
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
     check_exact(solver)
@@ -111,8 +112,7 @@ def fit_many(
     memory += 3 * (k * (m + 1)) ** 2 if isinstance(solver, Newton) else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
-    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
-        found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
+    found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
     return _joined(found, stack.classes, B)
 
 

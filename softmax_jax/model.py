@@ -13,6 +13,8 @@ import numpy as np
 from jax.core import Tracer
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
+from softmax_jax.forks import refuse_fork
+from softmax_jax.host import transfers_allowed
 
 # On GPU and TPU a float32 product is TF32 / bf16 by default, good to 1e-3 only: full precision is stated.
 PRECISION = jax.lax.Precision.HIGHEST
@@ -68,6 +70,7 @@ def one_hot_encode(y: Any, n_classes: int | None = None) -> Any:
         >>> one_hot_encode([0, 2, 1]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
+    refuse_fork()
     if isinstance(y, Tracer):
         if n_classes is None:
             raise ValueError("n_classes must be given where y is traced (under jit, grad or vmap).")
@@ -82,7 +85,8 @@ def one_hot_encode(y: Any, n_classes: int | None = None) -> Any:
     k = int(labels.max()) + 1 if n_classes is None else n_classes
     if labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"y must hold class indices in [0, {k}), got values from {labels.min()} to {labels.max()}.")
-    return jax.nn.one_hot(labels.astype(np.int32), k)
+    with transfers_allowed():
+        return jax.nn.one_hot(labels.astype(np.int32), k)
 
 
 @follows_dtype

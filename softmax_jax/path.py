@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source, refuse_labels_among
-from softmax_jax.fitting import checked_params, checked_rows, refuse_fork
-from softmax_jax.held_out import checked_validation, validation_scores
+from softmax_jax.fitting import checked_params, checked_rows
+from softmax_jax.held_out import checked_validation, columns_of, validation_scores
+from softmax_jax.host import on_host
 from softmax_jax.html import path_html
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
@@ -88,6 +88,7 @@ class PathResult(NamedTuple):
         return Params(self.params.W[index], self.params.b[index])
 
 
+@on_host
 def fit_path(
     X: Any,
     y: Any,
@@ -114,8 +115,8 @@ def fit_path(
       y: (n,) labels, or soft targets (n, k).
       l2_values: strengths >= 0, all different, in any order.
       tol: bound on J - J* to prove for each, nats per sample.
-      X_val: (n_val, m) features to score on, in memory.
-      y_val: (n_val,) labels, all of which occur in y; or soft targets.
+      X_val: (n_val, m) features to score on, in memory. Columns of frames are paired by name with those of X.
+      y_val: (n_val,) labels, all of which occur in y; or soft targets, whose columns are paired likewise.
       solver: None, or an exact solver's record.
       max_iter: most iterations for a strength.
       sample_weight: (n,) >= 0, of any scale.
@@ -138,7 +139,6 @@ def fit_path(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    refuse_fork()
     for name, value in (("checkpoint", checkpoint), ("callback", callback), ("init", init)):
         if side_by_side and value is not None:
             raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
@@ -148,33 +148,32 @@ def fit_path(
     check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
-    X = checked_rows(X, devices)
+    given, X = X, checked_rows(X, devices)
     if is_source(X) and (side_by_side or retire == "proof"):
         raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
     T, classes = border.targets(y, X.shape[0])
     refuse_labels_among(X, T)
     weight = border.weights(sample_weight, X.shape[0])
-    validation = checked_validation(X_val, y_val, X.shape[1], classes)
+    validation = checked_validation(X_val, y_val, X.shape[1], classes, columns_of(given, y, T, classes))
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
-    with jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow"):
-        s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
-        k, free = len(classes), bool(fit_intercept)
-        kind: Any = StreamedSweep if is_source(X) else Sweep
-        sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
-        if init is not None:
-            sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
-        books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
-        judge = Judge(retire, X, weight, validation, free) if retire and validation else None
-        settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
-        try:
-            if side_by_side:
-                _run_side_by_side(sweep, books, tol)
-            else:
-                with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
-                    _run_in_turn(sweep, books, tol, judge, callback, store)
-        except KeyboardInterrupt:
-            pass  # what is not solved keeps the status "interrupted"
+    s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
+    k, free = len(classes), bool(fit_intercept)
+    kind: Any = StreamedSweep if is_source(X) else Sweep
+    sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+    if init is not None:
+        sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
+    books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
+    judge = Judge(retire, X, weight, validation, free) if retire and validation else None
+    settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
+    try:
+        if side_by_side:
+            _run_side_by_side(sweep, books, tol)
+        else:
+            with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
+                _run_in_turn(sweep, books, tol, judge, callback, store)
+    except KeyboardInterrupt:
+        pass  # what is not solved keeps the status "interrupted"
     return books.result
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from softmax_jax.atomic import write_atomically
 from softmax_jax.fitting import FitResult
+from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax
 
@@ -43,6 +44,7 @@ def feature_names(model: Any) -> tuple[str, ...]:
     return tuple(str(j) for j in range(m))
 
 
+@in_numpy
 def predict(model: Any, X: np.ndarray) -> Predictions:
     """Labels and probabilities; a Pipeline applies the standardisation of its training rows.
 

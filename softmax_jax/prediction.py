@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from softmax_jax.conversion import is_jax, is_sparse
@@ -31,8 +30,7 @@ def host_net_input(params: Params, X: Any) -> np.ndarray:
       softmax, labels and differences as they are.
     """
     if is_jax(X):
-        with jax.transfer_guard("allow"):  # of the parameters and of Z; X stays where it is
-            Z = np.array(net_input(params, X))
+        Z = np.array(net_input(params, X))
     else:
         dtype = np.result_type(X.dtype, params.W.dtype, np.float32)
         W, b = params.W.astype(dtype, copy=False), params.b.astype(dtype, copy=False)

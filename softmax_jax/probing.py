@@ -11,7 +11,9 @@ from sklearn.model_selection import train_test_split
 from softmax_jax import border
 from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import FitResult, fit
+from softmax_jax.host import on_host
 from softmax_jax.one_line import one_line
+from softmax_jax.pairing import paired, table_names
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol
 
@@ -80,6 +82,7 @@ class ProbeResult(NamedTuple):
         return f"The validation accuracy has {len(self.peaks)} peaks, at {places}: the best strength is uncertain."
 
 
+@on_host
 def linear_probe(
     X: Any,
     y: Any,
@@ -99,7 +102,8 @@ def linear_probe(
     Args:
       X: (n, m) frozen features.
       y: (n,) labels.
-      X_val: (n_val, m) validation features; None to hold out a part of X, each class in proportion.
+      X_val: (n_val, m) validation features; None to hold out a part of X, each class in proportion. Columns of frames
+        are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y.
       preset: "clip", "dinov2", "simclr", or a Protocol.
       tol: bound on J - J* to prove for every fit, nats per sample.
@@ -118,18 +122,20 @@ def linear_probe(
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     protocol = _protocol(preset)
-    X = border.features(X, sparse=True)
+    names, X = table_names(X), border.features(X, sparse=True)
     y = border.as_labels(y)
     if X_val is None and y_val is None:
         X, X_val, y, y_val = _split(X, y, protocol.val_fraction, seed)
     elif X_val is None or y_val is None:
         raise ValueError("X_val and y_val must be given together, or neither.")
     else:
-        X_val, y_val = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True), border.as_labels(y_val)
+        held_out = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True)
+        X_val, y_val = paired(held_out, X_val, names, "X_val"), border.as_labels(y_val, "y_val")
     if is_sparse(X) != is_sparse(X_val):
         raise TypeError("X and X_val must both be sparse, or neither.")
-    if y.ndim != 1:
-        raise ValueError(f"y must hold labels for a probe, got soft targets of shape {y.shape}.")
+    for name, labels in (("y", y), ("y_val", y_val)):
+        if labels.ndim != 1:
+            raise ValueError(f"{name} must hold labels for a probe, got soft targets of shape {labels.shape}.")
     settings = {"tol": tol, "max_iter": max_iter, "solver": solver, "devices": devices}
     k = len(np.unique(y))
     search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings, callback)

@@ -16,6 +16,7 @@ from softmax_jax.advice import advice
 from softmax_jax.atomic import write_atomically
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
 from softmax_jax.gradient_check import compare_gradients
+from softmax_jax.host import on_host
 from softmax_jax.html import bound_text, escape, facts, grid
 from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode
@@ -30,6 +31,7 @@ _LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative"
 _PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
 
 
+@on_host
 def write_report(run: TrainingRun, path: str | Path) -> Path:
     """Write the report of a run: certificate, data, settings, metrics, calibration, weights, gradient, environment.
 
@@ -48,6 +50,7 @@ def write_report(run: TrainingRun, path: str | Path) -> Path:
     return path
 
 
+@on_host
 def report_html(run: TrainingRun) -> str:
     """The report of `write_report` as a string."""
     judged = judge(run)

@@ -28,7 +28,9 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
+from softmax_jax.host import on_host
 from softmax_jax.model import Params, check_shapes, net_input
+from softmax_jax.pairing import paired, table_names
 from softmax_jax.problem import Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
@@ -50,6 +52,7 @@ class Posterior(NamedTuple):
     point: Point
     moment: SecondMoment
     total: float  # N
+    columns: Sequence[Any] = ()  # names of the features, where they came in a frame
 
 
 class Predictive(NamedTuple):
@@ -59,6 +62,7 @@ class Predictive(NamedTuple):
     deviation: np.ndarray
 
 
+@on_host
 def laplace_posterior(
     params: Params, X: Any, l2: float, sample_weight: Any = None, *, fit_intercept: bool = True
 ) -> Posterior:
@@ -79,7 +83,7 @@ def laplace_posterior(
         bias), whose coefficients the data do not identify.
     """
     W, b = (np.asarray(p, np.float64) for p in params)
-    X = border.features(X)
+    columns, X = table_names(X), border.features(X)
     check_shapes(X, W, b)
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         raise ValueError("params must be finite, got NaN or infinity in them.")
@@ -96,9 +100,10 @@ def laplace_posterior(
             "With l2=0 the features must not be collinear (nor constant beside a bias), got a correlation "
             f"matrix with smallest eigenvalue {smallest:.1e}: leave such columns out, or give l2 > 0."
         )
-    return Posterior(Params(W, b), data.exact, point, moment, total)
+    return Posterior(Params(W, b), data.exact, point, moment, total, columns)
 
 
+@on_host
 def standard_errors(
     posterior: Posterior, coefficients: Sequence[Coefficient], *, reference: int | None = None
 ) -> np.ndarray:
@@ -122,6 +127,7 @@ def standard_errors(
     return np.sqrt(np.maximum(variances, 0.0) / posterior.total)
 
 
+@on_host
 def covariance(
     posterior: Posterior, coefficients: Sequence[Coefficient], *, reference: int | None = None
 ) -> np.ndarray:
@@ -141,6 +147,7 @@ def every_coefficient(params: Params) -> list[Coefficient]:
     return [(j, c) for j in (*range(m), None) for c in range(k)]
 
 
+@on_host
 def sample_parameters(posterior: Posterior, n_draws: int, seed: int = 0) -> Params:
     """Draws from the posterior, in the sum-to-zero convention, each at the price of one solve.
 
@@ -171,6 +178,7 @@ def sample_parameters(posterior: Posterior, n_draws: int, seed: int = 0) -> Para
     return Params(W + dW / scale, b + db / scale)
 
 
+@on_host
 def predictive(posterior: Posterior, X: Any, *, n_draws: int = 100, seed: int = 0) -> Predictive:
     """Mean and standard deviation of softmax(X W + b) over draws: predictions that know their error.
 
@@ -179,7 +187,7 @@ def predictive(posterior: Posterior, X: Any, *, n_draws: int = 100, seed: int = 
 
     Args:
       posterior: of `laplace_posterior`.
-      X: (n, m) features to predict for.
+      X: (n, m) features to predict for; columns of frames are paired by name with those of the posterior.
       n_draws: posterior draws, at least 2; each costs a solve on the training data, and a product with X.
       seed: of the draws.
 
@@ -189,7 +197,8 @@ def predictive(posterior: Posterior, X: Any, *, n_draws: int = 100, seed: int = 
     Raises:
       ValueError: X does not fit the parameters, or n_draws < 2.
     """
-    X = border.features(X, n_features=posterior.params.W.shape[0])
+    array = border.features(X, n_features=posterior.params.W.shape[0])
+    X = paired(array, X, posterior.columns, "X", of="the X of the posterior")
     n_draws = border.number(n_draws, "n_draws", low=2, integer=True)
     draws = sample_parameters(posterior, n_draws, seed)
     mean = np.zeros((X.shape[0], draws.W.shape[2]))

@@ -16,6 +16,7 @@ from softmax_jax._version import __version__
 from softmax_jax.data import Dataset
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
+from softmax_jax.host import in_numpy, on_host
 from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input
 from softmax_jax.solvers import SGD
@@ -40,6 +41,7 @@ class TrainingRun(NamedTuple):
     settings: dict[str, Any]
 
 
+@on_host
 def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: int = 0, **settings: Any) -> TrainingRun:
     """Split, standardise, fit and evaluate.
 
@@ -78,6 +80,7 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     return TrainingRun(data, split, result, summary, known | {"seed": seed})
 
 
+@in_numpy
 def predict(result: FitResult, X: np.ndarray) -> np.ndarray:
     """The label (n,) of the largest net input in each row of X, scaled as for the fit."""
     if len(X) == 0:
@@ -85,6 +88,7 @@ def predict(result: FitResult, X: np.ndarray) -> np.ndarray:
     return result.classes[host_net_input(result.params, X).argmax(axis=1)]
 
 
+@on_host
 def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict[str, Any]:
     """The numbers of a fit to the training rows of `split` at strength `l2`, ready for JSON."""
     n, m = split.X_train.shape

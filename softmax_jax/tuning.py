@@ -16,7 +16,8 @@ import optax
 
 from softmax_jax import border
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.held_out import validation_targets
+from softmax_jax.held_out import checked_validation, columns_of
+from softmax_jax.host import on_host
 from softmax_jax.implicit import solve_implicit
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params
@@ -42,6 +43,7 @@ class TunedL2(NamedTuple):
     l2_history: np.ndarray
 
 
+@on_host
 def tune_l2(
     X: Any,
     y: Any,
@@ -60,7 +62,7 @@ def tune_l2(
     Args:
       X: (n, m) dense features; float64 is computed in float64.
       y: (n,) labels, or soft targets (n, k).
-      X_val: (n_val, m) features.
+      X_val: (n_val, m) features; columns of frames are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y; or soft targets.
       l2: strength > 0 to start from.
       per_feature: one strength for each feature instead of one for all.
@@ -77,14 +79,17 @@ def tune_l2(
     """
     start = border.number(l2, "l2", low=0, low_open=True)
     steps = border.number(steps, "steps", low=1, integer=True)
-    X = np.asarray(border.features(X))
-    X_val = np.asarray(border.features(X_val, name="X_val", n_features=X.shape[1]))
+    given, X = X, np.asarray(border.features(X))
     T, classes = border.targets(y, len(X))
-    T_val = validation_targets(y_val, len(X_val), classes)
+    columns = columns_of(given, y, T, classes)
+    validation = checked_validation(X_val, y_val, X.shape[1], classes, columns, sparse=False)
+    if validation is None:
+        raise ValueError("X_val and y_val must be given, got None for both.")
+    X_val, T_val = np.asarray(validation[0]), validation[1]
     weight = border.weights(sample_weight, len(X))
     dtype = compute_dtype(X)
     k = len(classes)
-    with scope(dtype), jax.numpy_dtype_promotion("standard"):
+    with scope(dtype):
         arrays = [jnp.asarray(a, dtype) for a in (X, _dense(T, k), X_val, _dense(T_val, k))]
         data = (*arrays, None if weight is None else jnp.asarray(weight, dtype), fit_intercept)
         shape = (X.shape[1],) if per_feature else ()

@@ -16,8 +16,10 @@ from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
 from softmax_jax.data.rows_parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows_shards import ShardedRows
 from softmax_jax.data.shards import PARQUET, find_shards
+from softmax_jax.host import in_numpy
 
 
+@in_numpy
 def open_rows(
     source: Any, *, columns: Sequence[str] | str | None = None, target: str | None = None, dtype: Any = None
 ) -> RowSource:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import new_axes
 
 _LARGEST_ANNOTATED = 20  # classes up to which each cell bears its number
 
 
+@in_numpy
 def plot_confusion_matrix(y_true: Any, y_pred: Any, *, classes: Any = None, ax: Axes | None = None) -> Axes:
     """How often each class (row) is predicted as each (column): counts, coloured by their share of the row.
 

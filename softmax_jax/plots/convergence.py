@@ -12,11 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, title
 
 _MANY_ITERATIONS = 100  # from which their axis is logarithmic
 
 
+@in_numpy
 def plot_convergence(
     history: Any, objective: float, duality_gap: float, *, tol: float | None = None, ax: Axes | None = None
 ) -> Axes:

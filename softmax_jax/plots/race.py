@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import GREY, MARKERS, colours, finish, new_axes
 
 _LEAST = 1e-16  # gaps below it are drawn there
 
 
+@in_numpy
 def plot_gap_against_time(
     runs: Mapping[str, tuple[Any, Any]], *, target: float | None = None, ax: Axes | None = None
 ) -> Axes:

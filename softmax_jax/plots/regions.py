@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
+from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
 from softmax_jax.plots.confusion import class_positions
 from softmax_jax.plots.style import MARKERS, colours, new_axes, short, title
@@ -17,6 +18,7 @@ _RESOLUTION = 300  # points across
 _MOST_SAMPLES = 2000  # that are drawn
 
 
+@in_numpy
 def plot_decision_regions(
     params: Params, X: Any, y: Any, *, classes: Any = None, feature_names: Any = None, ax: Axes | None = None
 ) -> Axes:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import COLOURS, GREY, MARKERS, colours, finish, new_axes, short, strengths, title
 
 _KINDS = ("classes", "features", "coefficients")
 
 
+@in_numpy
 def plot_regularisation_path(
     l2_values: Any,
     W: Any,

@@ -8,11 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.calibration import expected_calibration_error, reliability_table
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, title
 
 _HISTOGRAM = 0.22  # height of the tallest bar of the histogram at the foot
 
 
+@in_numpy
 def plot_reliability_diagram(
     O: Any, y: Any, *, n_bins: int = 15, sample_weight: Any = None, ax: Axes | None = None
 ) -> Axes:

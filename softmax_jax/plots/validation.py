@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths, title
 
 _UNITS = {"loss": "validation loss  [nats per sample]", "accuracy": "validation accuracy"}
 
 
+@in_numpy
 def plot_validation_curve(
     l2_values: Any,
     values: Any,

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.host import in_numpy
 from softmax_jax.plots.style import new_axes, short, title
 
 _MOST_CLASSES = 64
 _BRIGHTEST = 0.998  # quantile of |W| at which the colours end: one odd pixel must not pale the rest
 
 
+@in_numpy
 def plot_weights(
     W: Any, image_shape: tuple[int, ...], *, classes: Any = None, columns: int | None = None, ax: Axes | None = None
 ) -> Axes:

@@ -25,6 +25,7 @@ from softmax_jax.problem import Data, Problem
 from softmax_jax.resuming import from_tensors, to_tensors
 from softmax_jax.saving import Saving
 from softmax_jax.solvers.optimise import Outcome, Progress
+from softmax_jax.traced import refuse_traced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
+        refuse_traced("SGD", vars(self))
         eta: Any = self.eta
         if isinstance(eta, bool) or not isinstance(eta, numbers.Real) or not 0 < float(eta) < np.inf:
             raise ValueError(f"eta must be a finite number > 0, got {self.eta!r}.")
