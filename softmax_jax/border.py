@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_missing, is_sparse, narrowed, real
+from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_sparse, narrowed, real
+from softmax_jax.frames import as_matrix
+from softmax_jax.objects import is_missing
 from softmax_jax.sparse_input import compressed_rows
 
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-6}
@@ -51,7 +53,7 @@ def features(
         _check_shape(X.shape, name, n_features)
         array = compressed_rows(X, name, dtype=dtype)
     else:
-        array = X if is_jax(X) else as_numpy(X, name)
+        array = X if is_jax(X) else as_matrix(X, name)
         _check_shape(array.shape, name, n_features)
         array = real(array, X, name)
         if dtype is not None and array.dtype != np.dtype(dtype):
@@ -121,18 +123,6 @@ def weights(sample_weight: Any, n: int, *, name: str = "sample_weight") -> np.nd
     if largest == 0:
         raise ValueError(f"{name} must hold at least one non-zero number, got all zero.")
     return w / largest
-
-
-def occurring(labels: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> None:
-    """Raise ValueError if a class has no weight at all: with a free bias it has no finite optimum."""
-    if weight is None:
-        return
-    total = np.bincount(labels, weights=weight > 0, minlength=len(classes))
-    if (total == 0).any():
-        raise ValueError(
-            "Every class needs a sample of positive weight, got weight zero in all rows of class "
-            f"{_words(classes[total == 0])}: leave these rows out."
-        )
 
 
 def number(

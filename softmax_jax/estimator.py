@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
-from softmax_jax.class_weight import class_weights
+from softmax_jax.class_weight import row_weights, without_weight
 from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
@@ -146,7 +146,8 @@ class SoftmaxRegression(SoftmaxClassifier):
             array = border.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
             n = array.shape[0]
             y, T, classes = class_indices(y, n)
-            weight = row_weights(self.class_weight, T, classes, border.weights(sample_weight, n))
+            sample_weight = border.weights(sample_weight, n)
+            weight = row_weights(self.class_weight, T, classes, sample_weight)
             validate_data(self, X, skip_check_array=True)
             result = fit(
                 array,
@@ -165,6 +166,8 @@ class SoftmaxRegression(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=solver)
             self._keep(result)
+        if self.fit_intercept:
+            warn_without_weight(without_weight(T, classes, sample_weight))
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warnings.warn(words, DegenerateDataWarning, stacklevel=2)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
@@ -233,16 +236,13 @@ def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     return y, T, classes
 
 
-def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-    """Sample weights (n,) times class weights; None where there are neither."""
-    if class_weight is not None:
-        if T.ndim == 2:
-            raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
-        of_rows = class_weights(class_weight, T, classes, weight)
-        weight = border.weights(of_rows if weight is None else of_rows * weight, len(T))
-    if T.ndim == 1:
-        border.occurring(T, classes, weight)
-    return weight
+def warn_without_weight(classes: np.ndarray) -> None:
+    """Warn of classes that the sample weights leave out; class weights of zero say so themselves."""
+    if len(classes):
+        words = (
+            f"All rows of {classes.tolist()} have sample weight zero: the probability of these classes goes towards "
+        )
+        warnings.warn(words + "zero, as far as tol asks for. Leave the rows out.", DegenerateDataWarning, stacklevel=3)
 
 
 def _print_progress(progress: Any) -> None:
