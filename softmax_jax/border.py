@@ -17,6 +17,7 @@ from softmax_jax.frames import as_matrix
 from softmax_jax.objects import is_missing
 from softmax_jax.sparse_input import compressed_rows
 
+_EXACT_BITS = {"float16": 11, "bfloat16": 8, "float32": 24}  # of the integers that a float tells apart; else 53
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-6}
 
 
@@ -158,23 +159,33 @@ def number(
 
 
 def as_labels(y: Any, name: str = "y") -> np.ndarray:
-    """The labels as a NumPy array; a list that mixes kinds is refused, where NumPy would make it strings."""
+    """The labels as a NumPy array.
+
+    A list that mixes kinds is refused, where NumPy would make it strings; and members of a class(str, Enum) become
+    the strings that they equal, where NumPy would cut their names to the length of these.
+    """
     if y is None:
         raise ValueError(f"fit requires {name} to be passed, but the target {name} is None.")
     labels = as_numpy(y, name)
-    if labels.dtype.kind in "US" and not hasattr(y, "dtype") and labels.ndim == 1:
-        _one_kind(y, name)
+    if labels.dtype.kind in "US" and not hasattr(y, "dtype"):
+        given = np.asarray(y, dtype=object).ravel().tolist()
+        if labels.ndim == 1:
+            _one_kind(given, name)
+        if any(issubclass(kind, str) and kind not in (str, np.str_) for kind in set(map(type, given))):
+            return np.array(list(map(str.__str__, given))).reshape(labels.shape)
     if labels.dtype.kind == "T":
         return np.array(labels.tolist())
     return labels
 
 
 def check_labels(labels: np.ndarray, name: str = "y") -> np.ndarray:
-    """`labels` (n,) if they can be classes: of one kind, nothing missing, floats integer-valued."""
-    kind = labels.dtype.kind
-    if kind == "O":
+    """`labels` (n,) if they can be classes: of one kind, nothing missing, floats integer-valued and exact."""
+    if labels.dtype.kind == "O":
         _one_kind(labels, name)
-        return labels if isinstance(labels[0], str) else np.array(labels.tolist())
+        if isinstance(labels[0], str):
+            return labels
+        labels = np.array(labels.tolist())
+    kind = labels.dtype.kind
     if kind == "S":
         raise TypeError(f"{name} must not hold labels represented as bytes: decode them to str, got {labels[:1]!r}.")
     if kind == "f" or labels.dtype.name == "bfloat16":
@@ -188,7 +199,14 @@ def check_labels(labels: np.ndarray, name: str = "y") -> np.ndarray:
             raise ValueError(
                 f"Unknown label type: continuous. {name} must hold class labels, got {labels[i]} in row {i}."
             )
-    elif kind not in "biuU":
+        bits = _EXACT_BITS.get(labels.dtype.name, 53)
+        if (np.abs(labels) >= 2.0**bits).any():
+            i = int(np.argmax(np.abs(labels) >= 2.0**bits))
+            raise ValueError(
+                f"{name} must hold labels below 2**{bits} as {labels.dtype}, got {labels[i]} in row {i}: from there on "
+                "different integers become one float. Pass strings, or integers of one dtype."
+            )
+    elif kind not in "biuUO":
         raise ValueError(f"{name} must hold labels (strings, bool or integers), got dtype {labels.dtype}.")
     return labels
 
@@ -217,7 +235,9 @@ def _encode(labels: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.nda
         raise ValueError(f"classes must be at least 2 different labels, got {classes.tolist()}.")
     if (labels.dtype.kind in "OU") != (known.dtype.kind in "OU"):
         raise TypeError(f"y and classes must be of one type, got dtypes {labels.dtype} and {known.dtype}.")
-    index = np.minimum(np.searchsorted(known, labels), len(known) - 1)
+    if {labels.dtype.kind, known.dtype.kind} == {"i", "u"}:
+        labels = labels.astype(object)  # NumPy would look for them as floats
+    index = np.minimum(np.searchsorted(known.astype(labels.dtype), labels), len(known) - 1)
     unknown = known[index] != labels
     if unknown.any():
         raise ValueError(f"y must hold the labels {_words(known)}, got {_words(np.unique(labels[unknown]))}.")

@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.class_weight import row_weights, without_weight
-from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
@@ -63,7 +63,8 @@ class SoftmaxRegression(SoftmaxClassifier):
       intercept_: (k,), or (1,) for two classes.
       objective_: J at params_, nats per sample.
       duality_gap_: proven bound on J - J*, nats per sample; inf for l2 = 0.
-      status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn.
+      status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn. "assigned"
+        where coef_ or intercept_ were.
       converged_: whether status_ is "converged".
       n_iter_: iterations, or epochs of gradient descent.
       history_: J after each iteration, or the cost of each update.
@@ -75,6 +76,8 @@ class SoftmaxRegression(SoftmaxClassifier):
         >>> model.predict([[0.5], [2.5]]).tolist(), model.duality_gap_ <= model.tol
         (['a', 'b'], True)
     """
+
+    _unproven: ClassVar[dict[str, Any]] = {**UNPROVEN, "history_": np.zeros(0)}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "l2": [Interval(Real, 0, None, closed="both")],
@@ -191,7 +194,8 @@ class SoftmaxRegression(SoftmaxClassifier):
         if not (self.warm_start and hasattr(self, "params_")):
             return None
         W = self.params_.W
-        last = {"number of features": W.shape[0], "classes": self.classes_.tolist(), "dtype": W.dtype.name}
+        labels = getattr(self, "classes_", classes)  # none where coef_ was assigned before the first fit
+        last = {"number of features": W.shape[0], "classes": labels.tolist(), "dtype": W.dtype.name}
         data = {"number of features": X.shape[1], "classes": classes.tolist(), "dtype": compute_dtype(X).name}
         for what, of_last in last.items():
             if of_last != data[what]:

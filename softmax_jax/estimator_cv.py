@@ -16,7 +16,7 @@ from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate import duality_gap
 from softmax_jax.class_weight import row_weights, without_weight
-from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
@@ -53,6 +53,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         folds' that is not "converged", and n_iter_ the most passes of a fold.
     """
 
+    _unproven: ClassVar[dict[str, Any]] = UNPROVEN
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": UNUSED}  # the splitter's
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -154,8 +154,8 @@ def cross_validate(
         on_rows = held_out_score(scoring, classes, weight, metadata)
         scores = _scores(found, X, border.check_labels(border.as_labels(y)), classes, splits, on_rows)
     missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
-    params, objective, gap, status, n_passes = _by_fold(found, len(splits))
-    return CrossValidation(strengths, scores, classes, params, objective, gap, status, n_passes, splits, missing)
+    W_and_b, objective, gap, status, n_passes = _by_fold(found, len(splits))
+    return CrossValidation(strengths, scores, classes, W_and_b, objective, gap, status, n_passes, splits, missing)
 
 
 def _splitter(cv: Any, T: np.ndarray, classes: np.ndarray) -> Any:

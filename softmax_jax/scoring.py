@@ -130,11 +130,12 @@ def _roc_auc_one_against_rest(
     y: Any, O: Any, *, labels: np.ndarray, average: Any = "macro", sample_weight: Any = None, **others: Any
 ) -> float:
     """roc_auc_score of each class against the rest, averaged over those for which it is defined."""
+    roc_auc: Any = roc_auc_score
     if len(labels) == 2:
-        return float(roc_auc_score(y, O, labels=labels, average=average, sample_weight=sample_weight, **others))
+        return float(roc_auc(y, O, labels=labels, average=average, sample_weight=sample_weight, **others))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
-        each = roc_auc_score(y, O, labels=labels, average=None, sample_weight=sample_weight, **others)
+        each = roc_auc(y, O, labels=labels, average=None, sample_weight=sample_weight, **others)
     defined = np.isfinite(each)
     if not defined.any():
         return np.nan
