@@ -70,7 +70,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of the predicted labels, by weight."""
-        return super().score(X, border.as_labels(y), sample_weight)
+        labels = border.as_labels(y)
+        return super().score(X, border.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
 
     @property
     def coef_(self) -> np.ndarray:

@@ -72,9 +72,11 @@ def describe_steps(pipeline: Any) -> tuple[Texts, Tensors]:
     """The pipeline, fitted."""
     check_options(pipeline)
     *steps, (name, model) = pipeline.steps
-    texts, tensors = describe_cv(model) if hasattr(model, "l2_values") else describe_estimator(model)
+    tensors: Tensors = {}
     described = [_describe_step(label, step, f"step{i}_", tensors) for i, (label, step) in enumerate(steps)]
-    return {**texts, "steps": described, "name": name, "verbose": encode(pipeline.verbose, "verbose")}, tensors
+    texts, of_model = describe_cv(model) if hasattr(model, "l2_values") else describe_estimator(model)
+    more = {"steps": described, "name": name, "verbose": encode(pipeline.verbose, "verbose")}
+    return {**texts, **more}, {**of_model, **tensors}
 
 
 def restore_steps(texts: Texts, tensors: Tensors) -> Any:
@@ -134,6 +136,8 @@ def _describe_step(name: str, step: Any, prefix: str, tensors: Tensors) -> Texts
         "class": kind,
         "hyperparameters": encode_all(step.get_params()),
         "numbers": encode_all({attribute: fitted[attribute] for attribute in fitted if attribute not in arrays}),
+        # columns first in memory, on which the order of sums depends, and with it the last bit of a product
+        "fortran": [attribute for attribute, array in arrays.items() if not array.flags.c_contiguous],
         "n_features_in": int(step.n_features_in_),
         "feature_names": feature_names(step),
         "output": output_of(step),
@@ -145,6 +149,7 @@ def _restore_step(stored: Texts, prefix: str, tensors: Tensors) -> Any:
     kind, m = stored["class"], stored["n_features_in"]
     step: Any = _classes()[kind](**decode_all(stored["hyperparameters"]))
     arrays = {name.removeprefix(prefix): tensors.pop(name) for name in list(tensors) if name.startswith(prefix)}
+    arrays |= {attribute: np.asfortranarray(arrays[attribute]) for attribute in stored["fortran"]}
     fitted = {**decode_all(stored["numbers"]), **arrays}
     exactly(fitted, set(_FITTED[kind]))
     _check_fitted(kind, fitted, m)

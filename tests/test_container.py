@@ -97,7 +97,7 @@ DEFECTS = {
     "a format version of letters": (file_of({"__metadata__": OURS | {"format_version": "x"}}), "is 'x'"),
     "a later format": (
         file_of({"__metadata__": OURS | {"format_version": "3"}}),
-        "has format 3; this version reads formats up to 1. Upgrade",
+        "has format 3; this version reads formats up to 2. Upgrade",
     ),
     "ten thousand billion numbers": (
         file_of({"__metadata__": OURS, "W": tensor([10**13], 8 * 10**13)}),
