@@ -14,7 +14,7 @@ import numpy as np
 
 from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_sparse, narrowed, real
 from softmax_jax.frames import as_matrix
-from softmax_jax.objects import is_missing
+from softmax_jax.objects import is_missing, may_be_missing
 from softmax_jax.sparse_input import compressed_rows
 
 _EXACT_BITS = {"float16": 11, "bfloat16": 8, "float32": 24}  # of the integers that a float tells apart; else 53
@@ -213,10 +213,11 @@ def check_labels(labels: np.ndarray, name: str = "y") -> np.ndarray:
 
 def _one_kind(labels: Any, name: str) -> None:
     """Raise unless all entries are str, all bool, or all numbers."""
-    missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
-    if missing is not None:
-        raise ValueError(f"Input {name} contains NaN: the label in row {missing} is {labels[missing]!r}.")
-    kinds = {type(label) for label in labels}
+    kinds = set(map(type, labels))
+    if any(map(may_be_missing, kinds)):
+        missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
+        if missing is not None:
+            raise ValueError(f"Input {name} contains NaN: the label in row {missing} is {labels[missing]!r}.")
     if kinds and all(issubclass(kind, bytes) for kind in kinds):
         raise TypeError(f"{name} must not hold labels represented as bytes: decode them to str.")
     truths = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}  # Python's bool is an Integral

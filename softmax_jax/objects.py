@@ -22,6 +22,11 @@ def is_missing(value: Any) -> bool:
     return _is_absent(type(value)) or (isinstance(value, numbers.Real) and value != value)
 
 
+def may_be_missing(kind: type) -> bool:
+    """Whether an instance of this type can stand for a missing entry, so that the entries have to be looked at."""
+    return _is_absent(kind) or (issubclass(kind, numbers.Real) and not issubclass(kind, numbers.Integral))
+
+
 def from_objects(array: np.ndarray, name: str, place: Place) -> np.ndarray:
     """`array` of dtype object as float64.
 

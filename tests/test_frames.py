@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import decimal
-import fractions
 import time
 
 import numpy as np
@@ -84,30 +83,6 @@ def test_rows_are_taken_by_position_whatever_the_index():
 def test_plain_frames_are_not_copied_by_columns():
     for frame in (FRAME, FRAME.astype(np.float32), FRAME > 0, FRAME.astype(object)):
         assert frames.as_matrix(frame, "X").dtype == np.asarray(frame).dtype
-
-
-OBJECTS = {
-    "floats": A.tolist(),
-    "integers": np.arange(12).reshape(3, 4).tolist(),
-    "bool": (A > 0).tolist(),
-    "fractions": [[fractions.Fraction(i, 4) for i in range(4)]],
-    "decimals beside floats": [[decimal.Decimal("0.25"), 1.5, 2, True]],
-    "NumPy scalars": [[np.float32(0.5), np.int8(3), np.bool_(True), np.float64(2)]],
-    "large integers": [[2**60, -(2**70), 1, 0]],
-    "arrays without dimensions": [[np.array(1.5), np.array(2), 3.0, 1]],
-}
-
-
-@pytest.mark.parametrize("name", OBJECTS)
-def test_objects_that_are_numbers_are_converted_one_by_one_as_python_does(name):
-    rows = OBJECTS[name]
-    array = np.empty((len(rows), 4), object)
-    for i, row in enumerate(rows):
-        for j, value in enumerate(row):
-            array[i, j] = value
-    expected = [[float(value) for value in row] for row in rows]
-    np.testing.assert_array_equal(border.features(array), expected)
-    np.testing.assert_array_equal(border.features(np.asfortranarray(array)), expected)
 
 
 def test_numbers_are_not_looked_at_one_by_one(monkeypatch):
