@@ -45,9 +45,13 @@ def write_atomically(path: Any, *parts: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = os.fsdecode(path), None  # what the caller knows, in place of our own
+            if not os.path.isdir(directory):
+                error.strerror = f"{error.strerror}: the folder {directory!r} is not there"
         raise
     finally:
         _writing.discard(temporary)

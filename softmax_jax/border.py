@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_missing, is_sparse, narrowed, real
+from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_sparse, narrowed, real
+from softmax_jax.frames import as_matrix
+from softmax_jax.objects import is_missing, may_be_missing
 from softmax_jax.sparse_input import compressed_rows
 
+_EXACT_BITS = {"float16": 11, "bfloat16": 8, "float32": 24}  # of the integers that a float tells apart; else 53
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-6}
 
 
@@ -51,7 +54,7 @@ def features(
         _check_shape(X.shape, name, n_features)
         array = compressed_rows(X, name, dtype=dtype)
     else:
-        array = X if is_jax(X) else as_numpy(X, name)
+        array = X if is_jax(X) else as_matrix(X, name)
         _check_shape(array.shape, name, n_features)
         array = real(array, X, name)
         if dtype is not None and array.dtype != np.dtype(dtype):
@@ -123,18 +126,6 @@ def weights(sample_weight: Any, n: int, *, name: str = "sample_weight") -> np.nd
     return w / largest
 
 
-def occurring(labels: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> None:
-    """Raise ValueError if a class has no weight at all: with a free bias it has no finite optimum."""
-    if weight is None:
-        return
-    total = np.bincount(labels, weights=weight > 0, minlength=len(classes))
-    if (total == 0).any():
-        raise ValueError(
-            "Every class needs a sample of positive weight, got weight zero in all rows of class "
-            f"{_words(classes[total == 0])}: leave these rows out."
-        )
-
-
 def number(
     value: Any,
     name: str,
@@ -168,23 +159,33 @@ def number(
 
 
 def as_labels(y: Any, name: str = "y") -> np.ndarray:
-    """The labels as a NumPy array; a list that mixes kinds is refused, where NumPy would make it strings."""
+    """The labels as a NumPy array.
+
+    A list that mixes kinds is refused, where NumPy would make it strings; and members of a class(str, Enum) become
+    the strings that they equal, where NumPy would cut their names to the length of these.
+    """
     if y is None:
         raise ValueError(f"fit requires {name} to be passed, but the target {name} is None.")
     labels = as_numpy(y, name)
-    if labels.dtype.kind in "US" and not hasattr(y, "dtype") and labels.ndim == 1:
-        _one_kind(y, name)
+    if labels.dtype.kind in "US" and not hasattr(y, "dtype"):
+        given = np.asarray(y, dtype=object).ravel().tolist()
+        if labels.ndim == 1:
+            _one_kind(given, name)
+        if any(issubclass(kind, str) and kind not in (str, np.str_) for kind in set(map(type, given))):
+            return np.array(list(map(str.__str__, given))).reshape(labels.shape)
     if labels.dtype.kind == "T":
         return np.array(labels.tolist())
     return labels
 
 
 def check_labels(labels: np.ndarray, name: str = "y") -> np.ndarray:
-    """`labels` (n,) if they can be classes: of one kind, nothing missing, floats integer-valued."""
-    kind = labels.dtype.kind
-    if kind == "O":
+    """`labels` (n,) if they can be classes: of one kind, nothing missing, floats integer-valued and exact."""
+    if labels.dtype.kind == "O":
         _one_kind(labels, name)
-        return labels if isinstance(labels[0], str) else np.array(labels.tolist())
+        if isinstance(labels[0], str):
+            return labels
+        labels = np.array(labels.tolist())
+    kind = labels.dtype.kind
     if kind == "S":
         raise TypeError(f"{name} must not hold labels represented as bytes: decode them to str, got {labels[:1]!r}.")
     if kind == "f" or labels.dtype.name == "bfloat16":
@@ -198,17 +199,25 @@ def check_labels(labels: np.ndarray, name: str = "y") -> np.ndarray:
             raise ValueError(
                 f"Unknown label type: continuous. {name} must hold class labels, got {labels[i]} in row {i}."
             )
-    elif kind not in "biuU":
+        bits = _EXACT_BITS.get(labels.dtype.name, 53)
+        if (np.abs(labels) >= 2.0**bits).any():
+            i = int(np.argmax(np.abs(labels) >= 2.0**bits))
+            raise ValueError(
+                f"{name} must hold labels below 2**{bits} as {labels.dtype}, got {labels[i]} in row {i}: from there on "
+                "different integers become one float. Pass strings, or integers of one dtype."
+            )
+    elif kind not in "biuUO":
         raise ValueError(f"{name} must hold labels (strings, bool or integers), got dtype {labels.dtype}.")
     return labels
 
 
 def _one_kind(labels: Any, name: str) -> None:
     """Raise unless all entries are str, all bool, or all numbers."""
-    missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
-    if missing is not None:
-        raise ValueError(f"Input {name} contains NaN: the label in row {missing} is {labels[missing]!r}.")
-    kinds = {type(label) for label in labels}
+    kinds = set(map(type, labels))
+    if any(map(may_be_missing, kinds)):
+        missing = next((i for i, label in enumerate(labels) if is_missing(label)), None)
+        if missing is not None:
+            raise ValueError(f"Input {name} contains NaN: the label in row {missing} is {labels[missing]!r}.")
     if kinds and all(issubclass(kind, bytes) for kind in kinds):
         raise TypeError(f"{name} must not hold labels represented as bytes: decode them to str.")
     truths = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}  # Python's bool is an Integral
@@ -227,7 +236,9 @@ def _encode(labels: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.nda
         raise ValueError(f"classes must be at least 2 different labels, got {classes.tolist()}.")
     if (labels.dtype.kind in "OU") != (known.dtype.kind in "OU"):
         raise TypeError(f"y and classes must be of one type, got dtypes {labels.dtype} and {known.dtype}.")
-    index = np.minimum(np.searchsorted(known, labels), len(known) - 1)
+    if {labels.dtype.kind, known.dtype.kind} == {"i", "u"}:
+        labels = labels.astype(object)  # NumPy would look for them as floats
+    index = np.minimum(np.searchsorted(known.astype(labels.dtype), labels), len(known) - 1)
     unknown = known[index] != labels
     if unknown.any():
         raise ValueError(f"y must hold the labels {_words(known)}, got {_words(np.unique(labels[unknown]))}.")

@@ -66,14 +66,15 @@ class ReliabilityTable(NamedTuple):
 
 
 @in_numpy
-def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureScaling:
+def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any = None) -> TemperatureScaling:
     """The temperature t > 0 that minimises the cross-entropy of softmax(Z / t) on held-out samples.
 
     Args:
       Z: (n, k) net input, finite, k >= 2; log-probabilities do as well.
-      y: (n,) class indices in [0, k), or soft targets T (n, k) whose rows sum to 1; where both are frames, columns are
-        paired by name.
+      y: (n,) class indices in [0, k), or labels among `classes`; or soft targets T (n, k) whose rows sum to 1, paired
+        with Z by the names of columns where both are frames.
       sample_weight: (n,) >= 0, of any scale.
+      classes: (k,) labels of the columns of Z; needed where y holds labels, and where class 0 does not occur.
 
     Returns:
       TemperatureScaling; look at `status` before dividing by its temperature.
@@ -83,7 +84,7 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
     """
     names, Z = column_names(Z), _two_columns(border.features(Z, name="Z"), "Z")
     n = len(Z)
-    T = _targets(y, Z, "Z")
+    T = _targets(y, Z, "Z", classes)
     T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
     weight = border.weights(sample_weight, n)
     cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
@@ -99,14 +100,17 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None) -> TemperatureS
 
 
 @in_numpy
-def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> ReliabilityTable:
+def reliability_table(
+    O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None, *, classes: Any = None
+) -> ReliabilityTable:
     """Accuracy against confidence in bins of equal width, as drawn in a reliability diagram.
 
     Args:
       O: (n, k) probabilities, k >= 2, rows sum to 1.
-      y: (n,) class indices in [0, k).
+      y: (n,) class indices in [0, k), or labels among `classes`.
       n_bins: R >= 1.
       sample_weight: (n,) >= 0, of any scale.
+      classes: (k,) labels of the columns of O; needed where y holds labels, and where class 0 does not occur.
 
     Returns:
       ReliabilityTable of (R,) float64 arrays.
@@ -116,7 +120,7 @@ def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = Non
     """
     O = _probabilities(O)
     n = len(O)
-    labels = _targets(y, O, "O")
+    labels = _targets(y, O, "O", classes)
     if labels.ndim != 1:
         raise ValueError(f"y must be (n,) class indices, got shape {labels.shape}.")
     R = border.number(n_bins, "n_bins", low=1, integer=True)
@@ -131,19 +135,22 @@ def reliability_table(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = Non
 
 
 @in_numpy
-def expected_calibration_error(O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None) -> float:
+def expected_calibration_error(
+    O: Any, y: Any, n_bins: int = 15, sample_weight: Any = None, *, classes: Any = None
+) -> float:
     """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
 
     Args:
       O: (n, k) probabilities, k >= 2, rows sum to 1.
-      y: (n,) class indices in [0, k).
+      y: (n,) class indices in [0, k), or labels among `classes`.
       n_bins: R >= 1; the number depends on it.
       sample_weight: (n,) >= 0, of any scale.
+      classes: (k,) labels of the columns of O; needed where y holds labels, and where class 0 does not occur.
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    table = reliability_table(O, y, n_bins, sample_weight)
+    table = reliability_table(O, y, n_bins, sample_weight, classes=classes)
     return float(np.nansum(table.weight * np.abs(table.accuracy - table.confidence)))
 
 
@@ -217,13 +224,34 @@ def _two_columns(array: Any, name: str) -> Any:
     return array
 
 
-def _targets(y: Any, rows: Any, name: str) -> np.ndarray:
-    """Class indices (n,) or soft targets (n, k) for the rows of Z or O."""
+def _targets(y: Any, rows: Any, name: str, classes: Any) -> np.ndarray:
+    """Class indices (n,) or soft targets (n, k) for the rows of Z or O, whose columns are of `classes`."""
     n, k = rows.shape
     labels = border.as_labels(y)
     if labels.ndim > 0 and len(labels) != n:
         raise ValueError(f"{name} and y must have the same number of rows, got {n} in {name} and {len(labels)} in y.")
-    return border.targets(y, n, classes=np.arange(k))[0]
+    if classes is None:
+        if labels.ndim == 1:
+            check_indices(border.check_labels(labels), k, name)
+        return border.targets(labels, n, classes=np.arange(k))[0]
+    names = border.as_labels(classes, "classes")
+    if names.shape != (k,):
+        raise ValueError(f"classes must name the {k} columns of {name}, got shape {names.shape}.")
+    T = border.targets(labels, n, classes=names)[0]  # labels as indices into the sorted names
+    return np.argsort(names)[T] if T.ndim == 1 else T
+
+
+def check_indices(labels: np.ndarray, k: int, name: str) -> None:
+    """Raise ValueError unless the labels (n,) are class indices in [0, k), and not such as labels 1 to k would be."""
+    remedy = f"where y holds labels, give those of the columns of {name} as classes."
+    known = np.zeros(len(labels), bool) if labels.dtype.kind in "OU" else (labels >= 0) & (labels < k)
+    if not known.all():
+        raise ValueError(f"y must hold class indices in [0, {k}), got {labels[~known].tolist()[0]!r}: {remedy}")
+    if labels.min() > 0:
+        raise ValueError(
+            f"y must hold class indices in [0, {k}), got no 0, as of labels that count from 1: {remedy} Indices they "
+            f"are with classes=range({k})."
+        )
 
 
 def _probabilities(O: Any) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Class weights as sample weights: a row of class c weighs weight_c; balanced, all classes weigh the same."""
+"""Class weights as sample weights: a row of class c weighs weight_c; balanced, all classes weigh the same.
+
+A class whose rows all weigh zero takes no part in a fit: with a free bias its probability goes towards zero.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.border import number
+from softmax_jax.border import number, weights
+
+
+def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+    """Sample weights (n,) times class weights; None where there are neither.
+
+    Raises:
+      ValueError: as `class_weights`; class weights of soft targets, or all rows weigh zero.
+    """
+    if class_weight is None:
+        return weight
+    if T.ndim == 2:
+        raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
+    of_rows = class_weights(class_weight, T, classes, weight)
+    return weights(of_rows if weight is None else of_rows * weight, len(T), name="class_weight times sample_weight")
+
+
+def without_weight(T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """The classes of the labels T (n,) all of whose rows have sample weight zero; none of soft targets."""
+    if weight is None or T.ndim == 2:
+        return classes[:0]
+    return classes[np.bincount(T[weight > 0], minlength=len(classes)) == 0]
 
 
 def class_weights(
@@ -16,7 +40,8 @@ def class_weights(
 
     Args:
       class_weight: {label: weight >= 0}, with 1 for labels that it leaves out; or "balanced", which gives
-        class c the weight sum s / (k sum_c s), so that a row of weight 2 still equals the row twice.
+        class c the weight sum s / (k sum_c s), so that a row of weight 2 still equals the row twice. Labels that do
+        not occur are let pass where all that do are named, as in a fold without a class.
       labels: (n,) int indices into `classes`.
       classes: (k,) labels.
       sample_weight: (n,) or None for ones.
@@ -25,18 +50,20 @@ def class_weights(
       (n,) float64.
 
     Raises:
-      ValueError: a label that is not among `classes`, or a weight that is negative, NaN or infinite.
+      ValueError: labels that do not occur beside others that are left out, as where keys are misspelt or of another
+        type; or a weight that is negative, NaN or infinite.
     """
     k = len(classes)
     if isinstance(class_weight, str):
         s = np.ones(len(labels)) if sample_weight is None else sample_weight
         total = np.bincount(labels, weights=s, minlength=k)
         return np.divide(s.sum(), k * total, out=np.zeros(k), where=total > 0)[labels]
-    known = {label: index for index, label in enumerate(classes.tolist())}
-    unknown = [label for label in class_weight if label not in known]
-    if unknown:
-        raise ValueError(f"class_weight must weigh labels of y, {list(known)}, got the unknown {unknown}.")
-    of_class = np.ones(k)
-    for label, weight in class_weight.items():
-        of_class[known[label]] = number(weight, f"class_weight[{label!r}]", low=0)
-    return of_class[labels]
+    of_label = {label: number(w, f"class_weight[{label!r}]", low=0) for label, w in class_weight.items()}
+    known = dict.fromkeys(classes.tolist())
+    unknown = [label for label in of_label if label not in known]
+    left_out = [label for label in known if label not in of_label]
+    if unknown and left_out:
+        raise ValueError(
+            f"class_weight must weigh labels of y, {list(known)}, got the unknown {unknown} and none for {left_out}."
+        )
+    return np.array([of_label.get(label, 1.0) for label in known])[labels]

@@ -1,13 +1,14 @@
 """SoftmaxClassifier: fitted parameters as a scikit-learn classifier; what all estimators here have in common.
 
 One rule leads from the columns of params_ to scikit-learn's coefficients: coef_ = W^T, and for two classes
-coef_ = (W_1 - W_0)^T, because only the difference of two columns is visible in the probabilities.
+coef_ = (W_1 - W_0)^T, because only the difference of two columns is visible in the probabilities. Assigning coef_
+or intercept_ goes the same way back, for two classes to W_1 = -W_0 = coef_^T / 2, as at the optimum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -20,6 +21,15 @@ from softmax_jax.model import Params
 from softmax_jax.pairing import paired
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 
+# what is known of parameters that were assigned: nothing
+UNPROVEN = {
+    "objective_": float("nan"),
+    "duality_gap_": float("inf"),
+    "status_": "assigned",
+    "converged_": False,
+    "n_iter_": 0,
+}
+
 
 class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     """What follows from `params_` and `classes_`; estimators add how they are found."""
@@ -28,6 +38,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     classes_: np.ndarray
     n_features_in_: int
     _columns: Sequence[Any] = ()  # names that X had in the last fit, of any type; scikit-learn keeps strings alone
+    _unproven: ClassVar[dict[str, Any]] = {}  # fitted attributes of parameters that were assigned, not found
 
     @classmethod
     def of(cls, params: Params, classes: np.ndarray) -> SoftmaxClassifier:
@@ -65,17 +76,52 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         """Logarithms of the probabilities (n, k), finite also where the probability underflows."""
         return log_softmax(self._net_input(X))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of the predicted labels, by weight."""
+        labels = border.as_labels(y)
+        return super().score(X, border.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
+
     @property
     def coef_(self) -> np.ndarray:
-        """Coefficients in scikit-learn's layout: (k, m), or (1, m) for two classes."""
+        """Coefficients in scikit-learn's layout: (k, m), or (1, m) for two classes; to be assigned, not written into.
+
+        Assigned coefficients have no proof: status_ is "assigned", the gap inf.
+        """
         W = self.params_.W
-        return (W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T
+        return _read_only((W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T)
+
+    @coef_.setter
+    def coef_(self, value: Any) -> None:
+        self._assign("coef_", np.shape(value), W=_per_class(np.array(border.features(value, name="coef_")), "coef_").T)
 
     @property
     def intercept_(self) -> np.ndarray:
-        """Intercepts in scikit-learn's layout: (k,), or (1,) for two classes."""
+        """Intercepts in scikit-learn's layout: (k,), or (1,) for two classes; to be assigned, not written into."""
         b = self.params_.b
-        return b[1:] - b[:1] if len(b) == 2 else b
+        return _read_only(b[1:] - b[:1] if len(b) == 2 else b)
+
+    @intercept_.setter
+    def intercept_(self, value: Any) -> None:
+        entries = np.array(border.features(np.asarray(value).reshape(1, -1), name="intercept_"))[0]
+        self._assign("intercept_", np.shape(value), b=_per_class(entries, "intercept_"))
+
+    def _assign(self, name: str, shape: tuple[int, ...], *, W: Any = None, b: Any = None) -> None:
+        """Replace W or b, given in this shape; what is not there yet is zero, and no proof is left."""
+        m, k = (0, len(b)) if W is None else W.shape
+        nothing = Params(np.zeros((0, k), np.float32), np.zeros(k, np.float32))
+        last = getattr(self, "params_", nothing)
+        columns = len(self.classes_) if hasattr(self, "classes_") else len(last.b)
+        features = m if len(last.W) == 0 else len(last.W)
+        rows = (1 if columns == 2 else columns,)
+        if k != columns or W is not None and m != features or b is not None and len(shape) > 1:
+            expected = rows if W is None else (*rows, features)
+            raise ValueError(f"{name} must have shape {expected} to match classes_ and params_, got {shape}.")
+        W, b = (last.W if W is None else W), (last.b if b is None else b)
+        dtype = np.result_type(np.float32, W.dtype, b.dtype)
+        self.params_ = Params(W.astype(dtype), b.astype(dtype))
+        if m:
+            self.n_features_in_ = m
+        vars(self).update(self._unproven)
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn is told of this class: sparse X are taken."""
@@ -84,10 +130,28 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _net_input(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
+        check_is_fitted(self, ("params_", "classes_"))
+        if len(self.classes_) != len(self.params_.b):
+            raise ValueError(
+                f"classes_ holds {len(self.classes_)} labels for {len(self.params_.b)} columns of params_."
+            )
         array = border.features(X, finite=False, sparse=True)
         validate_data(self, X, reset=False, skip_check_array=True)  # a renamed column before the NaN in it
         if self._columns and not isinstance(self._columns[0], str) and column_names(X):
             array = paired(array, X, self._columns, "X", of="the X of the fit")
         check_finite(array, "X")
         return host_net_input(self.params_, array)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view in which writing fails, where it would be lost or leave a proof of other parameters."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _per_class(rows: np.ndarray, name: str) -> np.ndarray:
+    """Scikit-learn's rows or entries, one per class; of its one for two classes, two of opposite signs."""
+    if len(rows) == 2:
+        raise ValueError(f"{name} must have length 1 for two classes, the second less the first, got 2.")
+    return np.concatenate([-rows / 2, rows / 2]) if len(rows) == 1 else rows

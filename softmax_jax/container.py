@@ -21,7 +21,7 @@ import numpy as np
 from softmax_jax.atomic import write_atomically
 
 FORMAT = "softmax_jax"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the latest; a file is of the earliest that its readers must know
 LARGEST_FILE = 1 << 33  # bytes
 LARGEST_HEADER = 100_000_000  # bytes, of safetensors itself
 DTYPES = {
@@ -44,20 +44,21 @@ class ModelFileError(ValueError):
         super().__init__(f"{os.fsdecode(path)!r} cannot be loaded: {defect}. {remedy}")
 
 
-def write(path: Any, texts: dict[str, str], tensors: dict[str, np.ndarray]) -> None:
+def write(path: Any, texts: dict[str, str], tensors: dict[str, np.ndarray], *, version: int = 1) -> None:
     """Write texts and tensors to `path`, atomically.
 
     Args:
       path: str or os.PathLike.
       texts: by name; ASCII.
       tensors: by name, of a dtype in DTYPES.
+      version: of the format that a reader must know.
 
     Raises:
       ValueError: more than LARGEST_FILE bytes, or more than LARGEST_HEADER of texts.
       OSError: the file cannot be written; what was there is unchanged.
     """
     arrays = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
-    texts = {"format": FORMAT, "format_version": str(FORMAT_VERSION), **texts}
+    texts = {"format": FORMAT, "format_version": str(version), **texts}
     size = sum(array.nbytes for array in arrays.values())
     if size > LARGEST_FILE or sum(map(len, texts.values())) > LARGEST_HEADER // 2:
         raise ValueError(f"model must fit into {LARGEST_FILE} bytes, got {size} bytes of numbers.")
@@ -85,7 +86,7 @@ def read(path: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
             f"it has format {version[:9]}; this version reads formats up to {FORMAT_VERSION}",
             "Upgrade softmax_jax.",
         )
-    if version != str(FORMAT_VERSION):
+    if version not in [str(known) for known in range(1, FORMAT_VERSION + 1)]:
         raise ModelFileError(path, f"its format version is {version!r:.40}")
     tensors = _tensors(path, data)
     if texts.pop("sha256", None) != checksum(texts, tensors):

@@ -5,16 +5,16 @@ NumPy only: other libraries are recognised by what their objects offer, never im
 
 from __future__ import annotations
 
-import numbers
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from softmax_jax.objects import from_objects
+
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _BLOCK = 1 << 20  # elements of a block in the searches
-_MISSING = ("NoneType", "NAType", "NaTType")
 
 
 def is_jax(X: Any) -> bool:
@@ -28,24 +28,21 @@ def is_sparse(X: Any) -> bool:
     return hasattr(X, "tocsr")
 
 
-def is_missing(value: Any) -> bool:
-    """Whether `value` stands for a missing entry: None, pandas' NA and NaT, or NaN."""
-    return type(value).__name__ in _MISSING or (isinstance(value, numbers.Real) and value != value)
-
-
 def as_numpy(X: Any, name: str) -> np.ndarray:
     """X as a NumPy array of whatever dtype it has.
 
     Raises:
-      TypeError: X is sparse, a numpy.matrix, or does not convert.
+      TypeError: X is sparse, a numpy.matrix, a plan of polars that is not collected, or does not convert.
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
     _refuse_sparse(X, name)
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError(f"{name} is a LazyFrame, which is a plan without rows: pass {name}.collect().")
     if isinstance(X, np.matrix):
         raise TypeError(f"{name}: np.matrix is not supported. Please convert to a numpy array with np.asarray.")
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} must have no masked entries, got {np.ma.count_masked(X)}: fill or drop them.")
-    _check_columns(X, name)
+    check_columns(X, name)
     try:
         return np.asarray(X)
     except ValueError as error:
@@ -54,7 +51,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
         raise TypeError(f"{name} must convert to a NumPy array: {error}") from error
 
 
-def _check_columns(X: Any, name: str) -> None:
+def check_columns(X: Any, name: str) -> None:
     """Raise ValueError for duplicate names and categorical columns of a data frame."""
     names = column_names(X)
     if len(set(names)) < len(names):
@@ -85,7 +82,7 @@ def real(array: Any, source: Any, name: str) -> Any:
     if kind in "SUT":
         raise ValueError(f"{name} must hold numbers; strings are not converted, got {_first(array)!r}.")
     if kind == "O":
-        return _from_objects(array, source, name)
+        return from_objects(array, name, lambda index: _cell(index, source))
     if kind in "biu":
         return array.astype(float)
     if array.dtype == np.longdouble:
@@ -165,37 +162,6 @@ def _refuse_sparse(X: Any, name: str) -> None:
             f"{name} is sparse ({type(X).__name__}), which is not supported; "
             f"dense, by {name}.toarray(), it would take {gb:.3g} GB."
         )
-
-
-def _from_objects(array: np.ndarray, source: Any, name: str) -> np.ndarray:
-    """An array of Python objects to float64: numbers convert, missing becomes NaN, the rest is refused."""
-    array = array.copy()
-    for index, value in np.ndenumerate(array):
-        if is_missing(value):
-            array[index] = np.nan
-        elif isinstance(value, str | bytes):
-            place = _cell(index, source)
-            raise ValueError(f"{name} must hold numbers; strings are not converted, got {value!r} in {place}.")
-        elif isinstance(value, complex | np.complexfloating):
-            raise ValueError(f"Complex data not supported: {name} must be real, got {value!r}.")
-        else:
-            _refuse_object(value, f"{name} must hold numbers, got {type(value).__name__} in {_cell(index, source)}")
-    try:
-        return array.astype(np.float64)
-    except OverflowError as error:
-        raise ValueError(f"{name} holds a value too large for float64: {error}") from error
-
-
-def _refuse_object(value: Any, message: str) -> None:
-    """Raise TypeError unless `value` is a number (Decimal and Fraction included)."""
-    try:
-        float(value)
-    except TypeError as error:
-        raise TypeError(f"{message}: {error}.") from None
-    except OverflowError:
-        pass  # reported for the whole array
-    if np.ndim(value) or type(value).__name__ in ("Timestamp", "Timedelta"):
-        raise TypeError(f"{message}.")
 
 
 def _cell(index: Sequence[int], source: Any) -> str:

@@ -45,8 +45,8 @@ def remarks(
         if (mass == 0).any():
             names = ", ".join(str(c) for c in result.classes[mass == 0].tolist())
             words.append(
-                f"No row of y gives class {names} any probability: its free bias has no finite optimum, and ends "
-                "where tol is met. Leave the class out, or smooth the targets."
+                f"No row of y gives class {names} any probability: its free bias has no finite optimum, and is set so "
+                "that the class is next to impossible. Leave the class out, or smooth the targets."
             )
     if l2 == 0 and result.status not in ("diverging", "nonfinite") and _is_dependent(X, weight, fit_intercept):
         words.append(

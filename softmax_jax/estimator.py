@@ -15,8 +15,8 @@ from sklearn.utils.validation import validate_data
 
 from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
-from softmax_jax.class_weight import class_weights
-from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.class_weight import row_weights, without_weight
+from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.conversion import column_names
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
@@ -66,7 +66,8 @@ class SoftmaxRegression(SoftmaxClassifier):
       intercept_: (k,), or (1,) for two classes.
       objective_: J at params_, nats per sample.
       duality_gap_: proven bound on J - J*, nats per sample; inf for l2 = 0.
-      status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn.
+      status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn. "assigned"
+        where coef_ or intercept_ were.
       converged_: whether status_ is "converged".
       n_iter_: iterations, or epochs of gradient descent.
       history_: J after each iteration, or the cost of each update.
@@ -78,6 +79,8 @@ class SoftmaxRegression(SoftmaxClassifier):
         >>> model.predict([[0.5], [2.5]]).tolist(), model.duality_gap_ <= model.tol
         (['a', 'b'], True)
     """
+
+    _unproven: ClassVar[dict[str, Any]] = {**UNPROVEN, "history_": np.zeros(0)}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "l2": [Interval(Real, 0, None, closed="both")],
@@ -150,7 +153,8 @@ class SoftmaxRegression(SoftmaxClassifier):
             array = border.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
             n = array.shape[0]
             y, T, classes = class_indices(y, n)
-            weight = row_weights(self.class_weight, T, classes, border.weights(sample_weight, n))
+            sample_weight = border.weights(sample_weight, n)
+            weight = row_weights(self.class_weight, T, classes, sample_weight)
             validate_data(self, X, skip_check_array=True)
             result = fit(
                 array,
@@ -170,6 +174,8 @@ class SoftmaxRegression(SoftmaxClassifier):
             check_moved(result, array, solver=solver)
             self._keep(result)
             self._columns = column_names(X)
+        if self.fit_intercept:
+            warn_without_weight(without_weight(T, classes, sample_weight))
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
@@ -193,7 +199,8 @@ class SoftmaxRegression(SoftmaxClassifier):
         if not (self.warm_start and hasattr(self, "params_")):
             return None
         W = self.params_.W
-        last = {"number of features": W.shape[0], "classes": self.classes_.tolist(), "dtype": W.dtype.name}
+        labels = getattr(self, "classes_", classes)  # none where coef_ was assigned before the first fit
+        last = {"number of features": W.shape[0], "classes": labels.tolist(), "dtype": W.dtype.name}
         data = {"number of features": X.shape[1], "classes": classes.tolist(), "dtype": compute_dtype(X).name}
         for what, of_last in last.items():
             if of_last != data[what]:
@@ -238,16 +245,13 @@ def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     return y, T, classes
 
 
-def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
-    """Sample weights (n,) times class weights; None where there are neither."""
-    if class_weight is not None:
-        if T.ndim == 2:
-            raise ValueError("class_weight needs labels y, got soft targets; weigh their rows by sample_weight.")
-        of_rows = class_weights(class_weight, T, classes, weight)
-        weight = border.weights(of_rows if weight is None else of_rows * weight, len(T))
-    if T.ndim == 1:
-        border.occurring(T, classes, weight)
-    return weight
+def warn_without_weight(classes: np.ndarray) -> None:
+    """Warn of classes that the sample weights leave out; class weights of zero say so themselves."""
+    if len(classes):
+        words = (
+            f"All rows of {classes.tolist()} have sample weight zero: these classes are given a probability next to "
+        )
+        warn_user(words + "zero. Leave the rows out.", DegenerateDataWarning)
 
 
 def _print_progress(progress: Any) -> None:

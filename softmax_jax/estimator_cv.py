@@ -8,19 +8,22 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate import duality_gap
-from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.class_weight import row_weights, without_weight
+from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.conversion import column_names
-from softmax_jax.estimator import class_indices, row_weights, unchanged_on_error
+from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
 from softmax_jax.host import on_host
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
+from softmax_jax.scoring import metadata_router
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.warned import warn_user
 
@@ -37,7 +40,8 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
       tol: bound on J - J* to prove for each fit, nats per sample.
       max_iter: most iterations of a fit.
       fit_intercept: whether the bias is free; else it is 0.
-      class_weight: {label: weight}, with 1 for labels that it leaves out, or "balanced".
+      class_weight: {label: weight}, with 1 for labels that it leaves out, or "balanced"; used in the fits, not in the
+        scores.
       dtype: to convert X to; by default X keeps its own.
 
     Attributes:
@@ -50,6 +54,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         folds, the gap that of the mean parameters on all rows (they are no optimum), the status the first of the
         folds' that is not "converged", and n_iter_ the most passes of a fold.
     """
+
+    _unproven: ClassVar[dict[str, Any]] = UNPROVEN
+    __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": UNUSED}  # the splitter's
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "l2_values": ["array-like", None],
@@ -91,14 +98,15 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         self.dtype = dtype
 
     @on_host
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> SoftmaxRegressionCV:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, **params: Any) -> SoftmaxRegressionCV:
         """Choose the strength and fit.
 
         Args:
           X: (n, m) real array-like, data frame, JAX array or SciPy sparse matrix.
           y: (n,) labels of any one kind.
-          sample_weight: (n,) >= 0, of any scale.
+          sample_weight: (n,) >= 0, of any scale; used in the fits and in the scores, as of `cross_validate`.
           groups: (n,) for splitters that keep groups together.
+          **params: what else the scorer and the splitter requested by metadata routing.
 
         Returns:
           self.
@@ -111,28 +119,38 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             self._validate_params()
             array = border.features(X, dtype=float_dtype(self.dtype), sparse=True)
             y, T, classes = class_indices(y, array.shape[0])
-            weight = row_weights(self.class_weight, T, classes, border.weights(sample_weight, array.shape[0]))
+            of_samples = border.weights(sample_weight, array.shape[0])
+            weight = row_weights(self.class_weight, T, classes, of_samples)
             validate_data(self, X, skip_check_array=True)
             settings = {
                 "solver": self._record(),
                 "tol": self.tol,
                 "max_iter": self.max_iter,
-                "sample_weight": weight,
                 "fit_intercept": self.fit_intercept,
             }
             values = DEFAULT_STRENGTHS if self.l2_values is None else self.l2_values
-            path = cross_validate(array, y, values, cv=self.cv, scoring=self.scoring, groups=groups, **settings)
+            weights = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+            judged = {"cv": self.cv, "scoring": self.scoring, "groups": groups, "params": params}
+            path = cross_validate(array, y, values, **judged, **weights, **settings)
             self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
             result = (
-                fit(array, y, l2=path.best_l2, **settings) if self.refit else _mean_of_folds(path, array, T, weight)
+                fit(array, y, l2=path.best_l2, sample_weight=weight, **settings)
+                if self.refit
+                else _mean_of_folds(path, array, T, weight)
             )
             if result.status == "interrupted":
                 raise KeyboardInterrupt
             check_moved(result, array, solver=settings["solver"])
             self._keep(result)
             self._columns = column_names(X)
-        self._warn(path)
+        if self.fit_intercept:
+            warn_without_weight(without_weight(T, classes, of_samples))
+        self._warn(path, set(without_weight(T, classes, weight).tolist()))
         return self
+
+    def get_metadata_routing(self) -> Any:
+        """What scikit-learn routes to this estimator: weights, and what its splitter and scorer request."""
+        return metadata_router(self, self, self.scoring, self.cv)
 
     def _record(self) -> Any:
         record = solver_record(self.solver)
@@ -146,8 +164,8 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         self.status_, self.n_iter_ = result.status, result.n_iter
         self.converged_ = result.status == "converged"
 
-    def _warn(self, path: CrossValidation) -> None:
-        """Say what is not certified, and which folds lack a class."""
+    def _warn(self, path: CrossValidation, everywhere: set[Any]) -> None:
+        """Say what is not certified, and which folds lack a class that is not missing everywhere."""
         statuses = [status for fold in path.status for status in fold]
         failed = len(statuses) - statuses.count("converged")
         if failed:
@@ -166,8 +184,8 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             )
             words = advice(result, solver=self._record(), l2=self.l2_, tol=self.tol)
             warn_user(words, ConvergenceWarning)
-        for fold, labels in enumerate(path.missing):
-            if labels:
+        for fold, missing in enumerate(path.missing):
+            if labels := [label for label in missing if label not in everywhere]:
                 words = f"No row to train on in fold {fold} is of {labels}: these classes keep a column there."
                 warn_user(words)
 

@@ -20,7 +20,8 @@ from softmax_jax.atomic import write_atomically
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.host import on_host
 from softmax_jax.model import Params, net_input, softmax
-from softmax_jax.stored_models import DESCRIBE, check_params, kind_of
+from softmax_jax.stored_models import DESCRIBE, kind_of
+from softmax_jax.stored_parts import check_params
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -33,13 +34,13 @@ def export_predict(model: Any, path: Any) -> None:
     are, else float32. A float64 artefact must be called within `jax.enable_x64(True)`: outside it JAX narrows X.
 
     Args:
-      model: as for `save`: Params, FitResult, a fitted SoftmaxRegression, or a fitted Pipeline of StandardScaler and
-        SoftmaxRegression.
+      model: Params, FitResult, a fitted SoftmaxRegression or SoftmaxRegressionCV, or a fitted Pipeline of
+        StandardScaler and SoftmaxRegression.
       path: str or os.PathLike; its directory must exist. No suffix is added.
 
     Raises:
       ImportError: flatbuffers is not installed.
-      TypeError, ValueError: a model that `save` would refuse, or Params with leading axes.
+      TypeError, ValueError: a model that `save` would refuse, another Pipeline, or Params with leading axes.
       OSError: the file cannot be written; what was there is unchanged.
     """
     try:
@@ -47,6 +48,11 @@ def export_predict(model: Any, path: Any) -> None:
     except ImportError as error:
         raise ImportError("export_predict needs flatbuffers: pip install 'softmax_jax[export]'.") from error
     kind = kind_of(model)
+    if kind == "steps":
+        raise TypeError(
+            "model must be a Pipeline of StandardScaler and SoftmaxRegression, got other steps: export its last step, "
+            "pipeline[-1], and apply the other steps before it."
+        )
     _, arrays = DESCRIBE[kind](model)
     if kind == "pipeline" and not model[0].with_mean:
         arrays.pop("mean", None)  # known to the scaler, but not subtracted

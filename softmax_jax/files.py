@@ -6,7 +6,9 @@ feature names, hyperparameters, fitted scalars and preprocessing. Its kind is on
     params       Params(W, b)
     fit_result   FitResult
     estimator    a fitted SoftmaxRegression
+    estimator_cv a fitted SoftmaxRegressionCV, with all that was found in the folds
     pipeline     a fitted Pipeline of StandardScaler and SoftmaxRegression
+    steps        a fitted Pipeline of linear scalers, Normalizer and PCA, and one of these estimators
 
 Loading runs nothing that a file contains.
 """
@@ -20,7 +22,8 @@ from typing import Any
 from softmax_jax._version import __version__
 from softmax_jax.container import ModelFileError, read, write
 from softmax_jax.host import in_numpy
-from softmax_jax.stored_models import DESCRIBE, RESTORE, check_params, kind_of
+from softmax_jax.stored_models import DESCRIBE, FORMATS, RESTORE, kind_of
+from softmax_jax.stored_parts import check_params
 
 __all__ = ["ModelFileError", "load", "save"]
 
@@ -32,14 +35,16 @@ def save(model: Any, path: Any) -> None:
     """Save a model to a file, atomically: a failed save leaves the file that was there.
 
     Args:
-      model: Params, FitResult, a fitted SoftmaxRegression, or a fitted Pipeline of StandardScaler and
-        SoftmaxRegression. scikit-learn's metadata requests (set_fit_request and the like) are not stored.
+      model: Params, FitResult, a fitted SoftmaxRegression or SoftmaxRegressionCV, or a fitted Pipeline that ends in
+        one of these after any of StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler, Normalizer and PCA.
+        scikit-learn's metadata requests (set_fit_request and the like) are not stored; labels that are members of a
+        class(str, Enum) come back as the strings that they equal.
       path: str or os.PathLike; its directory must exist. No suffix is added.
 
     Raises:
       TypeError: a model of another kind, a subclass included.
       ValueError: an estimator that is not fitted (NotFittedError), parameters that are not finite, or a
-        hyperparameter without a text form, such as a RandomState or an optax optimiser.
+        hyperparameter without a text form, such as a RandomState, a splitter or an optax optimiser.
       OSError: the file cannot be written; what was there is unchanged.
     """
     kind = kind_of(model)
@@ -47,7 +52,7 @@ def save(model: Any, path: Any) -> None:
     check_params(tensors, "model")
     versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
     texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}
-    write(path, {"kind": kind, **texts}, tensors)
+    write(path, {"kind": kind, **texts}, tensors, version=FORMATS.get(kind, 1))
 
 
 def load(path: Any) -> Any:
@@ -57,8 +62,8 @@ def load(path: Any) -> Any:
       path: str or os.PathLike.
 
     Returns:
-      Params, FitResult, SoftmaxRegression or Pipeline, of NumPy arrays. A dtype among the hyperparameters, such as
-      jnp.float32, comes back as the NumPy dtype.
+      Params, FitResult, SoftmaxRegression, SoftmaxRegressionCV or Pipeline, of NumPy arrays. A dtype among the
+      hyperparameters, such as jnp.float32, comes back as the NumPy dtype.
 
     Raises:
       ModelFileError: the file is truncated, changed, empty, of another kind, inconsistent or of a newer format,

@@ -11,10 +11,10 @@ import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import check_cv
 
 from softmax_jax import border
+from softmax_jax.class_weight import row_weights
 from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.conversion import is_sparse
 from softmax_jax.host import on_host
@@ -22,7 +22,7 @@ from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.one_line import one_line, range_text
 from softmax_jax.path import check_strengths
-from softmax_jax.prediction import host_net_input
+from softmax_jax.scoring import held_out_score, routed
 from softmax_jax.solvers.choice import check_exact
 from softmax_jax.solvers.lanes import LaneOutcome
 from softmax_jax.sweep import Sweep
@@ -96,6 +96,8 @@ def cross_validate(
     scoring: Any = None,
     groups: Any = None,
     sample_weight: Any = None,
+    class_weight: Any = None,
+    params: dict[str, Any] | None = None,
     fit_intercept: bool = True,
     solver: Any = None,
     tol: float = 1e-6,
@@ -105,7 +107,8 @@ def cross_validate(
     """Score every strength on held-out folds; each of the fits is certified to `tol`.
 
     A class that does not occur in the training rows of a fold keeps its column there, and its probability goes
-    towards zero; `missing` names it.
+    towards zero; `missing` names it. Scores of probabilities know all classes, also where a fold holds out no row of
+    one. Where a class has fewer members than there are folds, scikit-learn's warning says so.
 
     Args:
       X: (n, m) features, as for `fit`.
@@ -114,7 +117,10 @@ def cross_validate(
       cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
       scoring: None for accuracy, a scikit-learn scorer or its name, such as "neg_log_loss".
       groups: (n,) for splitters that keep groups together.
-      sample_weight: (n,) >= 0, of any scale; used in the fits and in the default score.
+      sample_weight: (n,) >= 0, of any scale; used in the fits and, where the scorer takes weights, in the scores. With
+        scikit-learn's metadata routing enabled a scorer is given them if it requested them.
+      class_weight: as of SoftmaxRegression; used in the fits only.
+      params: what else the scorer and the splitter requested by metadata routing, by name.
       fit_intercept: whether the bias is free.
       solver: None, or an exact solver's record.
       tol: bound on J - J* to prove for each fit, nats per sample.
@@ -125,48 +131,56 @@ def cross_validate(
       CrossValidation.
 
     Raises:
-      ValueError, TypeError: an argument is not as described, or there are more folds than members of a class.
+      ValueError, TypeError: an argument is not as described, or there are more folds than members of every class.
     """
     check_exact(solver)
     tol = border.number(tol, "tol", low=0, low_open=True)
     max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
     strengths = check_strengths(l2_values)
-    scorer = None if scoring is None else get_scorer(scoring)
     X = with_auto_axes(border.features(X, sparse=True))
     T, classes = border.targets(y, X.shape[0])
     if T.ndim == 2:
         raise ValueError("y must hold labels for cross-validation, got soft targets.")
     weight = border.weights(sample_weight, X.shape[0])
-    splits = _splits(cv, T, classes, groups)
-    folds = _fold_weights(splits, T, weight, classes)
+    splitter = _splitter(cv, T, classes)
+    given = None if sample_weight is None else np.asarray(sample_weight)
+    metadata, of_splitter = routed(scoring, splitter, given, params or {})
+    splits = _splits(splitter, T, {"groups": groups, **of_splitter}, weight)
+    folds = _fold_weights(splits, T, row_weights(class_weight, T, classes, weight), classes)
     settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
     found = _swept(X, T, folds, len(classes), strengths, tol, settings)
-    labels = border.check_labels(border.as_labels(y))
-    scores = _scores(found, X, labels, classes, splits, weight, scorer)
+    on_rows = held_out_score(scoring, classes, weight, metadata)
+    scores = _scores(found, X, border.check_labels(border.as_labels(y)), classes, splits, on_rows)
     missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
-    params, objective, gap, status, n_passes = _by_fold(found, len(splits))
-    return CrossValidation(strengths, scores, classes, params, objective, gap, status, n_passes, splits, missing)
+    W_and_b, objective, gap, status, n_passes = _by_fold(found, len(splits))
+    return CrossValidation(strengths, scores, classes, W_and_b, objective, gap, status, n_passes, splits, missing)
 
 
-def _splits(cv: Any, T: np.ndarray, classes: np.ndarray, groups: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Row indices of the folds, trained on and held out."""
+def _splitter(cv: Any, T: np.ndarray, classes: np.ndarray) -> Any:
+    """The splitter that `cv` is or stands for."""
     if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
-        fewest = np.bincount(T, minlength=len(classes))
+        cv, members = int(cv), np.bincount(T, minlength=len(classes))
         if cv < 2:
             raise ValueError(f"cv must be at least 2 folds, got {cv}.")
-        if fewest.min() < cv:
-            label = classes.tolist()[fewest.argmin()]
+        if members.max() < cv:
             raise ValueError(
-                f"cv={cv} folds need {cv} members of every class, got {fewest.min()} of class {label!r}: take fewer "
-                "folds, or pass a splitter such as KFold."
+                f"cv={cv} folds need {cv} members of some class, got at most {members.max()}: take fewer folds, or "
+                "pass a splitter such as KFold."
             )
-    given: Any = int(cv) if isinstance(cv, numbers.Integral) else cv
-    splitter: Any = check_cv(given, T, classifier=True)
-    pairs = splitter.split(np.zeros((len(T), 1)), T, groups)
+    return check_cv(cv, T, classifier=True)
+
+
+def _splits(
+    splitter: Any, T: np.ndarray, metadata: dict[str, Any], weight: np.ndarray | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row indices of the folds, trained on and held out."""
+    pairs = splitter.split(np.zeros((len(T), 1)), T, **metadata)
     splits = [(_row_indices(a, len(T), i), _row_indices(b, len(T), i)) for i, (a, b) in enumerate(pairs)]
     for i, (train, test) in enumerate(splits):
         if not len(train) or not len(test):
             raise ValueError(f"cv must leave rows to train on and to hold out in every fold, got none in fold {i}.")
+        if weight is not None and not weight[test].any():
+            raise ValueError(f"sample_weight must not be zero in all rows held out, as it is in fold {i}.")
     return splits
 
 
@@ -189,9 +203,6 @@ def _fold_weights(
     rows = np.stack([np.bincount(train, minlength=n) for train, _ in splits]).astype(np.float64)
     if weight is not None:
         rows *= weight
-        for fold, (_, test) in enumerate(splits):
-            if not weight[test].any():
-                raise ValueError(f"sample_weight must not be zero in all rows held out, as it is in fold {fold}.")
     total = rows.sum(axis=1, keepdims=True)
     present = np.stack([np.bincount(T, row > 0, len(classes)) > 0 for row in rows])
     if (total == 0).any() or (present.sum(axis=1) < 2).any():
@@ -235,20 +246,14 @@ def _scores(
     y: np.ndarray,
     classes: np.ndarray,
     splits: list[tuple[np.ndarray, np.ndarray]],
-    weight: np.ndarray | None,
-    scorer: Any,
+    on_rows: Any,
 ) -> np.ndarray:
     """(F, L) on the rows held out."""
     scores = np.empty((len(splits), len(found)))
     for f, (_, test) in enumerate(splits):
-        held_out, labels = X[test], y[test]
+        score = on_rows(X, y, test)
         for j, outcome in enumerate(found):
-            model = SoftmaxClassifier.of(Params(outcome.params.W[f], outcome.params.b[f]), classes)
-            if scorer is None:
-                right = classes[host_net_input(model.params_, held_out).argmax(axis=1)] == labels
-                scores[f, j] = np.average(right, weights=None if weight is None else weight[test])
-            else:
-                scores[f, j] = scorer(model, held_out, labels)
+            scores[f, j] = score(SoftmaxClassifier.of(Params(outcome.params.W[f], outcome.params.b[f]), classes))
     return scores
 
 

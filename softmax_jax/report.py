@@ -195,8 +195,9 @@ def _mistakes(judged: Judged) -> str:
 
 
 def _calibration(judged: Judged) -> str:
-    error = expected_calibration_error(judged.O, judged.y)
-    scaling = temperature_scale(judged.Z, judged.y)
+    indices = np.arange(len(judged.classes))
+    error = expected_calibration_error(judged.O, judged.y, classes=indices)
+    scaling = temperature_scale(judged.Z, judged.y, classes=indices)
     rows = {
         "expected calibration error": error,
         "cross-entropy": f"{scaling.cost_before:.6g} nats per sample",
@@ -208,7 +209,7 @@ def _calibration(judged: Judged) -> str:
         f"On average the stated confidence is {error:.1%} away from the share of right predictions. "
         "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
     )
-    ax = plots.plot_reliability_diagram(judged.O, judged.y, ax=new_axes((4.8, 4.4)))
+    ax = plots.plot_reliability_diagram(judged.O, judged.y, classes=indices, ax=new_axes((4.8, 4.4)))
     return pair(paragraph(words) + scrolled(facts(rows)), figure(ax, "Accuracy against confidence, by bins."))
 
 

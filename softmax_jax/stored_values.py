@@ -5,7 +5,11 @@
     NumPy scalar                         {"numpy": "float32", "value": 0.5}
     dtype                                {"dtype": "float32"}
     class_weight                         {"dict": [[key, value], ...]}
+    list, tuple                          {"list": [value, ...]}
+    vector of numbers or strings         {"array": {"dtype": "float64", "values": [...]}}
     solver record                        {"record": "LBFGS", "fields": {"memory": 10, ...}}
+
+A member of a class(str, Enum), or of an IntEnum, is stored as the string or number that it equals.
 
 Decoding builds only these types, from a closed list; it imports and calls nothing that a file names.
 """
@@ -13,6 +17,7 @@ Decoding builds only these types, from a closed list; it imports and calls nothi
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 from typing import Any
 
@@ -35,6 +40,8 @@ def encode(value: Any, name: str) -> Any:
     Raises:
       ValueError: a random generator, an optax optimiser, or anything else that is not listed.
     """
+    if isinstance(value, enum.Enum) and isinstance(value, str | int | float):
+        return encode(_underlying(value), name)
     if value is None or type(value) in (bool, str):
         return value
     if type(value) is int and abs(value) < _LARGEST_INT:
@@ -45,6 +52,10 @@ def encode(value: Any, name: str) -> Any:
         return _encode_scalar(value, name)
     if type(value) is dict:
         return {"dict": [[encode(key, f"key of {name}"), encode(of, f"{name}[{key!r}]")] for key, of in value.items()]}
+    if type(value) is list or type(value) is tuple:
+        return {type(value).__name__: [encode(part, f"{name}[{i}]") for i, part in enumerate(value)]}
+    if isinstance(value, np.ndarray):
+        return {"array": encode_labels(value, name)}
     if type(value) in _records():
         record: Any = value
         fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
@@ -77,6 +88,11 @@ def decode(value: Any) -> Any:
         return _dtype(value["dtype"])
     if kind == "dict":
         return {decode(key): decode(of) for key, of in value["dict"]}
+    if kind in ("list", "tuple"):
+        parts = [decode(part) for part in value[kind]]
+        return parts if kind == "list" else tuple(parts)
+    if kind == "array":
+        return decode_labels(value["array"])
     if kind == "record":
         records = {record.__name__: record for record in _records()}
         return records[value["record"]](**{field: decode(of) for field, of in value["fields"].items()})
@@ -84,14 +100,17 @@ def decode(value: Any) -> Any:
 
 
 def encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
-    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's."""
+    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's.
+
+    Members of a class(str, Enum) are stored as the strings that they equal.
+    """
     kind = labels.dtype.kind
     dtype = "object" if kind == "O" else labels.dtype.str[1:] if kind == "U" else labels.dtype.name
     values = labels.tolist()
     strings = kind in "OU" and all(isinstance(value, str) for value in values)
     if labels.ndim != 1 or not (strings or dtype in INTEGERS + FLOATS) or labels.nbytes > _LARGEST_LABELS:
         raise ValueError(f"{name} must be a vector of strings, bool or numbers, got {labels.dtype} {labels.shape}.")
-    return {"dtype": dtype, "values": [str(v) if strings else encode(v, name) for v in values]}
+    return {"dtype": dtype, "values": [str.__str__(v) if strings else encode(v, name) for v in values]}
 
 
 def decode_labels(stored: Any) -> np.ndarray:
@@ -112,6 +131,13 @@ def decode_labels(stored: Any) -> np.ndarray:
     if not max(map(len, values), default=0) <= width <= _LARGEST_LABELS // (4 * max(1, len(values))):
         raise ValueError("labels that do not fit their dtype")
     return np.array(values, f"U{width}")
+
+
+def _underlying(member: str | int | float) -> str | int | float:
+    """The plain value that a member of an Enum with values of this type equals."""
+    if isinstance(member, str):
+        return str.__str__(member)
+    return int(member) if isinstance(member, int) else float(member)
 
 
 def _encode_scalar(value: np.generic, name: str) -> dict[str, Any]:
@@ -161,4 +187,8 @@ def _cannot(value: Any, name: str) -> ValueError:
         return ValueError(f"{words}: use an integer seed before saving, by set_params(random_state=0).")
     if name.endswith("optimiser"):
         return ValueError(f"{words}: its functions would have to be run on loading; use set_params(solver='sgd').")
-    return ValueError(f"{words}; None, bool, numbers, strings, dtypes, dicts of these and solver records can.")
+    if name in ("cv", "scoring"):
+        return ValueError(f"{words}: use set_params({name}=None) before saving; what was found stays in path_.")
+    return ValueError(
+        f"{words}; None, bool, numbers, strings, dtypes, lists, tuples, arrays, dicts of these and solver records can."
+    )

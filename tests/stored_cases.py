@@ -7,8 +7,10 @@ import functools
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 
 import softmax_jax as sj
 
@@ -19,8 +21,8 @@ LABELS = {
     "int": np.array([-3, 2**60, 7]),
     "int8": np.array([1, 2, -3], np.int8),
     "uint64": np.array([2**63 + 1, 2, 3], np.uint64),
-    "float": np.array([1.0, -2.0, 1e300]),
-    "float32": np.array([1, 2, 2**24], np.float32),
+    "float": np.array([1.0, -2.0, 2.0**53 - 1]),
+    "float32": np.array([1, 2, 2**24 - 1], np.float32),
 }
 
 
@@ -43,6 +45,21 @@ def make_pipe(data: Any = "float64", **parameters) -> Any:
     return make_pipeline(StandardScaler(**parameters), sj.SoftmaxRegression(l2=0.01)).fit(*make_data(data))
 
 
+@functools.cache
+def fitted_cv(dtype):
+    return sj.SoftmaxRegressionCV(l2_values=[0.1, 1e-3], cv=3).fit(*make_data(dtype))
+
+
+def make_cv(data: Any = "float64", **parameters) -> Any:
+    """A fitted SoftmaxRegressionCV, with some parameters changed since."""
+    return copy.deepcopy(fitted_cv(data)).set_params(**parameters)
+
+
+def make_steps(data: Any = "float64") -> Any:
+    steps = (MaxAbsScaler(), PCA(3), MinMaxScaler(), RobustScaler(), StandardScaler(), Normalizer())
+    return make_pipeline(*steps, sj.SoftmaxRegression(l2=0.01)).fit(*make_data(data))
+
+
 def make_result(dtype="float64"):
     return sj.fit(*make_data(dtype), l2=0.01)
 
@@ -56,14 +73,23 @@ MAKERS: dict[str, Any] = {
     "params": make_params,
     "fit_result": make_result,
     "estimator": make_estimator,
+    "estimator_cv": make_cv,
     "pipeline": make_pipe,
+    "steps": make_steps,
 }
 PARAMS = {
     "params": lambda params: params,
     "fit_result": lambda result: result.params,
     "estimator": lambda model: model.params_,
-    "pipeline": lambda model: model[1].params_,
+    "estimator_cv": lambda model: model.params_,
+    "pipeline": lambda model: model[-1].params_,
+    "steps": lambda model: model[-1].params_,
 }
+
+
+def attributes(estimator):
+    """All attributes but those that scikit-learn keeps for itself during a fit."""
+    return {name: value for name, value in sorted(vars(estimator).items()) if name != "_fit_svd_solver"}
 
 
 def same(a, b):
@@ -78,6 +104,6 @@ def same(a, b):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a) and same(list(a), list(b))
-    if isinstance(a, sj.SoftmaxRegression | StandardScaler | Pipeline):
-        return same(dict(sorted(vars(a).items())), dict(sorted(vars(b).items())))
+    if isinstance(a, BaseEstimator):
+        return same(attributes(a), attributes(b))
     return a == b or (a != a and b != b)

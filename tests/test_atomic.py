@@ -86,9 +86,15 @@ def test_a_file_that_grows_beyond_the_limit_leaves_the_old_file_alone(path):
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_a_missing_directory_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        write_atomically(tmp_path / "nowhere" / "file", NEW)
+@pytest.mark.parametrize("folder", ["missing", "a file.bin"])
+def test_a_missing_directory_is_named_by_the_path_given_and_not_by_a_file_of_ours(path, folder, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    for given in (os.path.join(folder, "model"), path.parent / folder / "model"):
+        with pytest.raises(OSError, match="is not there") as caught:
+            write_atomically(given, NEW)
+        assert caught.value.filename == os.fsdecode(given)
+        assert str(path.parent / folder) in str(caught.value) and ".tmp" not in str(caught.value)
+    assert os.listdir(path.parent) == [path.name]
 
 
 def test_what_is_no_regular_file_is_not_replaced(tmp_path):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from softmax_jax import SoftmaxRegression, border
-from softmax_jax.class_weight import class_weights
 
 X = np.arange(12.0).reshape(4, 3)
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=150)
@@ -202,12 +201,27 @@ def test_soft_targets_may_be_off_by_the_rounding_of_their_dtype(dtype, slack):
         border.targets(np.array([[0.5, 0.5 - 10 * slack]], dtype), 1)
 
 
-def test_balanced_class_weights_count_weighted_rows():
-    labels, weight = np.array([0, 0, 0, 1]), np.array([1.0, 1.0, 2.0, 1.0])
-    np.testing.assert_allclose(class_weights("balanced", labels, np.arange(2), None), [2 / 3, 2 / 3, 2 / 3, 2])
-    np.testing.assert_allclose(class_weights("balanced", labels, np.arange(2), weight), [5 / 8, 5 / 8, 5 / 8, 5 / 2])
+LARGE = 2**53
+INTEGERS = {
+    "int64": np.array([LARGE, LARGE + 1, -(2**62), 2**62 + 1]),
+    "uint64": np.array([2**63, 2**63 + 1, LARGE, LARGE + 1], np.uint64),
+    "a list": [LARGE, LARGE + 1, -LARGE - 1, 5],
+    "objects": np.array([2**62, 2**62 + 1, 7, LARGE + 1], object),
+    "a series": pd.Series([LARGE, LARGE + 1, 7, 8], dtype="Int64"),
+    "the largest floats that are exact": np.array([LARGE - 1.0, LARGE - 2.0, 1.0, 0.0]),
+    "float32": np.array([2**24 - 1, 2**24 - 2, 1, 0], np.float32),
+}
 
 
-def test_a_class_that_class_weights_leave_out_weighs_one():
-    weights = class_weights({"b": 3}, np.array([0, 1, 1]), np.array(["a", "b"]), None)
-    assert weights.tolist() == [1, 3, 3]
+@pytest.mark.parametrize("name", INTEGERS)
+def test_large_integers_stay_apart(name):
+    index, classes = border.targets(INTEGERS[name], 4)
+    assert [int(label) for label in classes[index]] == [int(label) for label in INTEGERS[name]]
+    assert len(classes) == 4
+
+
+def test_signed_and_unsigned_labels_are_compared_as_integers():
+    unsigned = np.array([2**60 + 1, 2**60], np.uint64)
+    assert border.targets(unsigned, 2, classes=[2**60, 2**60 + 1])[0].tolist() == [1, 0]
+    with pytest.raises(ValueError, match="got 1152921504606846977"):
+        border.targets(unsigned, 2, classes=[2**60, 2**60 + 2])

@@ -159,12 +159,53 @@ def test_the_best_temperature_calibrates():
     assert after < 0.03 < 0.2 < before
 
 
+LABELS = {
+    "from 1": [1, 2, 3, 4],
+    "strings out of order": ["d", "a", "c", "b"],
+    "gaps": [0, 2, 4, 6],
+    "negative": [-1, 0, 1, 2],
+    "floats": [1.0, 3.0, 2.0, 0.0],
+    "indices": range(4),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_are_paired_with_the_columns_that_classes_name(name):
+    """Also where a class, here the last one of the columns or the first, does not occur."""
+    classes = np.array(LABELS[name])
+    Z, y, s = make_samples()
+    for left_out in (0, 3):
+        rows = y != left_out
+        O, index = softmax(Z[rows], axis=1), y[rows]
+        labels, weight = classes[index], s[rows]
+        error = expected_calibration_error(O, labels, 10, weight, classes=classes)
+        assert error == pytest.approx(reference_error(O, index, 10, weight), rel=1e-12)
+        table = reliability_table(O, labels.tolist(), 10, weight, classes=classes.tolist())
+        assert np.nansum(table.weight * table.accuracy) == pytest.approx(
+            np.average(O.argmax(axis=1) == index, weights=weight), rel=1e-12
+        )
+        found = temperature_scale(Z[rows], labels, weight, classes=classes)
+        assert found.cost_before == pytest.approx(reference_cost(1.0, Z[rows], np.eye(4)[index], weight), rel=1e-12)
+
+
+def test_classes_name_every_column_and_all_labels():
+    Z, y, _ = make_samples()
+    with pytest.raises(ValueError, match=r"classes must name the 4 columns of Z, got shape \(3,\)"):
+        temperature_scale(Z, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="y must hold the labels 1, 2, 3, 4, got 0"):
+        temperature_scale(Z, y, classes=[1, 2, 3, 4])
+    with pytest.raises(TypeError, match="y and classes must be of one type"):
+        temperature_scale(Z, y, classes=["1", "2", "3", "4"])
+
+
 GOOD = np.array([[0.5, 0.5], [0.2, 0.8]])
 BAD_NET_INPUT = {
     "Z contains NaN": ([[np.nan, 1.0]], [0], None),
     "Z must have a column per class": ([[1.0]], [0], None),
     "Z must hold numbers": ([["a", "b"]], [0], None),
-    "y must hold the labels 0, 1": (GOOD, [0, 2], None),
+    r"y must hold class indices in \[0, 2\), got 2": (GOOD, [0, 2], None),
+    r"got 'a': where y holds labels, give those of the columns of Z as classes": (GOOD, ["a", "b"], None),
+    "got no 0, as of labels that count from 1": (GOOD, [1, 1], None),
     "Z and y must have the same number of rows": (GOOD, [0], None),
     "y must hold class labels": (GOOD, [0.5, 1], None),
     "sample_weight must have shape": (GOOD, [0, 1], [1.0]),
@@ -177,7 +218,9 @@ BAD_PROBABILITIES = {
     "Rows of O must sum to 1": ([[0.5, 0.2]], [0], 15),
     r"y must be \(n,\) class indices": (GOOD, GOOD, 15),
     "O and y must have the same number of rows": (GOOD, [0, 1, 1], 15),
-    "y must hold the labels 0, 1": (GOOD, [0, -1], 15),
+    r"y must hold class indices in \[0, 2\), got -1": (GOOD, [0, -1], 15),
+    r"got 'a': where y holds labels, give those of the columns of O as classes": (GOOD, ["a", "b"], 15),
+    "got no 0, as of labels that count from 1": (GOOD, [1, 1], 15),
     "n_bins": (GOOD, [0, 1], 0),
 }
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from stored_cases import make_estimator, make_pipe, same
+from stored_cases import make_cv, make_estimator, make_pipe, make_steps, same
 
 from softmax_jax import container
 from softmax_jax.files import ModelFileError, load, save
@@ -97,7 +97,7 @@ DEFECTS = {
     "a format version of letters": (file_of({"__metadata__": OURS | {"format_version": "x"}}), "is 'x'"),
     "a later format": (
         file_of({"__metadata__": OURS | {"format_version": "3"}}),
-        "has format 3; this version reads formats up to 1. Upgrade",
+        "has format 3; this version reads formats up to 2. Upgrade",
     ),
     "ten thousand billion numbers": (
         file_of({"__metadata__": OURS, "W": tensor([10**13], 8 * 10**13)}),
@@ -183,6 +183,53 @@ def test_a_file_with_a_right_checksum_but_inconsistent_content_is_refused(name, 
     texts, tensors = container.read(path)
     INCONSISTENT[name](texts, tensors)
     container.write(path, texts, tensors)
+    with pytest.raises(ModelFileError, match="its content is inconsistent"):
+        load(path)
+
+
+def change_step(texts, **changes):
+    steps = json.loads(texts["steps"])
+    texts["steps"] = json.dumps([steps[0], steps[1] | changes, *steps[2:]])
+
+
+OF_STEPS = {
+    "an unknown class": lambda texts, tensors: change_step(texts, **{"class": "FunctionTransformer"}),
+    "a class of other attributes": lambda texts, tensors: change_step(texts, **{"class": "MaxAbsScaler"}),
+    "an unknown hyperparameter": lambda texts, tensors: change_step(texts, hyperparameters={"func": "len"}),
+    "a number that is not there": lambda texts, tensors: change_step(texts, numbers={}),
+    "other features": lambda texts, tensors: change_step(texts, n_features_in=5),
+    "another output": lambda texts, tensors: change_step(texts, output="html"),
+    "no components": lambda texts, tensors: tensors.pop("step1_components_"),
+    "fewer components": lambda texts, tensors: tensors.update(step1_components_=np.zeros((2, 4))),
+    "NaN in the mean": lambda texts, tensors: tensors.update(step1_mean_=np.full(4, np.nan)),
+    "a mean of integers": lambda texts, tensors: tensors.update(step1_mean_=np.zeros(4, np.int64)),
+    "a tensor of a step too many": lambda texts, tensors: tensors.update(step9_mean_=np.zeros(4)),
+    "a step less": lambda texts, tensors: texts.update(steps=json.dumps(json.loads(texts["steps"])[:1])),
+}
+OF_FOLDS = {
+    "no path": lambda texts, tensors: texts.pop("path"),
+    "a fold less": lambda texts, tensors: change(texts, "path", sizes=[[40, 20], [40, 20]]),
+    "rows of other folds": lambda texts, tensors: change(texts, "path", sizes=[[41, 20], [40, 20], [40, 20]]),
+    "negative sizes": lambda texts, tensors: change(texts, "path", sizes=[[-40, 20], [120, 20], [40, 20]]),
+    "a status less": lambda texts, tensors: change(texts, "path", status=[["converged"] * 2] * 2),
+    "scores of another shape": lambda texts, tensors: tensors.update(path_scores=np.zeros((3, 3))),
+    "NaN in the parameters": lambda texts, tensors: tensors.update(path_W=np.full((3, 2, 4, 3), np.nan)),
+    "other strengths": lambda texts, tensors: tensors.update(path_l2_values=np.zeros(3)),
+    "an attribute of the class": lambda texts, tensors: change(texts, "fitted", fit=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "tamper"),
+    [*((make_steps, tamper) for tamper in OF_STEPS.values()), *((make_cv, tamper) for tamper in OF_FOLDS.values())],
+    ids=[*OF_STEPS, *OF_FOLDS],
+)
+def test_steps_and_folds_of_inconsistent_content_are_refused(make, tamper, path):
+    save(make(), path)
+    assert same(load(path), make())
+    texts, tensors = container.read(path)
+    tamper(texts, tensors)
+    container.write(path, texts, tensors, version=2)
     with pytest.raises(ModelFileError, match="its content is inconsistent"):
         load(path)
 

@@ -94,10 +94,32 @@ def test_masks_of_rows_are_folds_too(iris):
     np.testing.assert_array_equal(of_masks.scores, of_rows.scores)
 
 
+def test_a_class_with_fewer_members_than_folds_warns_and_is_fitted(iris):
+    X, y = iris
+    rows = np.r_[0:50, 50:100, 100:102]
+    with pytest.warns(UserWarning, match="least populated class in y has only 2 members") as ours:
+        found = sj.cross_validate(X[rows], y[rows], [1e-1], cv=3, scoring="neg_log_loss")
+    with pytest.warns(UserWarning, match="least populated class") as theirs:
+        splits = list(StratifiedKFold(3).split(X[rows], y[rows]))
+    assert str(ours[0].message) == str(theirs[0].message)
+    for mine, (_, test) in zip(found.splits, splits, strict=True):
+        np.testing.assert_array_equal(mine[1], test)
+    assert {s for fold in found.status for s in fold} == {"converged"} and np.isfinite(found.scores).all()
+
+
+def test_a_class_of_one_member_is_missing_from_the_fold_that_holds_it_out(iris):
+    X, y = iris
+    rows = np.r_[0:50, 50:101]
+    with pytest.warns(UserWarning, match="least populated class in y has only 1 members"):
+        found = sj.cross_validate(X[rows], y[rows], [1e-1], cv=3)
+    lacking = [f for f, (train, _) in enumerate(found.splits) if 100 not in train]
+    assert found.missing == [["virginica"] if f in lacking else [] for f in range(3)] and len(lacking) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"cv": 60}, "cv=60 folds need 60 members of every class, got 50 of class 'setosa'"),
+        ({"cv": 60}, "cv=60 folds need 60 members of some class, got at most 50"),
         ({"cv": 1}, "cv must be at least 2 folds"),
         ({"cv": [(np.arange(50), np.arange(50, 60))]}, "fold 0 has not"),
         ({"cv": [(np.arange(150), [])]}, "none in fold 0"),

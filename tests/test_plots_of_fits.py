@@ -175,7 +175,7 @@ def test_displays_of_estimators_pick_their_attributes():
     assert [t.get_text() for t in plots.WeightsDisplay.from_estimator(model, (2, 2)).ax_.texts] == ["a", "b"]
     ax = plots.ReliabilityDisplay.from_estimator(model, np.zeros((4, 1)), ["a", "a", "b", "a"]).ax_
     assert "0.1500" in ax.get_title(loc="left")  # 0.75 right, 0.9 sure
-    with pytest.raises(ValueError, match="seen in fit, got .*'c'"):
+    with pytest.raises(ValueError, match="y must hold the labels 'a', 'b', got 'c'"):
         plots.ReliabilityDisplay.from_estimator(model, np.zeros((1, 1)), ["c"])
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.convergence import plot_convergence
@@ -101,14 +100,10 @@ class ReliabilityDisplay(Display):
 
     @classmethod
     def from_predictions(cls, y: Any, O: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw probabilities O (n, k) and class indices y (n,)."""
+        """Draw probabilities O (n, k) and class indices y (n,), or labels of the columns named by `classes`."""
         return cls(O, y).plot(ax, **options)
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **options: Any) -> Self:
         """Draw what a fitted classifier says of X (n, m) with labels y (n,), all of which it must know."""
-        y = np.asarray(y)
-        indices = np.searchsorted(estimator.classes_, y).clip(max=len(estimator.classes_) - 1)
-        if (estimator.classes_[indices] != y).any():
-            raise ValueError(f"y must hold labels seen in fit, got {y[estimator.classes_[indices] != y][0]!r}.")
-        return cls(estimator.predict_proba(X), indices).plot(ax, **options)
+        return cls(estimator.predict_proba(X), y, classes=estimator.classes_).plot(ax, **options)

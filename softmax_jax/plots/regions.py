@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
+from softmax_jax.calibration import check_indices
 from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
 from softmax_jax.plots.confusion import class_positions
@@ -28,7 +29,7 @@ def plot_decision_regions(
       params: W (2, k) and b (k,).
       X: (n, 2) samples; of more than 2000 a sample is drawn.
       y: (n,) labels.
-      classes: (k,) labels in the order of the columns of W; 0..k-1 where not given.
+      classes: (k,) labels in the order of the columns of W; 0..k-1 where not given, for labels with a 0 among them.
       feature_names: two names for the axes.
       ax: where to draw; a new figure where not given.
 
@@ -45,6 +46,8 @@ def plot_decision_regions(
     if y.shape != (len(X),) or len(X) == 0:
         raise ValueError(f"X and y must be equally long and not empty, got {len(X)} and shape {y.shape}.")
     k = params.W.shape[1]
+    if classes is None:
+        check_indices(y, k, "W")
     classes = np.arange(k) if classes is None else np.asarray(classes)
     if len(classes) != k:
         raise ValueError(f"classes must hold {k} labels, one per column of W, got {len(classes)}.")

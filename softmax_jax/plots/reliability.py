@@ -16,15 +16,16 @@ _HISTOGRAM = 0.22  # height of the tallest bar of the histogram at the foot
 
 @in_numpy
 def plot_reliability_diagram(
-    O: Any, y: Any, *, n_bins: int = 15, sample_weight: Any = None, ax: Axes | None = None
+    O: Any, y: Any, *, n_bins: int = 15, sample_weight: Any = None, classes: Any = None, ax: Axes | None = None
 ) -> Axes:
     """Accuracy of the samples of each bin against their mean confidence; below, the share of the samples in each.
 
     Args:
       O: (n, k) probabilities, k >= 2, rows sum to 1.
-      y: (n,) class indices in [0, k).
+      y: (n,) class indices in [0, k), or labels among `classes`.
       n_bins: bins of equal width, at least 1.
       sample_weight: (n,) >= 0, of any scale.
+      classes: (k,) labels of the columns; needed where y holds labels, and where class 0 does not occur.
       ax: where to draw; a new figure where not given.
 
     Returns:
@@ -33,8 +34,8 @@ def plot_reliability_diagram(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    table = reliability_table(O, y, n_bins, sample_weight)
-    error = expected_calibration_error(O, y, n_bins, sample_weight)
+    table = reliability_table(O, y, n_bins, sample_weight, classes=classes)
+    error = expected_calibration_error(O, y, n_bins, sample_weight, classes=classes)
     ax = ax if ax is not None else new_axes((5.2, 4.8))
     height = _HISTOGRAM * table.weight / table.weight.max()
     width = table.upper - table.lower
