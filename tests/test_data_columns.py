@@ -84,7 +84,7 @@ def test_positions_of_another_number_are_refused():
 
 
 def test_gzip_is_read_for_a_model_too_and_named_sets_are(tmp_path):
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode()))
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(TABLE.encode(), mtime=0))
     assert load_features(str(tmp_path / "t.csv.gz"), ("a",)).X.tolist() == [[1], [3]]
     iris = load_features("iris", ("petal width (cm)", "sepal length (cm)"))
     assert iris.X.shape == (150, 2)
