@@ -4,6 +4,7 @@
 # And for those who work on it:
 #   make docs         the API reference from the docstrings, to build/docs
 #   make wheel        wheel and source distribution to dist, the wheel tried in an empty environment
+#   make attack       10,000 random problems against the certificate
 #   make experiments  every experiment at a size for two cores; make experiments FULL=--full for accelerators
 # Another interpreter: make PYTHON=python3.12 demo
 
@@ -12,7 +13,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test docs wheel experiments clean
+.PHONY: demo test docs wheel attack experiments clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-cli
@@ -39,6 +40,9 @@ wheel: $(VENV)/installed-dev
 	$(BIN)/python -m venv --without-pip build/empty
 	$(BIN)/python -m pip --disable-pip-version-check --python build/empty/bin/python install -q dist/*.whl
 	cd build && empty/bin/python -W error ../tests/smoke.py
+
+attack: $(VENV)/installed-test
+	$(BIN)/python tests/attacks.py --problems 10000
 
 experiments: $(VENV)/installed-dev
 	$(BIN)/python experiments/run_all.py $(FULL)

@@ -47,7 +47,7 @@ class SoftmaxRegression(SoftmaxClassifier):
     Args:
       l2: strength >= 0, nats per squared weight; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
       solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`.
-      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient.
+      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, as in `fit`.
       max_iter: most iterations of an exact solver; epochs where these are not given.
       eta: learning rate > 0 of gradient descent, 0.1 by default.
       epochs: passes of gradient descent over the data; all of them are run.

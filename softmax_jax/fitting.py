@@ -105,7 +105,8 @@ def fit(
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
       l2: L2 strength >= 0, nats per squared weight; b is not penalised.
       solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`.
-      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient.
+      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, each column's entries times
+        its largest deviation over its variance, so that units do not matter.
       max_iter: most iterations; gradient descent counts `epochs` instead.
       sample_weight: (n,) >= 0, of any scale.
       init: None (zeros; N(0, 1) for gradient descent), "zeros", "normal" or Params.

@@ -95,7 +95,7 @@ class Sweep:
 
         Args:
           l2: strength >= 0.
-          tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient.
+          tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient, as in `fit`.
         """
         found = self._within_memory(lambda: self._solve(l2, tol))
         return self._shifted_back(found, np.full(len(self.weights), min(l2, LARGEST_L2)), tol)

@@ -306,7 +306,7 @@ def optimise(
       solver: a record with `prepare`, `init` and `step`.
       data: the problem in the training dtype, and exactly.
       params: start, in the training dtype; W sums to zero over classes.
-      tol: nats per sample; for l2 = 0 the norm of the gradient, in the units of `chunks.columns_of`.
+      tol: nats per sample; for l2 = 0 the norm of the gradient, in the units of `unpenalised`.
       max_iter: most iterations.
       callback: called after each chunk with `Progress`; a true result stops the fit.
       session: where the state is saved between chunks, and found.
