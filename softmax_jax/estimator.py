@@ -169,7 +169,7 @@ class SoftmaxRegression(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=solver)
             self._keep(result)
-            self._columns = column_names(X)
+            self._columns = tuple(column_names(X))
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):

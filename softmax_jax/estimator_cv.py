@@ -130,7 +130,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=settings["solver"])
             self._keep(result)
-            self._columns = column_names(X)
+            self._columns = tuple(column_names(X))
         self._warn(path)
         return self
 

@@ -119,7 +119,7 @@ def _estimator(texts: Texts, tensors: Tensors) -> Any:
             raise ValueError(f"the fitted attribute {name!r:.40}")
         setattr(model, name, value)
     _restore_feature_names(model, texts["feature_names"], m)
-    model._columns = texts["feature_names"] or ()
+    model._columns = tuple(texts["feature_names"] or ())
     return model
 
 
