@@ -260,6 +260,10 @@ class BlockedProblem:
         """As Problem.extent."""
         return self.rows.extent()
 
+    def target_totals(self, k: int) -> Any:
+        """As Problem.target_totals."""
+        return self.rows.target_totals(k)
+
     def hessian(self, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
         """As Problem.hessian; in device memory only."""
 

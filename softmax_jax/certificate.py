@@ -37,7 +37,7 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
 from softmax_jax.host import on_host
-from softmax_jax.logits import by_blocks, minus_target, target_dot, target_totals
+from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.offsets import inward, shifted
 from softmax_jax.problem import Data, Problem
@@ -159,7 +159,7 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
     k = Z.shape[0]
     dense = k <= DENSE_BIAS_HESSIAN
     steps = BIAS_STEPS if dense else SCALING_STEPS
-    target = problem.peers.total(target_totals(problem.T, problem.weights, k))
+    target = problem.target_totals(k)
 
     def unfinished(carry: tuple) -> Any:
         i, _, _, size, improved = carry
@@ -183,7 +183,7 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
 
 def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
     """A bound on J at net input Z less J with the bias moved by `shift` (k,)."""
-    target = problem.peers.total(target_totals(problem.T, problem.weights, Z.shape[0]))
+    target = problem.target_totals(Z.shape[0])
     shift -= jnp.mean(shift)
     sums, _ = by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, problem.weights)
     return dual.excess(target, shift, problem.peers.total(sums), len(problem.weights) * problem.peers.count)
@@ -193,7 +193,7 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
     """J and the duality gap at `params` with net input Z (k, N)."""
     w, l2, W, T, k = problem.weights, problem.l2, params.W, problem.T, Z.shape[0]
     total, _ = logits.totals(Z, jnp.zeros(k, Z.dtype), w, overlap=False)
-    total, target = problem.peers.total((total, target_totals(T, w, k)))
+    total, target = problem.peers.total(total), problem.target_totals(k)
     point = dual.dual_point(total, target, problem.intercept)
 
     def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:

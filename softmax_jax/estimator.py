@@ -173,7 +173,7 @@ class SoftmaxRegression(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=solver)
             self._keep(result)
-            self._columns = column_names(X)
+            self._columns = tuple(column_names(X))
         if self.fit_intercept:
             warn_without_weight(without_weight(T, classes, sample_weight))
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):

@@ -142,7 +142,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 raise KeyboardInterrupt
             check_moved(result, array, solver=settings["solver"])
             self._keep(result)
-            self._columns = column_names(X)
+            self._columns = tuple(column_names(X))
         if self.fit_intercept:
             warn_without_weight(without_weight(T, classes, of_samples))
         self._warn(path, set(without_weight(T, classes, weight).tolist()))

@@ -21,7 +21,7 @@ from softmax_jax.model import Params, init_params
 from softmax_jax.offsets import inward, returned, shifted
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
-from softmax_jax.problem import Data, Problem, composed
+from softmax_jax.problem import MASSLESS_BIAS, Data, Problem, composed
 from softmax_jax.resuming import checked_interval, session_for
 from softmax_jax.saving import Saving
 from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
@@ -34,7 +34,6 @@ from softmax_jax.streamed import stream
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 ROUNDING_OF_J = 16 * float(np.finfo(np.float64).eps)  # of the difference of two values of J, in parts of 1 + J
-MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
 
 
 class FitResult(NamedTuple):

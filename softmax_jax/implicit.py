@@ -19,7 +19,6 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from softmax_jax import logits
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.features import DenseFeatures
 from softmax_jax.losses import check_targets, cross_entropy, normalised_weights
@@ -185,8 +184,9 @@ def _minimise(problem: Problem, start: Params, settings: _Settings) -> Params:
     zero = jnp.zeros((), jnp.int32)
     _, state, size, _ = lax.while_loop(unfinished, step, (zero, state, distance(state), zero))
     found = (size <= jnp.maximum(settings.tol, jnp.sqrt(eps))) & (problem.l2 > 0)
-    mass = logits.target_totals(problem.T, problem.weights, problem.T.shape[0])
-    found &= jnp.all(mass > 0) | (problem.intercept == 0)  # the free bias of a class without mass falls for ever
+    found &= jnp.all(problem.target_totals(problem.T.shape[0]) > 0) | (
+        problem.intercept == 0
+    )  # the free bias of a class without mass falls for ever
     return jax.tree.map(lambda p: jnp.where(found, p, jnp.nan), state.point.params)
 
 

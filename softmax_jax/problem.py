@@ -22,6 +22,7 @@ from softmax_jax.model import PRECISION, Params
 from softmax_jax.peers import ALONE, Peers
 from softmax_jax.sampling import comb
 
+MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
 HESSIAN_ROWS = 512  # rows per block of the dense Hessian
 
 
@@ -163,6 +164,10 @@ class Problem:
         """The least and the largest entry of each column (m,), in rows of positive weight."""
         low, high = self.X.extent(self.weights)
         return self.peers.least(low), self.peers.largest(high)
+
+    def target_totals(self, k: int) -> Any:
+        """Weighted class totals of T (k,)."""
+        return self.peers.total(logits.target_totals(self.T, self.weights, k))
 
     def hessian(self, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
         """The dense Hessian (k (m + 1), k (m + 1)), classes outermost, the bias last within a class.

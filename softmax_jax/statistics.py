@@ -35,6 +35,7 @@ from softmax_jax.problem import Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
+from softmax_jax.solvers.separation import is_flat
 from softmax_jax.solvers.tree import centre_classes, dot
 
 Coefficient = tuple[int | None, int]  # (feature, class); feature None is the bias
@@ -80,7 +81,7 @@ def laplace_posterior(
 
     Raises:
       ValueError: bad shapes or numbers; or l2 = 0 and features that are collinear (or constant beside a
-        bias), whose coefficients the data do not identify.
+        bias) or separate the classes, whose coefficients the data do not identify.
     """
     W, b = (np.asarray(p, np.float64) for p in params)
     columns, X = table_names(X), border.features(X)
@@ -94,11 +95,16 @@ def laplace_posterior(
     data = place(X, np.zeros(n, np.int32), weight, l2, bool(fit_intercept), Newton())
     with scope(np.float64):
         point, moment, eigenvalue = _prepare(data.exact, Params(jnp.asarray(W), jnp.asarray(b)))
-        smallest = float(eigenvalue)
+        smallest, flat = float(eigenvalue), l2 == 0 and bool(is_flat(data.exact, point))
     if l2 == 0 and smallest <= COLLINEAR:
         raise ValueError(
             "With l2=0 the features must not be collinear (nor constant beside a bias), got a correlation "
             f"matrix with smallest eigenvalue {smallest:.1e}: leave such columns out, or give l2 > 0."
+        )
+    if l2 == 0 and flat:
+        raise ValueError(
+            "With l2=0 the likelihood must curve in every direction at params, got one without curvature: the classes "
+            "are separated there, and there is no finite optimum that a standard error could belong to. Give l2 > 0."
         )
     return Posterior(Params(W, b), data.exact, point, moment, total, columns)
 

@@ -123,7 +123,7 @@ def _restored(kind: Any, texts: Texts, tensors: Tensors) -> Any:
             raise ValueError(f"the fitted attribute {name!r:.40}")
         setattr(model, name, value)
     restore_feature_names(model, texts["feature_names"], m)
-    model._columns = texts["feature_names"] or ()
+    model._columns = tuple(texts["feature_names"] or ())
     return model
 
 

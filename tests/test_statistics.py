@@ -230,3 +230,14 @@ def test_the_bias_cannot_be_asked_for_where_it_was_not_fitted():
     posterior = laplace_posterior(Params(params.W, np.zeros(4)), X, 0.1, fit_intercept=False)
     with pytest.raises(ValueError, match="bias"):
         standard_errors(posterior, [(None, 0)])
+
+
+def test_separated_classes_have_no_standard_errors():
+    rng = np.random.default_rng(5)
+    flag = np.r_[np.zeros(60), np.ones(20)]  # that one class alone has
+    X = np.c_[rng.standard_normal(80), flag]
+    y = np.r_[rng.random(60) < 0.5, np.ones(20)].astype(int)
+    far = Params(np.array([[0.0, 0.0], [-20.0, 20.0]]), np.zeros(2))
+    with pytest.raises(ValueError, match="separated"):
+        laplace_posterior(far, X, 0.0)
+    laplace_posterior(fit(X, y, l2=1e-3).params, X, 1e-3)

@@ -255,12 +255,12 @@ class _Driver:
             judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
             if judged and bool(composed(self.problem, separation.is_separated)(self.problem, point)):
                 return "diverging"
-            if reached or stuck:
+            if reached:  # where a solver is stuck short of that, the optimum may well be a step away
                 further = composed(self.problem, extra_step)(self.solver, self.problem, self._state)
                 if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
                     return "diverging"
-                if bool(composed(self.problem, separation.is_flat)(self.problem, point)):
-                    return "diverging"
+            if (reached or stuck) and bool(composed(self.problem, separation.is_flat)(self.problem, point)):
+                return "diverging"
         if reached:
             return "converged"
         if stuck:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Point, Problem
+from softmax_jax.problem import MASSLESS_BIAS, Point, Problem
 from softmax_jax.sharding import over_rows
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
@@ -23,6 +23,7 @@ from softmax_jax.solvers.tree import centre_classes, dot
 MARGIN_ROUNDING = 64  # units of rounding of the largest logit, above which a margin is one
 FLAT = 1e-8  # curvature beside that of equally likely classes, below which there is none
 FLAT_PRODUCTS = 300
+IMPOSSIBLE = 40.0  # below the largest logit; what moves there is seen by `is_flat`
 LOGIT_STEP = 0.3  # along a direction of recession a Newton step moves logits by about 1, at an optimum by nothing
 
 
@@ -49,11 +50,13 @@ def recedes(problem: Problem, before: Point, after: Point) -> Any:
 def is_flat(problem: Problem, point: Point) -> Any:
     """Whether the loss has next to no curvature along some direction in which logits move.
 
-    Compared is the curvature d.H d with d.H_0 d, that of W = 0 and b = 0, where all classes are equally likely.
+    Compared is the curvature d.H d with d.H_0 d, that of W = 0, where all classes that have mass are equally likely.
     Directions without curvature are what H^-1 enlarges: d = H^-1 H_0 v, with v random, is in the space of the features,
     so that collinear ones do not count.
     """
-    zero = problem.at(jax.tree.map(jnp.zeros_like, point.params))
+    W, b = point.params
+    massless = problem.target_totals(b.shape[0]) == 0
+    zero = problem.at(Params(jnp.zeros_like(W), jnp.where(massless, MASSLESS_BIAS, jnp.zeros_like(b))))
     keys = jax.random.split(jax.random.key(0))
     random = [jax.random.normal(k, p.shape, p.dtype) for k, p in zip(keys, point.params, strict=True)]
     spread = problem.variances()
@@ -84,7 +87,10 @@ def _is_mistaken(T: Any, Z: Any) -> Any:
 
 
 def _is_moved(T: Any, before: Any, after: Any) -> Any:
-    """Columns (r,) in which logits (k, r) change much."""
-    change = after - before
-    change -= jnp.mean(change, axis=0, keepdims=True)
+    """Columns (r,) in which logits (k, r) change much, those of next to impossible classes aside."""
+    counts = before > jnp.max(before, axis=0, keepdims=True) - IMPOSSIBLE
+    change = jnp.where(counts, after - before, 0)
+    change = jnp.where(
+        counts, change - jnp.sum(change, axis=0, keepdims=True) / jnp.sum(counts, axis=0, keepdims=True), 0
+    )
     return jnp.max(jnp.abs(change), axis=0) > LOGIT_STEP
