@@ -42,7 +42,7 @@ def _kind(dtype: Any) -> str:
 def _by_columns(X: Any, name: str) -> np.ndarray:
     check_columns(X, name)
     dtypes = list(X.dtypes)
-    A = np.empty(X.shape)
+    A = np.empty(X.shape, order="F")  # as NumPy has plain frames
     plain = [j for j, dtype in enumerate(dtypes) if _kind(dtype) == "number" and dtype != np.longdouble]
     A[:, plain] = X.iloc[:, plain].to_numpy()
     for j in sorted(set(range(len(dtypes))) - set(plain)):
