@@ -77,10 +77,10 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _object_columns(value: Any) -> list[np.ndarray]:
-    """The columns of Python objects of a pandas frame or series."""
-    dtypes = getattr(value, "dtypes", None)
-    if isinstance(dtypes, np.dtype):
-        return [value.to_numpy()] if dtypes.hasobject else []
-    if not hasattr(value, "iloc"):
+    """What a pandas frame, series or index holds as Python objects."""
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype) and hasattr(value, "to_numpy"):
+        return [value.to_numpy()] if dtype.hasobject else []
+    if not hasattr(value, "iloc") or value.ndim == 1:
         return []
     return [value.iloc[:, j].to_numpy() for j, d in enumerate(value.dtypes) if isinstance(d, np.dtype) and d.hasobject]

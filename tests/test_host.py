@@ -117,6 +117,7 @@ HIDDEN = {
     "in params": lambda a: sj.duality_gap(sj.Params(PARAMS.W, (a, 0.0, 0.0)), X, T, 0.1),
     "in an object array": lambda a: sj.fit(X, Y, sample_weight=objects(a)).objective,
     "in a series": lambda a: sj.fit(X, Y, sample_weight=pd.Series(objects(a))).objective,
+    "in an index": lambda a: sj.fit(X, Y, sample_weight=pd.Index(objects(a))).objective,
     "in a frame": lambda a: sj.fit(pd.DataFrame({"a": objects(a), "b": 1.0}), Y).objective,
     "in a pipeline": lambda a: make_pipeline(StandardScaler(), sj.SoftmaxRegression(tol=a)).fit(X, Y)[-1].objective_,
     "in a fitted model": lambda a: fitted(a).predict_proba(X)[0, 0],
