@@ -157,11 +157,11 @@ def flags_and_scales(seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_separation_is_found_where_a_linear_program_finds_it_and_nowhere_else(solver, dtype):
     verdicts = []
-    for seed in range(24):
+    for seed in range(12):
         X, y = flags_and_scales(seed)
         status = sj.fit(X.astype(dtype), y, l2=0, solver=SOLVERS[solver]).status
         assert status == ("diverging" if has_no_optimum(X, y) else "converged"), seed
-        if dtype == np.float64:
+        if dtype == np.float64 and seed % 3 == 0:
             assert sj.fit(X, y, l2=0, solver=SOLVERS[solver], tol=1e-9).status == status, seed
         verdicts.append(status)
     assert len(set(verdicts)) == 2
