@@ -214,6 +214,7 @@ WITHOUT_NUMBERS = {
     *(f"distributed.{name}" for name in ("initialise", "read_shards")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
     "path.check_strengths",
+    "calibration.check_indices",
     "predicting.feature_names",
     "predicting.write_predictions",
     "gradient_audit.devices_at_hand",

@@ -196,7 +196,8 @@ def test_pure_functions_still_go_through_every_transformation():
         argument = "l2" if "l2" in case.arguments else "X"
 
         def call(value, case=case, argument=argument):
-            return total(case.function(**{**case.arguments, argument: value}))
+            result = case.function(**{**case.arguments, argument: value})
+            return total(jax.tree.map(jnp.square, result))  # the optimum itself sums to zero
 
         with jax.enable_x64(True):
             value = jnp.asarray(case.arguments[argument], float)
