@@ -24,15 +24,7 @@ from softmax_jax.agreement import agree, gather, together
 from softmax_jax.blocks import chosen_rows
 from softmax_jax.conversion import column_names
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.fitting import (
-    LARGEST_L2,
-    FitResult,
-    class_mass,
-    place_shards,
-    run_solver,
-    start_params,
-    without_massless,
-)
+from softmax_jax.fitting import LARGEST_L2, FitResult, place_shards, run_solver
 from softmax_jax.host import on_host
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
@@ -43,6 +35,7 @@ from softmax_jax.resuming import checked_interval, session_settings
 from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.stopping import AgreedStop
 
 _SHOWN = 8  # names of columns in a message

@@ -17,7 +17,7 @@ from softmax_jax import border
 from softmax_jax.conversion import as_numpy, is_jax
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
-from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J, class_mass, without_massless
+from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J
 from softmax_jax.host import on_host
 from softmax_jax.model import Params
 from softmax_jax.offsets import column_offsets, returned
@@ -28,6 +28,7 @@ from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, o
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes, second_moments, spreads
 from softmax_jax.solvers.newton import Newton
+from softmax_jax.starts import class_mass, without_massless
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 

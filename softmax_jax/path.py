@@ -13,7 +13,7 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source, refuse_labels_among
-from softmax_jax.fitting import checked_params, checked_rows
+from softmax_jax.fitting import checked_rows
 from softmax_jax.held_out import checked_validation, columns_of, validation_scores
 from softmax_jax.host import on_host
 from softmax_jax.html import path_html
@@ -22,6 +22,7 @@ from softmax_jax.one_line import one_line, range_text
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.solvers.choice import check_exact
 from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.starts import checked_params
 from softmax_jax.streamed_sweep import StreamedSweep
 from softmax_jax.sweep import Sweep
 from softmax_jax.sweep_state import SweepStore, store_for

@@ -19,7 +19,7 @@ from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import is_source
 from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import LARGEST_L2, class_mass, place_shards, shifted_back, without_massless
+from softmax_jax.fitting import LARGEST_L2, place_shards, shifted_back
 from softmax_jax.model import Params
 from softmax_jax.offsets import inward, shifted
 from softmax_jax.placement import shards_of
@@ -30,6 +30,7 @@ from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.mapped import Lanes
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import Outcome, optimise
+from softmax_jax.starts import class_mass, without_massless
 from softmax_jax.warm_starts import start_at
 
 VARYING = ("weights", "l2")
