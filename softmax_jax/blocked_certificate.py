@@ -79,7 +79,7 @@ def bound_by_blocks(problem: BlockedProblem, params: Params) -> Bound:
     point = dual.dual_point(total, target, problem.intercept)
     grid = jnp.array([1.0, 0.9], problem.dtype)
     G, sums, squares = problem.rows.fold(_bounded, wide, point, grid)
-    shared = _shared(problem.penalty, wide, G, sums, squares, problem.shape[0] * problem.peers.count)
+    shared = _shared(problem.penalty, wide, point, G, sums, squares, problem.shape[0] * problem.peers.count)
     search = _first_search(shared, sums)
 
     def unfinished(s: _Search) -> Any:
@@ -99,8 +99,9 @@ def excess_by_blocks(problem: BlockedProblem, params: Params, b: Any) -> Any:
     """A bound on J at `params` less J with the bias `b` (k,)."""
     shift = b - params.b
     shift -= jnp.mean(shift)
-    total = problem.rows.fold(_grown, params, shift)
-    return dual.excess(problem.rows.target_totals(b.shape[0]), shift, total, problem.shape[0] * problem.peers.count)
+    total, squares = problem.rows.fold(_grown, params, shift)
+    n_rows, rounding = problem.shape[0] * problem.peers.count, dual.net_input_rounding(params, squares)
+    return dual.excess(problem.rows.target_totals(b.shape[0]), shift, total, n_rows, rounding)
 
 
 def _refit(problem: BlockedProblem, params: Params, dtype: str, target: Any) -> tuple[Any, Any]:
@@ -187,8 +188,9 @@ def _diverged(block: Block, params: Params, point: DualPoint, grid: Any) -> Any:
 
 
 @jax.jit
-def _grown(block: Block, params: Params, shift: Any) -> dual.Growth:
-    return dual.growth(net_input(block, params), block.w, shift)
+def _grown(block: Block, params: Params, shift: Any) -> tuple[dual.Growth, Any]:
+    squares = jnp.matmul(block.w, jnp.square(block.X), precision=PRECISION)
+    return dual.growth(net_input(block, params), block.w, shift), squares
 
 
 class _Shared(NamedTuple):
@@ -201,8 +203,10 @@ class _Shared(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnames="n_rows")
-def _shared(penalty: Penalty, params: Params, G: Any, sums: _Sums, squares: Any, n_rows: int) -> _Shared:
-    rounding = dual.roundings(n_rows, params.W, params.b, penalty.l2, squares, sums.R_square, sums.largest)
+def _shared(
+    penalty: Penalty, params: Params, point: DualPoint, G: Any, sums: _Sums, squares: Any, n_rows: int
+) -> _Shared:
+    rounding = dual.roundings(n_rows, params, penalty.l2, squares, sums.R_square, sums.largest, point)
     return _Shared(penalty, params.W, G.T, rounding)
 
 

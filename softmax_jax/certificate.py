@@ -125,7 +125,7 @@ def _gap_of_given(problem: Problem, params: Params) -> Any:
     """The bound at the refitted bias, and how much higher J is at the given one."""
     Z = problem.forward(params)
     b = refit_bias(problem, Z, params.b)
-    excess = _excess(problem, Z, b - params.b)
+    excess = _excess(problem, params, Z, b - params.b)
     return _bound(problem, Params(params.W, b), Z + (b - params.b)[:, None]).gap + excess
 
 
@@ -181,12 +181,13 @@ def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
     return b + shift
 
 
-def _excess(problem: Problem, Z: Any, shift: Any) -> Any:
-    """A bound on J at net input Z less J with the bias moved by `shift` (k,)."""
+def _excess(problem: Problem, params: Params, Z: Any, shift: Any) -> Any:
+    """A bound on J at `params`, whose net input is Z, less J with the bias moved by `shift` (k,)."""
     target = problem.target_totals(Z.shape[0])
     shift -= jnp.mean(shift)
     sums, _ = by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, problem.weights)
-    return dual.excess(target, shift, problem.peers.total(sums), len(problem.weights) * problem.peers.count)
+    rounding = dual.net_input_rounding(params, problem.peers.total(problem.X.squares(problem.weights)))
+    return dual.excess(target, shift, problem.peers.total(sums), len(problem.weights) * problem.peers.count, rounding)
 
 
 def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
@@ -206,7 +207,7 @@ def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
     loss, R_square, largest = problem.peers.total(sums)
     G = problem.backward(R).W
     squares = problem.peers.total(problem.X.squares(w))
-    rounding = dual.roundings(len(w) * problem.peers.count, W, params.b, l2, squares, R_square, largest)
+    rounding = dual.roundings(len(w) * problem.peers.count, params, l2, squares, R_square, largest, point)
 
     def gap(c: Any) -> Any:
         """The bound from the dual point T + c (A - T)."""

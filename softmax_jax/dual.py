@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.logits import minus_target
-from softmax_jax.model import PRECISION
+from softmax_jax.model import PRECISION, Params
 
 DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
 SMALL_SHIFT = 0.5  # of the bias, below which what J gains is taken from O directly
@@ -80,38 +80,57 @@ class Rounding(NamedTuple):
 
     gradient: Any  # of ||X^T w (A - T)||
     shrinkage: Any  # of ||l2 W||
-    divergence: Any  # of sum_i w_i KL(A_i || O_i)
+    divergence: Any  # of sum_i w_i KL(A_i || O_i), for the net input as it was computed
+    net_input: Any  # of the net input, weighted mean over rows of the largest of a row
+    moved: Any  # the largest share of a class's mass that A has elsewhere than O
 
 
-def roundings(n_rows: int, W: Any, b: Any, l2: Any, squares: Any, R_square: Any, largest: Any) -> Rounding:
+def roundings(n_rows: int, params: Params, l2: Any, squares: Any, R_square: Any, largest: Any, dual: Any) -> Rounding:
     """Bounds on the rounding of the parts of the gap.
 
-    The sums over rows by Cauchy-Schwarz. The net input of row i has an error of at most a multiple of
-    sum_a |x_ia| |W_aj| + |b_j|, whose weighted mean over rows is at most sqrt(m) max_j ||(d_a W_aj)_a|| + max_j |b_j|
-    with d_a^2 the mean square of column a; a divergence changes by at most twice that. Numbers below the smallest
-    normal one may be lost everywhere.
+    The sums over rows by Cauchy-Schwarz. Class totals of A differ from those of T by the rounding of a sum, which
+    multiplies the bias. Numbers below the smallest normal one may be lost everywhere.
 
     Args:
       n_rows: terms of the sums.
-      W: (m, k) weights.
-      b: (k,) bias.
+      params: W (m, k) and b (k,).
       l2: () strength.
       squares: (m,) sum over rows of w_i x_ia^2.
       R_square: () sum over rows of w_i ||A_i - T_i||^2.
       largest: () weighted mean over rows of the largest |logit|.
+      dual: the DualPoint.
     """
+    W, b = params
     kind = jnp.finfo(W.dtype)
-    u, m = kind.eps / 2, W.shape[0]
-    terms = 8 + 2 * np.sqrt(n_rows)
-    d = jnp.sqrt(squares + 2 * kind.tiny)  # squares below the smallest number count as that
-    gradient = terms * u * scaled_norm(d) * jnp.sqrt(R_square) + 4 * kind.tiny * np.sqrt(W.size)
-    reach = np.sqrt(m) * jnp.max(jax.vmap(scaled_norm, in_axes=1)(d[:, None] * W))
-    net_input = (4 + 2 * np.sqrt(m)) * u * reach + 4 * u * jnp.max(jnp.abs(b)) + kind.tiny * jnp.sum(jnp.abs(W))
-    return Rounding(gradient, 2 * u * l2 * scaled_norm(W), terms * u * (1 + largest) + 2 * net_input)
+    u, terms = kind.eps / 2, 8 + 2 * np.sqrt(n_rows)
+    gradient = terms * u * scaled_norm(_deviations(squares)) * jnp.sqrt(R_square) + 4 * kind.tiny * np.sqrt(W.size)
+    divergence = (8 * (1 + largest) + terms * (1 + jnp.max(jnp.abs(b - jnp.mean(b))))) * u
+    net_input = net_input_rounding(params, squares)
+    return Rounding(gradient, 2 * u * l2 * scaled_norm(W), divergence, net_input, jnp.max(dual.leaving))
+
+
+def net_input_rounding(params: Params, squares: Any) -> Any:
+    """A bound () on the weighted mean over rows of the largest error of a row of X W + b.
+
+    That of row i is at most a multiple of sum_a |x_ia| |W_aj| + |b_j|, whose mean over rows is at most
+    sqrt(m) max_j ||(d_a W_aj)_a|| + max_j |b_j| with d_a^2 the mean square (m,) of column a.
+    """
+    W, b = params
+    kind, m = jnp.finfo(W.dtype), W.shape[0]
+    u = kind.eps / 2
+    reach = np.sqrt(m) * jnp.max(jax.vmap(scaled_norm, in_axes=1)(_deviations(squares)[:, None] * W))
+    return (4 + 2 * np.sqrt(m)) * u * reach + 4 * u * jnp.max(jnp.abs(b)) + kind.tiny * jnp.sum(jnp.abs(W))
+
+
+def _deviations(squares: Any) -> Any:
+    """The roots (m,) of mean squares; those below the smallest number count as that."""
+    return jnp.sqrt(squares + 2 * jnp.finfo(squares.dtype).tiny)
 
 
 def gap(divergence: Any, G: Any, W: Any, l2: Any, c: Any, rounding: Rounding) -> Any:
-    """The bound () from the dual point T + c (A - T), with its rounding; inf or NaN for l2 = 0.
+    """The bound () from the dual point B = T + c (A - T), with its rounding; inf or NaN for l2 = 0.
+
+    An error e of a row's net input changes KL(B || O) by at most ||B - O||_1 e + 2 e^2, because log-sum-exp is convex.
 
     Args:
       divergence: () weighted divergence of that point from O.
@@ -122,7 +141,9 @@ def gap(divergence: Any, G: Any, W: Any, l2: Any, c: Any, rounding: Rounding) ->
       rounding: of the parts.
     """
     norm = scaled_norm(c * G + l2 * W) + c * rounding.gradient + rounding.shrinkage
-    bound = jnp.maximum(divergence, 0) + rounding.divergence + jnp.square(norm / jnp.sqrt(l2)) / 2
+    away = 2 * (1 - c) + 2 * rounding.moved + 2 * rounding.net_input
+    errors = rounding.divergence + away * rounding.net_input
+    bound = jnp.maximum(divergence, 0) + errors + jnp.square(norm / jnp.sqrt(l2)) / 2
     return bound * (1 + 16 * jnp.finfo(W.dtype).eps)
 
 
@@ -152,7 +173,7 @@ def growth(Z: Any, w: Any, shift: Any) -> Growth:
     return Growth(jnp.vdot(w, gained), jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)))
 
 
-def excess(target: Any, shift: Any, total: Growth, n_rows: int) -> Any:
+def excess(target: Any, shift: Any, total: Growth, n_rows: int, net_input: Any) -> Any:
     """A bound () on J at a bias less J at the bias moved by `shift` (k,), given its `growth` over all rows.
 
     Args:
@@ -160,8 +181,10 @@ def excess(target: Any, shift: Any, total: Growth, n_rows: int) -> Any:
       shift: (k,), of mean zero.
       total: of `growth`.
       n_rows: terms of its sums.
+      net_input: () rounding of the net input.
     """
     u = jnp.finfo(shift.dtype).eps / 2
     size = jnp.max(jnp.abs(shift))
     rounding = (16 + 2 * np.sqrt(n_rows)) * u * size + jnp.where(size < SMALL_SHIFT, 0, 16 * u * (1 + total.largest))
+    rounding += 2 * jnp.minimum(1, size) * net_input  # as far as O moves
     return jnp.maximum(jnp.vdot(target, shift) - total.growth, 0) + rounding
