@@ -92,7 +92,8 @@ def laplace_posterior(
     l2 = border.number(l2, "l2", low=0)
     weight = border.weights(sample_weight, n)
     total = float(n if weight is None else np.asarray(sample_weight, np.float64).sum())
-    data = place(X, np.zeros(n, np.int32), weight, l2, bool(fit_intercept), Newton())
+    labels = np.arange(n, dtype=np.int32) % len(b)  # any that occur
+    data = place(X, labels, weight, l2, bool(fit_intercept), Newton())
     with scope(np.float64):
         point, moment, eigenvalue = _prepare(data.exact, Params(jnp.asarray(W), jnp.asarray(b)))
         smallest, flat = float(eigenvalue), l2 == 0 and bool(is_flat(data.exact, point))

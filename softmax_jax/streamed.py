@@ -194,7 +194,7 @@ def _survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Surv
     for start, X in read_ahead(source, size):
         weights = np.pad(w[start : start + size], (0, max(0, start + size - n))).astype(wide)
         if start == 0:
-            near = np.asarray(X[0], np.float64)  # sums of squares about a number near the mean do not cancel
+            near = np.array(X[0], np.float64)  # a copy; sums of squares about a number near the mean do not cancel
         with scope(wide):
             new, least, largest, finite = jax.device_get(_surveyed(X, weights, near.astype(wide)))
         if not finite:
