@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from attacks import ByBlocks
 
 import softmax_jax as sj
 from softmax_jax.model import Params
@@ -13,14 +14,6 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 5))
 Y = RNG.integers(0, 3, 60)
 FAR = np.array([1e5, -3e6, 0, 1e7, 2e5])
-
-
-class ByBlocks:
-    def __init__(self, X):
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
-
-    def blocks(self, rows):
-        yield from (self.X[i : i + rows] for i in range(0, len(self.X), rows))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
