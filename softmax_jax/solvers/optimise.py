@@ -202,7 +202,7 @@ class _Driver:
         """Let the next solver go on from the last finite parameters; `status` where there is none, or no use in it."""
         near = self.proof is not None and float(self.proof.gap) <= HOPELESS
         if self.stage + 1 == len(self.solvers) or self.n_iter >= self.max_iter or near:
-            return status
+            return "" if status == "slow" else status  # slow is no end
         self.stage, self.stage_start, self.reviewed = self.stage + 1, self.n_iter, np.inf
         self.problem = self.data.exact
         self.passes_before = self.n_passes
