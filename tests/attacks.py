@@ -147,12 +147,16 @@ class Reference:
 
     def _step(self, design: np.ndarray, O: np.ndarray, penalty: np.ndarray, g: np.ndarray) -> np.ndarray:
         """A Newton step; the Hessian, scaled by its diagonal, needs no more than float64."""
-        (p, k), w = (design.shape[1], O.shape[1]), self.w.astype(np.float64)
-        A = (O[:, :, None] * design[:, None, :]).reshape(len(O), -1)
-        H = -(A * w[:, None]).T @ A
+        p, k = design.shape[1], O.shape[1]
+        wO = self.w.astype(np.float64)[:, None] * O
+        H = np.zeros((k, p, k, p))
         for j in range(k):
-            block = slice(j * p, (j + 1) * p)
-            H[block, block] += (design * (w * O[:, j])[:, None]).T @ design
+            for other in range(j):  # a diagonal block is the sum of the others: O (1 - O) would cancel
+                block = (design * (wO[:, j] * O[:, other])[:, None]).T @ design
+                H[j, :, other] = H[other, :, j] = -block
+                H[j, :, j] += block
+                H[other, :, other] += block
+        H = H.reshape(k * p, k * p)
         diagonal = np.diag(H) + np.tile(penalty, k)
         scale = 1 / np.sqrt(np.maximum(diagonal, LONG("1e-4000")))
         scaled = (H * scale[:, None] * scale[None]).astype(np.float64)
