@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -110,13 +111,15 @@ class Reference:
         self.X, self.T, self.w, self.l2 = X, T / T.sum(axis=1, keepdims=True), w / w.sum(), LONG(a.l2)
         self.free = a.fit_intercept
         self.mean = self.w @ X if self.free else np.zeros(X.shape[1], LONG)
+        self.offset = self.mean.astype(np.float64)
         self.scale = np.sqrt(self.w @ (X - self.mean) ** 2)
         self.V = (X - self.mean) / self.scale
 
     def J(self, params: Params) -> np.longdouble:
-        """J at `params`."""
-        W, b = (np.asarray(p, LONG) for p in params)
-        return self._loss(self.X @ W + b)[0] + self.l2 / 2 * np.sum(W**2)
+        """J at `params`; columns far from zero are shifted first, and the bias with them, exactly."""
+        W, b = (np.asarray(p, np.float64) for p in params)
+        b = np.array([_exactly(b[j], self.offset, W[:, j]) for j in range(len(b))], LONG)
+        return self._loss((self.X - self.offset) @ W.astype(LONG) + b)[0] + self.l2 / 2 * np.sum(W.astype(LONG) ** 2)
 
     def minimum(self, start: Params, steps: int = 12) -> np.longdouble:
         """The least J that is found from `start` on."""
@@ -171,6 +174,13 @@ class Reference:
         E = np.exp(Z)
         total = E.sum(axis=1, keepdims=True)
         return -(self.w @ np.sum(self.T * (Z - np.log(total)), axis=1)), E / total
+
+
+def _exactly(b: float, o: np.ndarray, w: np.ndarray) -> np.longdouble:
+    """B + o.w, rounded once."""
+    total = sum((Fraction(x) * Fraction(y) for x, y in zip(o.tolist(), w.tolist(), strict=True)), Fraction(float(b)))
+    high = float(total)
+    return LONG(high) + LONG(float(total - Fraction(high)))
 
 
 def main() -> None:
