@@ -1,0 +1,53 @@
+from ._version import __version__
+from .certificate import duality_gap
+from .estimator import SoftmaxRegression
+from .estimator_cv import SoftmaxRegressionCV
+from .files import load, save
+from .fitting import FitResult, fit
+from .folds import cross_validate
+from .gradient_check import compare_gradients
+from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
+from .implicit import solve_implicit
+from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
+from .many import fit_many
+from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
+from .path import fit_path
+from .probing import linear_probe
+from .solvers import LBFGS, SGD, Newton, NewtonCG
+from .tuning import tune_l2
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "FitResult",
+    "Newton",
+    "NewtonCG",
+    "Params",
+    "SoftmaxRegression",
+    "SoftmaxRegressionCV",
+    "__version__",
+    "autodiff_gradient",
+    "autodiff_hvp",
+    "closed_form_gradient",
+    "closed_form_hvp",
+    "compare_gradients",
+    "cross_entropy",
+    "cross_entropy_cost",
+    "cross_validate",
+    "duality_gap",
+    "fit",
+    "fit_many",
+    "fit_path",
+    "init_params",
+    "l2_penalty",
+    "linear_probe",
+    "load",
+    "net_input",
+    "objective",
+    "one_hot_encode",
+    "save",
+    "softmax",
+    "solve_implicit",
+    "to_classlabel",
+    "tune_l2",
+]
