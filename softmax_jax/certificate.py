@@ -36,11 +36,11 @@ from softmax_jax.data.row_sources import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
-from softmax_jax.host import on_host
 from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.offsets import inward, shifted
 from softmax_jax.problem import Data, Problem
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
 from softmax_jax.sparse_input import compressed_rows

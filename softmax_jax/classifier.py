@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from softmax_jax import border
 from softmax_jax.conversion import check_finite, column_names
-from softmax_jax.host import in_numpy
 from softmax_jax.model import Params
 from softmax_jax.pairing import paired
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
+from softmax_jax.runtime.settings import in_numpy
 
 # what is known of parameters that were assigned: nothing
 UNPROVEN = {

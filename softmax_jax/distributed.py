@@ -25,7 +25,6 @@ from softmax_jax.blocks import chosen_rows
 from softmax_jax.conversion import column_names
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import LARGEST_L2, FitResult, place_shards, run_solver
-from softmax_jax.host import on_host
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
 from softmax_jax.pairing import paired
@@ -33,6 +32,7 @@ from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
 from softmax_jax.resuming import checked_interval, session_settings
 from softmax_jax.row_sums import joint_fingerprint
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.starts import class_mass, start_params, without_massless

@@ -21,8 +21,8 @@ from softmax_jax.data.columns import positions
 from softmax_jax.data.shards import Shards, find_shards
 from softmax_jax.distributed import fit_distributed, read_shards
 from softmax_jax.files import save
-from softmax_jax.host import on_host
 from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.splitting import Split
 from softmax_jax.training import TrainingRun, predict
 

@@ -21,10 +21,10 @@ from softmax_jax.conversion import column_names
 from softmax_jax.degenerate import remarks
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
-from softmax_jax.host import on_host
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.model import Params
 from softmax_jax.pairing import order
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.warned import warn_user
 

@@ -13,16 +13,16 @@ from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.host import on_host
 from softmax_jax.html import result_html
 from softmax_jax.memory import free_bytes
-from softmax_jax.meshes import with_auto_axes
 from softmax_jax.model import Params
 from softmax_jax.offsets import inward, returned, shifted
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem, composed
 from softmax_jax.resuming import checked_interval, session_for
+from softmax_jax.runtime.meshes import with_auto_axes
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.saving import Saving
 from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
 from softmax_jax.solvers.chunks import objective_at

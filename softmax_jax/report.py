@@ -16,12 +16,12 @@ from softmax_jax.advice import advice
 from softmax_jax.atomic import write_atomically
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
 from softmax_jax.gradient_check import compare_gradients
-from softmax_jax.host import on_host
 from softmax_jax.html import bound_text, escape, facts, grid
 from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode
 from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.plots.style import new_axes
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.training import TrainingRun
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes

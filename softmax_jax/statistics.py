@@ -28,10 +28,10 @@ import numpy as np
 from softmax_jax import border
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
-from softmax_jax.host import on_host
 from softmax_jax.model import Params, check_shapes, net_input
 from softmax_jax.pairing import paired, table_names
 from softmax_jax.problem import Point, Problem
+from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition

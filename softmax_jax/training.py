@@ -16,9 +16,9 @@ from softmax_jax._version import __version__
 from softmax_jax.data import Dataset
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
-from softmax_jax.host import in_numpy, on_host
 from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input
+from softmax_jax.runtime.settings import in_numpy, on_host
 from softmax_jax.solvers import SGD
 from softmax_jax.splitting import Split, split_rows
 

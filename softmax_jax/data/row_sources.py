@@ -16,7 +16,7 @@ from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
 from softmax_jax.data.rows_parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows_shards import ShardedRows
 from softmax_jax.data.shards import PARQUET, find_shards
-from softmax_jax.host import in_numpy
+from softmax_jax.runtime.settings import in_numpy
 
 
 @in_numpy

@@ -23,9 +23,9 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem import Data, Problem
 from softmax_jax.resuming import from_tensors, to_tensors
+from softmax_jax.runtime.traced import refuse_traced
 from softmax_jax.saving import Saving
 from softmax_jax.solvers.optimise import Outcome, Progress
-from softmax_jax.traced import refuse_traced
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from softmax_jax.traced import ADVICE, is_traced, jax_types, refuse_traced
+from softmax_jax.runtime.traced import ADVICE, is_traced, jax_types, refuse_traced
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,7 +55,9 @@ def _guarded(function: Callable[P, R], *, computes: bool) -> Callable[P, R]:
         if is_traced(types):
             refuse_traced(name, inspect.signature(function).bind_partial(*args, **kwargs).arguments)
         if computes or types:
-            from softmax_jax.forks import refuse_fork  # imported where JAX is first used: that is what forks break
+            from softmax_jax.runtime.forks import (
+                refuse_fork,  # imported where JAX is first used: that is what forks break
+            )
 
             refuse_fork()
         with _changed(_SETTINGS) as theirs:
