@@ -17,6 +17,7 @@ from softmax_jax.certificate import duality_gap
 from softmax_jax.class_weight import row_weights, without_weight
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.conversion import column_names
+from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
@@ -25,7 +26,6 @@ from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.scoring import metadata_router
 from softmax_jax.solvers.gradient_descent import SGD
-from softmax_jax.warned import warn_user
 
 
 class SoftmaxRegressionCV(SoftmaxClassifier):

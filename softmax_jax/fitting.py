@@ -12,8 +12,8 @@ from softmax_jax.blocked import by_blocks_of
 from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
+from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.html import result_html
 from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.offsets import inward, returned, shifted

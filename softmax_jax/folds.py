@@ -17,8 +17,8 @@ from softmax_jax import border
 from softmax_jax.class_weight import row_weights
 from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.conversion import is_sparse
+from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.model import Params
-from softmax_jax.one_line import one_line, range_text
 from softmax_jax.path import check_strengths
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host

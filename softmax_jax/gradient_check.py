@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from softmax_jax.display.html import grid
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
-from softmax_jax.html import grid
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.model import Params
 from softmax_jax.runtime.meshes import with_auto_axes

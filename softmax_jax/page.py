@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 
-from softmax_jax.html import escape
+from softmax_jax.display.html import escape
 
 
 class Section(NamedTuple):

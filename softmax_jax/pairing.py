@@ -7,7 +7,7 @@ from typing import Any
 
 from softmax_jax.conversion import column_names
 from softmax_jax.data.rows import RowSource
-from softmax_jax.warned import warn_user
+from softmax_jax.display.user_warnings import warn_user
 
 _SHOWN = 8  # names in a message
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from softmax_jax import border
 from softmax_jax.data.row_sources import is_source, refuse_labels_among
+from softmax_jax.display.html import path_html
+from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting import checked_rows
 from softmax_jax.held_out import checked_validation, columns_of, validation_scores
-from softmax_jax.html import path_html
 from softmax_jax.model import Params
-from softmax_jax.one_line import one_line, range_text
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import check_exact

@@ -10,8 +10,8 @@ from sklearn.model_selection import train_test_split
 
 from softmax_jax import border
 from softmax_jax.conversion import is_sparse
+from softmax_jax.display.one_line import one_line
 from softmax_jax.fitting import FitResult, fit
-from softmax_jax.one_line import one_line
 from softmax_jax.pairing import paired, table_names
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol

@@ -15,8 +15,8 @@ from softmax_jax import plots
 from softmax_jax.advice import advice
 from softmax_jax.atomic import write_atomically
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
+from softmax_jax.display.html import bound_text, escape, facts, grid
 from softmax_jax.gradient_check import compare_gradients
-from softmax_jax.html import bound_text, escape, facts, grid
 from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode
 from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled

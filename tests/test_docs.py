@@ -18,7 +18,7 @@ WITH_EXAMPLES = {
     "softmax_jax.files",
     "softmax_jax.fitting",
     "softmax_jax.gradient_check",
-    "softmax_jax.html",
+    "softmax_jax.display.html",
     "softmax_jax.model",
 }
 

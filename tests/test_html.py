@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
+from softmax_jax.display.html import escape, facts, figure_text, grid, path_html
 from softmax_jax.gradient_check import Difference, GradientReport
-from softmax_jax.html import escape, facts, figure_text, grid, path_html
 
 
 @pytest.fixture(scope="module")
