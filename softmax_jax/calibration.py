@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax import border
-from softmax_jax.conversion import column_names
-from softmax_jax.pairing import paired
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import column_names
+from softmax_jax.inputs.pairing import paired
 from softmax_jax.runtime.settings import in_numpy
 
 _LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
@@ -82,11 +82,11 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    names, Z = column_names(Z), _two_columns(border.features(Z, name="Z"), "Z")
+    names, Z = column_names(Z), _two_columns(checks.features(Z, name="Z"), "Z")
     n = len(Z)
     T = _targets(y, Z, "Z", classes)
     T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
-    weight = border.weights(sample_weight, n)
+    weight = checks.weights(sample_weight, n)
     cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
     before = cost.at(cost.scale)[0]
     if cost.scale == 0:
@@ -123,8 +123,8 @@ def reliability_table(
     labels = _targets(y, O, "O", classes)
     if labels.ndim != 1:
         raise ValueError(f"y must be (n,) class indices, got shape {labels.shape}.")
-    R = border.number(n_bins, "n_bins", low=1, integer=True)
-    s = border.weights(sample_weight, n)
+    R = checks.number(n_bins, "n_bins", low=1, integer=True)
+    s = checks.weights(sample_weight, n)
     s = np.full(n, 1 / n) if s is None else s / s.sum()
     confidence, right = O.max(axis=1), O.argmax(axis=1) == labels
     edges = np.arange(R + 1) / R
@@ -227,17 +227,17 @@ def _two_columns(array: Any, name: str) -> Any:
 def _targets(y: Any, rows: Any, name: str, classes: Any) -> np.ndarray:
     """Class indices (n,) or soft targets (n, k) for the rows of Z or O, whose columns are of `classes`."""
     n, k = rows.shape
-    labels = border.as_labels(y)
+    labels = checks.as_labels(y)
     if labels.ndim > 0 and len(labels) != n:
         raise ValueError(f"{name} and y must have the same number of rows, got {n} in {name} and {len(labels)} in y.")
     if classes is None:
         if labels.ndim == 1:
-            check_indices(border.check_labels(labels), k, name)
-        return border.targets(labels, n, classes=np.arange(k))[0]
-    names = border.as_labels(classes, "classes")
+            check_indices(checks.check_labels(labels), k, name)
+        return checks.targets(labels, n, classes=np.arange(k))[0]
+    names = checks.as_labels(classes, "classes")
     if names.shape != (k,):
         raise ValueError(f"classes must name the {k} columns of {name}, got shape {names.shape}.")
-    T = border.targets(labels, n, classes=names)[0]  # labels as indices into the sorted names
+    T = checks.targets(labels, n, classes=names)[0]  # labels as indices into the sorted names
     return np.argsort(names)[T] if T.ndim == 1 else T
 
 
@@ -256,7 +256,7 @@ def check_indices(labels: np.ndarray, k: int, name: str) -> None:
 
 def _probabilities(O: Any) -> np.ndarray:
     """O as float64, checked."""
-    O = _two_columns(np.asarray(border.features(O, name="O"), np.float64), "O")
+    O = _two_columns(np.asarray(checks.features(O, name="O"), np.float64), "O")
     if O.min() < 0 or O.max() > 1 + _SUM_TOLERANCE:
         raise ValueError(f"O must hold probabilities in [0, 1], got values from {O.min()} to {O.max()}.")
     off = np.abs(O.sum(axis=1) - 1)

@@ -28,14 +28,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import border, dual, logits
+from softmax_jax import dual, logits
 from softmax_jax.blocked import BlockedProblem
 from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
-from softmax_jax.conversion import is_sparse
 from softmax_jax.data.row_sources import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.inputs.sparse_input import compressed_rows
 from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.offsets import inward, shifted
@@ -43,7 +45,6 @@ from softmax_jax.problem import Data, Problem
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.sharding import over_rows
 from softmax_jax.sparse import sparse_features
-from softmax_jax.sparse_input import compressed_rows
 from softmax_jax.streamed import stream
 
 BIAS_STEPS = 40
@@ -87,8 +88,8 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
     X = as_source(X) if is_source(X) else compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
     check_shapes(X, np.asarray(params.W), np.asarray(params.b))
     n, k = np.shape(X)[0], np.shape(params.W)[1]
-    T = border.distributions(T, n, k)
-    weight = border.weights(sample_weight, n)
+    T = checks.distributions(T, n, k)
+    weight = checks.weights(sample_weight, n)
     w = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     if is_source(X):
         data = stream(X, T, w, float(l2), fit_intercept)

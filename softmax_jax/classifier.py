@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from softmax_jax import border
-from softmax_jax.conversion import check_finite, column_names
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import check_finite, column_names
+from softmax_jax.inputs.pairing import paired
 from softmax_jax.model import Params
-from softmax_jax.pairing import paired
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 from softmax_jax.runtime.settings import in_numpy
 
@@ -78,8 +78,8 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of the predicted labels, by weight."""
-        labels = border.as_labels(y)
-        return super().score(X, border.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
+        labels = checks.as_labels(y)
+        return super().score(X, checks.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
 
     @property
     def coef_(self) -> np.ndarray:
@@ -92,7 +92,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     @coef_.setter
     def coef_(self, value: Any) -> None:
-        self._assign("coef_", np.shape(value), W=_per_class(np.array(border.features(value, name="coef_")), "coef_").T)
+        self._assign("coef_", np.shape(value), W=_per_class(np.array(checks.features(value, name="coef_")), "coef_").T)
 
     @property
     def intercept_(self) -> np.ndarray:
@@ -102,7 +102,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     @intercept_.setter
     def intercept_(self, value: Any) -> None:
-        entries = np.array(border.features(np.asarray(value).reshape(1, -1), name="intercept_"))[0]
+        entries = np.array(checks.features(np.asarray(value).reshape(1, -1), name="intercept_"))[0]
         self._assign("intercept_", np.shape(value), b=_per_class(entries, "intercept_"))
 
     def _assign(self, name: str, shape: tuple[int, ...], *, W: Any = None, b: Any = None) -> None:
@@ -135,7 +135,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"classes_ holds {len(self.classes_)} labels for {len(self.params_.b)} columns of params_."
             )
-        array = border.features(X, finite=False, sparse=True)
+        array = checks.features(X, finite=False, sparse=True)
         validate_data(self, X, reset=False, skip_check_array=True)  # a renamed column before the NaN in it
         if self._columns and not isinstance(self._columns[0], str) and column_names(X):
             array = paired(array, X, self._columns, "X", of="the X of the fit")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import is_sparse
 from softmax_jax.fitting import FitResult
+from softmax_jax.inputs.conversion import is_sparse
 
 LARGEST_RANK_TEST = 4096  # features above which linear dependence is not looked for: it costs m^3
 _SMALL_W = 1e-8  # weights below it hint at features without any variation

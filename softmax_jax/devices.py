@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from softmax_jax.conversion import is_jax
+from softmax_jax.inputs.conversion import is_jax
 
 WORTH_SHARING = 2**28  # multiplications of a product, per device, below which devices are not shared unasked (judged)
 

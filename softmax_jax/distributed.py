@@ -18,16 +18,16 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from softmax_jax import border
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
 from softmax_jax.blocks import chosen_rows
-from softmax_jax.conversion import column_names
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import LARGEST_L2, FitResult, place_shards, run_solver
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import column_names
+from softmax_jax.inputs.pairing import paired
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
-from softmax_jax.pairing import paired
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
 from softmax_jax.resuming import checked_interval, session_settings
@@ -225,26 +225,26 @@ def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
     """The rows of this process, alone."""
     if isinstance(solver, SGD):
         raise ValueError("Gradient descent (SGD) runs on one device; give an exact solver to fit_distributed.")
-    X = np.asarray(border.features(X))
+    X = np.asarray(checks.features(X))
     n = X.shape[0]
-    labels = border.as_labels(y)
+    labels = checks.as_labels(y)
     if labels.ndim == 2 and labels.shape[1] > 1:
-        labels, classes = border.targets(y, n)
+        labels, classes = checks.targets(y, n)
     elif labels.shape != (n,):
         raise ValueError(f"y must have one label per row of X, got shape {labels.shape} for {n} rows.")
     else:
-        labels = border.check_labels(labels)
+        labels = checks.check_labels(labels)
         classes = np.unique(labels)
-    weight = border.weights(sample_weight, n)
+    weight = checks.weights(sample_weight, n)
     heaviest = 1.0 if weight is None else float(np.max(np.asarray(sample_weight, np.float64)))
     return _Rows(X, labels, classes, np.ones(n) if weight is None else weight, heaviest)
 
 
 def _settings(l2: Any, tol: Any, max_iter: Any, every: float | None) -> _Settings:
     return _Settings(
-        min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2),
-        border.number(tol, "tol", low=0, low_open=True),
-        border.number(max_iter, "max_iter", low=0, integer=True),
+        min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2),
+        checks.number(tol, "tol", low=0, low_open=True),
+        checks.number(max_iter, "max_iter", low=0, integer=True),
         every,
     )
 
@@ -285,7 +285,7 @@ def _encoded(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
     union = np.unique(np.concatenate([np.array(classes, dtype) for _, classes in theirs]))
     if len(union) < 2:
         raise ValueError(f"y must hold at least 2 classes, got 1 class on all processes together: {union[0]!r}.")
-    return together(lambda: border.targets(rows.y, len(rows.y), classes=union))
+    return together(lambda: checks.targets(rows.y, len(rows.y), classes=union))
 
 
 def _shares(rows: _Rows) -> tuple[list[int], np.ndarray]:

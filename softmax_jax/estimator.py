@@ -13,18 +13,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
-from softmax_jax.class_weight import row_weights, without_weight
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
-from softmax_jax.conversion import column_names
 from softmax_jax.degenerate import remarks
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.class_weight import row_weights, without_weight
+from softmax_jax.inputs.conversion import column_names
+from softmax_jax.inputs.pairing import order
 from softmax_jax.model import Params
-from softmax_jax.pairing import order
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.gradient_descent import SGD
 
@@ -150,19 +150,19 @@ class SoftmaxRegression(SoftmaxClassifier):
         with unchanged_on_error(self):
             self._validate_params()
             solver = self._solver()
-            array = border.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
+            array = checks.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
             n = array.shape[0]
             y, T, classes = class_indices(y, n)
-            sample_weight = border.weights(sample_weight, n)
+            sample_weight = checks.weights(sample_weight, n)
             weight = row_weights(self.class_weight, T, classes, sample_weight)
             validate_data(self, X, skip_check_array=True)
             result = fit(
                 array,
                 y,
-                l2=border.number(self.l2, "l2", low=0, allow_inf=True),
+                l2=checks.number(self.l2, "l2", low=0, allow_inf=True),
                 solver=solver,
-                tol=border.number(self.tol, "tol", low=0, low_open=True),
-                max_iter=border.number(self.max_iter, "max_iter", low=0, integer=True),
+                tol=checks.number(self.tol, "tol", low=0, low_open=True),
+                max_iter=checks.number(self.max_iter, "max_iter", low=0, integer=True),
                 sample_weight=weight,
                 init=self._init(array, classes, column_names(X)),
                 fit_intercept=bool(self.fit_intercept),
@@ -233,7 +233,7 @@ def unchanged_on_error(estimator: Any) -> Iterator[None]:
 
 def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
     """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
-    y = border.as_labels(y)
+    y = checks.as_labels(y)
     if y.ndim == 2 and y.shape[1] == 1:
         warn_user(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
@@ -241,7 +241,7 @@ def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
             DataConversionWarning,
         )
         y = y.ravel()
-    T, classes = border.targets(y, n)
+    T, classes = checks.targets(y, n)
     return y, T, classes
 
 

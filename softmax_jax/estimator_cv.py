@@ -11,17 +11,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
-from softmax_jax import border
 from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate import duality_gap
-from softmax_jax.class_weight import row_weights, without_weight
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
-from softmax_jax.conversion import column_names
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
 from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.class_weight import row_weights, without_weight
+from softmax_jax.inputs.conversion import column_names
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.scoring import metadata_router
@@ -117,9 +117,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         """
         with unchanged_on_error(self):
             self._validate_params()
-            array = border.features(X, dtype=float_dtype(self.dtype), sparse=True)
+            array = checks.features(X, dtype=float_dtype(self.dtype), sparse=True)
             y, T, classes = class_indices(y, array.shape[0])
-            of_samples = border.weights(sample_weight, array.shape[0])
+            of_samples = checks.weights(sample_weight, array.shape[0])
             weight = row_weights(self.class_weight, T, classes, of_samples)
             validate_data(self, X, skip_check_array=True)
             settings = {

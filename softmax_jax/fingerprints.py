@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from softmax_jax.conversion import is_sparse
 from softmax_jax.dtypes import scope
+from softmax_jax.inputs.conversion import is_sparse
 
 SAMPLED_ROWS = 256
 READ_ROWS = 4096  # at a time, where rows cannot be read by index

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax import border
 from softmax_jax.blocked import by_blocks_of
 from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.inputs import checks
 from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.offsets import inward, returned, shifted
@@ -137,12 +137,12 @@ def fit(
     """
     X = checked_rows(X, devices)
     n = X.shape[0]
-    T, classes = border.targets(y, n)
+    T, classes = checks.targets(y, n)
     refuse_labels_among(X, T)
-    weight = border.weights(sample_weight, n)
-    l2 = min(border.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
-    tol = border.number(tol, "tol", low=0, low_open=True)
-    max_iter = border.number(max_iter, "max_iter", low=0, integer=True)
+    weight = checks.weights(sample_weight, n)
+    l2 = min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
+    tol = checks.number(tol, "tol", low=0, low_open=True)
+    max_iter = checks.number(max_iter, "max_iter", low=0, integer=True)
     every = checked_interval(checkpoint, every)
     asked, solver = solver, choose_solver(solver, X, len(classes), l2)
     others = fallbacks(solver, X, len(classes)) if asked is None else ()
@@ -229,7 +229,7 @@ def checked_rows(X: Any, devices: Any) -> Any:
     if isinstance(X, np.memmap) and X.ndim == 2:
         one, _ = memories_of(mesh_of(devices))
         X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
-    return as_source(X) if is_source(X) else with_auto_axes(border.features(X, sparse=True))
+    return as_source(X) if is_source(X) else with_auto_axes(checks.features(X, sparse=True))
 
 
 def run_solver(

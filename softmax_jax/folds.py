@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from softmax_jax import border
-from softmax_jax.class_weight import row_weights
 from softmax_jax.classifier import SoftmaxClassifier
-from softmax_jax.conversion import is_sparse
 from softmax_jax.display.one_line import one_line, range_text
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.class_weight import row_weights
+from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
 from softmax_jax.path import check_strengths
 from softmax_jax.runtime.meshes import with_auto_axes
@@ -134,14 +134,14 @@ def cross_validate(
       ValueError, TypeError: an argument is not as described, or there are more folds than members of every class.
     """
     check_exact(solver)
-    tol = border.number(tol, "tol", low=0, low_open=True)
-    max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
+    tol = checks.number(tol, "tol", low=0, low_open=True)
+    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
     strengths = check_strengths(l2_values)
-    X = with_auto_axes(border.features(X, sparse=True))
-    T, classes = border.targets(y, X.shape[0])
+    X = with_auto_axes(checks.features(X, sparse=True))
+    T, classes = checks.targets(y, X.shape[0])
     if T.ndim == 2:
         raise ValueError("y must hold labels for cross-validation, got soft targets.")
-    weight = border.weights(sample_weight, X.shape[0])
+    weight = checks.weights(sample_weight, X.shape[0])
     splitter = _splitter(cv, T, classes)
     given = None if sample_weight is None else np.asarray(sample_weight)
     metadata, of_splitter = routed(scoring, splitter, given, params or {})
@@ -150,7 +150,7 @@ def cross_validate(
     settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
     found = _swept(X, T, folds, len(classes), strengths, tol, settings)
     on_rows = held_out_score(scoring, classes, weight, metadata)
-    scores = _scores(found, X, border.check_labels(border.as_labels(y)), classes, splits, on_rows)
+    scores = _scores(found, X, checks.check_labels(checks.as_labels(y)), classes, splits, on_rows)
     missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
     W_and_b, objective, gap, status, n_passes = _by_fold(found, len(splits))
     return CrossValidation(strengths, scores, classes, W_and_b, objective, gap, status, n_passes, splits, missing)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax import border
-from softmax_jax.conversion import column_names
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import column_names
+from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params
-from softmax_jax.pairing import paired, table_names
 from softmax_jax.prediction import host_net_input, log_softmax
 
 
@@ -42,14 +42,14 @@ def checked_validation(
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"X_val and y_val must be given together, got no {missing}.")
-    X = border.features(X_val, name="X_val", n_features=m, sparse=sparse)
+    X = checks.features(X_val, name="X_val", n_features=m, sparse=sparse)
     return paired(X, X_val, columns.features, "X_val"), _targets(y_val, X.shape[0], classes, columns)
 
 
 def _targets(y_val: Any, n: int, classes: np.ndarray, columns: Columns) -> np.ndarray:
     """Class indices (n,), or soft targets (n, k), of the validation rows; all labels occur in `classes`."""
     try:
-        T = border.targets(y_val, n, classes=classes)[0]
+        T = checks.targets(y_val, n, classes=classes)[0]
     except ValueError as error:
         raise ValueError(f"y_val: {error}") from error
     named = T.ndim == 2 and (columns.soft or column_names(y_val))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import FLOATS
+from softmax_jax.inputs.conversion import FLOATS
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import Newton

@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax import border
-from softmax_jax.conversion import as_numpy, is_jax
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.features import DenseFeatures
 from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
 from softmax_jax.offsets import column_offsets, returned
 from softmax_jax.problem import Problem, padded_rows
@@ -102,8 +102,8 @@ def fit_many(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    tol = border.number(tol, "tol", low=0, low_open=True)
-    max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
+    tol = checks.number(tol, "tol", low=0, low_open=True)
+    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
     check_exact(solver)
     stack = _checked(X, Y, l2, sample_weight, fit_intercept)
     solver = LBFGS() if solver is None else solver
@@ -122,15 +122,15 @@ def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -
     if X.ndim not in (2, 3) or 0 in X.shape:
         raise ValueError(f"X must be (n, m), shared by all problems, or a stack (B, n, m), got shape {X.shape}.")
     n, m = X.shape[-2:]
-    flat = border.features(X.reshape(-1, m), name="X")
+    flat = checks.features(X.reshape(-1, m), name="X")
     X = np.asarray(flat).reshape(X.shape)
-    Y = border.as_labels(Y, "Y")
+    Y = checks.as_labels(Y, "Y")
     B = X.shape[0] if X.ndim == 3 else len(Y)
     if X.ndim == 3 and Y.ndim == 1:
         Y = np.broadcast_to(Y, (B, len(Y)))
     if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
         raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
-    T, classes = border.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
+    T, classes = checks.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
     try:
         given = np.asarray(l2, np.float64)
     except (TypeError, ValueError) as error:
@@ -155,7 +155,7 @@ def _weights(sample_weight: Any, B: int, n: int) -> np.ndarray:
     w = np.asarray(sample_weight)
     if w.shape not in ((n,), (B, n)):
         raise ValueError(f"sample_weight must have shape ({n},) or ({B}, {n}), got {w.shape}.")
-    rows = np.stack([np.asarray(border.weights(row, n)) for row in w.reshape(-1, n)])
+    rows = np.stack([np.asarray(checks.weights(row, n)) for row in w.reshape(-1, n)])
     return np.broadcast_to(rows / rows.sum(axis=1, keepdims=True), (B, n))
 
 

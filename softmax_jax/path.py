@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax import border
 from softmax_jax.data.row_sources import is_source, refuse_labels_among
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting import checked_rows
 from softmax_jax.held_out import checked_validation, columns_of, validation_scores
+from softmax_jax.inputs import checks
 from softmax_jax.model import Params
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.runtime.settings import on_host
@@ -144,17 +144,17 @@ def fit_path(
         if side_by_side and value is not None:
             raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
     strengths = check_strengths(l2_values)
-    tol = border.number(tol, "tol", low=0, low_open=True)
-    max_iter = border.number(max_iter, "max_iter", low=1, integer=True)
+    tol = checks.number(tol, "tol", low=0, low_open=True)
+    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
     check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
     given, X = X, checked_rows(X, devices)
     if is_source(X) and (side_by_side or retire == "proof"):
         raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
-    T, classes = border.targets(y, X.shape[0])
+    T, classes = checks.targets(y, X.shape[0])
     refuse_labels_among(X, T)
-    weight = border.weights(sample_weight, X.shape[0])
+    weight = checks.weights(sample_weight, X.shape[0])
     validation = checked_validation(X_val, y_val, X.shape[1], classes, columns_of(given, y, T, classes))
     if retire and (validation is None or side_by_side):
         raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import is_jax, is_sparse
+from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.model import Params, net_input
 
 _BLOCK = 1 << 24  # elements of X that are converted to the dtype of computation at a time

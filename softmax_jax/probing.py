@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from softmax_jax import border
-from softmax_jax.conversion import is_sparse
 from softmax_jax.display.one_line import one_line
 from softmax_jax.fitting import FitResult, fit
-from softmax_jax.pairing import paired, table_names
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.path import PathResult, fit_path
 from softmax_jax.presets import PRESETS, Protocol
 from softmax_jax.runtime.settings import on_host
@@ -122,15 +122,15 @@ def linear_probe(
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     protocol = _protocol(preset)
-    names, X = table_names(X), border.features(X, sparse=True)
-    y = border.as_labels(y)
+    names, X = table_names(X), checks.features(X, sparse=True)
+    y = checks.as_labels(y)
     if X_val is None and y_val is None:
         X, X_val, y, y_val = _split(X, y, protocol.val_fraction, seed)
     elif X_val is None or y_val is None:
         raise ValueError("X_val and y_val must be given together, or neither.")
     else:
-        held_out = border.features(X_val, name="X_val", n_features=X.shape[1], sparse=True)
-        X_val, y_val = paired(held_out, X_val, names, "X_val"), border.as_labels(y_val, "y_val")
+        held_out = checks.features(X_val, name="X_val", n_features=X.shape[1], sparse=True)
+        X_val, y_val = paired(held_out, X_val, names, "X_val"), checks.as_labels(y_val, "y_val")
     if is_sparse(X) != is_sparse(X_val):
         raise TypeError("X and X_val must both be sparse, or neither.")
     for name, labels in (("y", y), ("y_val", y_val)):

@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax import border
 from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
 from softmax_jax.container import DTYPES
 from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
+from softmax_jax.inputs import checks
 from softmax_jax.saving import Pace
 
 LARGEST_LOGITS = 1 << 32  # bytes; larger cached logits are computed anew on resuming, equal to rounding only
@@ -105,7 +105,7 @@ def checked_interval(checkpoint: Any, every: Any) -> float | None:
         return None
     if checkpoint is None:
         raise ValueError(f"every must be None where no checkpoint directory is given, got {every!r}.")
-    return border.number(every, "every", low=0, allow_inf=True)
+    return checks.number(every, "every", low=0, allow_inf=True)
 
 
 def session_for(

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.conversion import is_sparse
+from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
 

@@ -25,11 +25,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax import border
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input
-from softmax_jax.pairing import paired, table_names
 from softmax_jax.problem import Point, Problem
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
@@ -84,13 +84,13 @@ def laplace_posterior(
         bias) or separate the classes, whose coefficients the data do not identify.
     """
     W, b = (np.asarray(p, np.float64) for p in params)
-    columns, X = table_names(X), border.features(X)
+    columns, X = table_names(X), checks.features(X)
     check_shapes(X, W, b)
     if not (np.isfinite(W).all() and np.isfinite(b).all()):
         raise ValueError("params must be finite, got NaN or infinity in them.")
     n = X.shape[0]
-    l2 = border.number(l2, "l2", low=0)
-    weight = border.weights(sample_weight, n)
+    l2 = checks.number(l2, "l2", low=0)
+    weight = checks.weights(sample_weight, n)
     total = float(n if weight is None else np.asarray(sample_weight, np.float64).sum())
     labels = np.arange(n, dtype=np.int32) % len(b)  # any that occur
     data = place(X, labels, weight, l2, bool(fit_intercept), Newton())
@@ -173,7 +173,7 @@ def sample_parameters(posterior: Posterior, n_draws: int, seed: int = 0) -> Para
       ValueError: n_draws < 1.
       numpy.linalg.LinAlgError: conjugate gradients did not converge.
     """
-    n_draws = border.number(n_draws, "n_draws", low=1, integer=True)
+    n_draws = checks.number(n_draws, "n_draws", low=1, integer=True)
     scale = np.sqrt(posterior.total)
     with scope(np.float64):
         keys = jax.random.split(jax.random.key(seed), n_draws)
@@ -204,9 +204,9 @@ def predictive(posterior: Posterior, X: Any, *, n_draws: int = 100, seed: int = 
     Raises:
       ValueError: X does not fit the parameters, or n_draws < 2.
     """
-    array = border.features(X, n_features=posterior.params.W.shape[0])
+    array = checks.features(X, n_features=posterior.params.W.shape[0])
     X = paired(array, X, posterior.columns, "X", of="the X of the posterior")
-    n_draws = border.number(n_draws, "n_draws", low=2, integer=True)
+    n_draws = checks.number(n_draws, "n_draws", low=2, integer=True)
     draws = sample_parameters(posterior, n_draws, seed)
     mean = np.zeros((X.shape[0], draws.W.shape[2]))
     square = np.zeros_like(mean)

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from softmax_jax import border
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.held_out import checked_validation, columns_of
 from softmax_jax.implicit import solve_implicit
+from softmax_jax.inputs import checks
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
@@ -77,16 +77,16 @@ def tune_l2(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    start = border.number(l2, "l2", low=0, low_open=True)
-    steps = border.number(steps, "steps", low=1, integer=True)
-    given, X = X, np.asarray(border.features(X))
-    T, classes = border.targets(y, len(X))
+    start = checks.number(l2, "l2", low=0, low_open=True)
+    steps = checks.number(steps, "steps", low=1, integer=True)
+    given, X = X, np.asarray(checks.features(X))
+    T, classes = checks.targets(y, len(X))
     columns = columns_of(given, y, T, classes)
     validation = checked_validation(X_val, y_val, X.shape[1], classes, columns, sparse=False)
     if validation is None:
         raise ValueError("X_val and y_val must be given, got None for both.")
     X_val, T_val = np.asarray(validation[0]), validation[1]
-    weight = border.weights(sample_weight, len(X))
+    weight = checks.weights(sample_weight, len(X))
     dtype = compute_dtype(X)
     k = len(classes)
     with scope(dtype):

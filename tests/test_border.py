@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from softmax_jax import SoftmaxRegression, border
+from softmax_jax import SoftmaxRegression
+from softmax_jax.inputs import checks
 
 X = np.arange(12.0).reshape(4, 3)
 SETTINGS = settings(deadline=None, derandomize=True, max_examples=150)
@@ -47,7 +48,7 @@ def outcome(function, *args):
 @SETTINGS
 @given(anything)
 def test_features_are_a_finite_matrix_of_the_same_numbers_or_an_error_that_names_x(value):
-    array, words = outcome(border.features, value)
+    array, words = outcome(checks.features, value)
     if words:
         assert "X" in words
         return
@@ -64,18 +65,18 @@ def test_features_are_a_finite_matrix_of_the_same_numbers_or_an_error_that_names
 @example(np.array([[np.inf, -np.inf, 1]] * 4))
 def test_features_are_refused_exactly_where_an_entry_is_not_finite(array):
     if np.isfinite(array).all():
-        assert border.features(array) is array
+        assert checks.features(array) is array
     else:
         row, column = np.argwhere(~np.isfinite(array))[0]
         with pytest.raises(ValueError, match=f"first in row {row}, column {column};"):
-            border.features(array)
+            checks.features(array)
 
 
 @SETTINGS
 @given(anything)
 def test_labels_are_indices_into_sorted_distinct_classes_or_an_error(value):
     n = len(value) if isinstance(value, list) or getattr(value, "ndim", 0) else 3
-    encoded, words = outcome(border.targets, value, n)
+    encoded, words = outcome(checks.targets, value, n)
     if words:
         assert re.search(r"\by\b|Unknown label type", words)
         return
@@ -98,9 +99,9 @@ def test_labels_are_indices_into_sorted_distinct_classes_or_an_error(value):
 def test_weights_are_scaled_to_a_maximum_of_one_or_refused(weight):
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         with pytest.raises(ValueError, match="sample_weight must"):
-            border.weights(weight, len(weight))
+            checks.weights(weight, len(weight))
         return
-    scaled = border.weights(weight, len(weight))
+    scaled = checks.weights(weight, len(weight))
     assert scaled.max() == 1 and scaled.min() >= 0 and np.isfinite(scaled.sum())
     np.testing.assert_array_equal(scaled, weight / weight.max())
 
@@ -111,11 +112,11 @@ def test_weights_are_scaled_to_a_maximum_of_one_or_refused(weight):
 def test_a_number_is_returned_in_range_or_refused_with_its_name(value):
     real = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
     if real and 0 <= value < np.inf:
-        result = border.number(value, "l2", low=0)
+        result = checks.number(value, "l2", low=0)
         assert type(result) is float and result == float(value)
     else:
         with pytest.raises(ValueError, match="The 'l2' parameter must be a finite real number >= 0"):
-            border.number(value, "l2", low=0)
+            checks.number(value, "l2", low=0)
 
 
 @pytest.mark.filterwarnings("ignore:X is numerically constant")
@@ -139,42 +140,42 @@ def test_what_passes_the_border_is_fitted_without_nan(features, names, order, ro
 
 def test_an_integer_beyond_float64_is_no_finite_number():
     with pytest.raises(ValueError, match="The 'l2' parameter must be a finite real number >= 0"):
-        border.number(10**400, "l2", low=0)
+        checks.number(10**400, "l2", low=0)
 
 
 def test_features_are_the_callers_memory_where_nothing_is_converted():
     for array in (X, X.astype(np.float16), X.astype(np.float32), X.astype(jnp.bfloat16), jnp.asarray(X), X.T):
-        assert border.features(array) is array
+        assert checks.features(array) is array
 
 
 def test_integer_features_of_a_jax_array_stay_a_jax_array():
-    array = border.features(jnp.ones((4, 3), jnp.int8))
+    array = checks.features(jnp.ones((4, 3), jnp.int8))
     assert isinstance(array, type(jnp.ones(1)))
     assert array.dtype == jnp.float32
 
 
 def test_a_model_names_the_features_that_it_expects():
     with pytest.raises(ValueError, match="X has 3 features, but the model is expecting 5"):
-        border.features(X, n_features=5)
+        checks.features(X, n_features=5)
 
 
 def test_the_search_for_nan_goes_beyond_the_first_block():
     long = np.zeros((1_100_000, 1), np.float32)
     long[1_099_999] = np.nan
     with pytest.raises(ValueError, match="first in row 1099999, column 0"):
-        border.features(long)
+        checks.features(long)
 
 
 def test_errors_name_the_column_of_a_frame():
     frame = pd.DataFrame({"height": [1, 2], "colour": ["red", "blue"]})
     with pytest.raises(ValueError, match="got 'red' in row 0, column 'colour'"):
-        border.features(frame)
+        checks.features(frame)
 
 
 def test_labels_are_encoded_against_given_classes():
-    index, classes = border.targets(["b", "c"], 2, classes=["c", "a", "b"])
+    index, classes = checks.targets(["b", "c"], 2, classes=["c", "a", "b"])
     assert (index.tolist(), classes.tolist()) == ([1, 2], ["a", "b", "c"])
-    assert border.targets([7], 1, classes=[7, 9])[0].tolist() == [0]  # one sample, one class of two
+    assert checks.targets([7], 1, classes=[7, 9])[0].tolist() == [0]  # one sample, one class of two
 
 
 @pytest.mark.parametrize(
@@ -189,16 +190,16 @@ def test_labels_are_encoded_against_given_classes():
 )
 def test_labels_outside_given_classes_are_refused(labels, classes, error, words):
     with pytest.raises(error, match=words):
-        border.targets(labels, 2, classes=classes)
+        checks.targets(labels, 2, classes=classes)
 
 
 @pytest.mark.parametrize(("dtype", "slack"), [(np.float16, 5e-3), (jnp.bfloat16, 1e-2), (np.float32, 5e-5)])
 def test_soft_targets_may_be_off_by_the_rounding_of_their_dtype(dtype, slack):
-    T, _ = border.targets(np.array([[0.5, 0.5 - slack]], dtype), 1)
+    T, _ = checks.targets(np.array([[0.5, 0.5 - slack]], dtype), 1)
     assert T.dtype == np.float64
     np.testing.assert_allclose(T.sum(), 1, rtol=3e-16)
     with pytest.raises(ValueError, match="must sum to 1"):
-        border.targets(np.array([[0.5, 0.5 - 10 * slack]], dtype), 1)
+        checks.targets(np.array([[0.5, 0.5 - 10 * slack]], dtype), 1)
 
 
 LARGE = 2**53
@@ -215,13 +216,13 @@ INTEGERS = {
 
 @pytest.mark.parametrize("name", INTEGERS)
 def test_large_integers_stay_apart(name):
-    index, classes = border.targets(INTEGERS[name], 4)
+    index, classes = checks.targets(INTEGERS[name], 4)
     assert [int(label) for label in classes[index]] == [int(label) for label in INTEGERS[name]]
     assert len(classes) == 4
 
 
 def test_signed_and_unsigned_labels_are_compared_as_integers():
     unsigned = np.array([2**60 + 1, 2**60], np.uint64)
-    assert border.targets(unsigned, 2, classes=[2**60, 2**60 + 1])[0].tolist() == [1, 0]
+    assert checks.targets(unsigned, 2, classes=[2**60, 2**60 + 1])[0].tolist() == [1, 0]
     with pytest.raises(ValueError, match="got 1152921504606846977"):
-        border.targets(unsigned, 2, classes=[2**60, 2**60 + 2])
+        checks.targets(unsigned, 2, classes=[2**60, 2**60 + 2])

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
 import softmax_jax as sj
-from softmax_jax.class_weight import class_weights
 from softmax_jax.estimator import DegenerateDataWarning
+from softmax_jax.inputs.class_weight import class_weights
 
 X, Y = load_iris(return_X_y=True)
 NAMES = np.array(["a", "b", "c"])[Y]

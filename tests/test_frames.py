@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from sklearn.utils import check_array
 
-from softmax_jax import border, frames, objects
+from softmax_jax.inputs import checks, frames, objects
 
 N = 40
 A = np.random.default_rng(0).standard_normal((N, 4))
@@ -52,7 +52,7 @@ COLUMNS = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_of_another_kind_keeps_its_numbers_and_its_place(name):
     frame, column = COLUMNS[name]
-    result = border.features(frame)
+    result = checks.features(frame)
     assert result.shape == (N, 4) and result.dtype == np.float64
     np.testing.assert_array_equal(result[:, 1], column)
     np.testing.assert_array_equal(result[:, [0, 3]], A[:, [0, 3]])
@@ -72,12 +72,12 @@ def test_a_column_of_another_kind_keeps_its_numbers_and_its_place(name):
     ids=["all nullable", "all of Arrow", "all objects", "numbered", "another index", "polars", "Arrow table"],
 )
 def test_frames_of_one_kind_hold_the_same_numbers(frame):
-    np.testing.assert_array_equal(border.features(frame), A)
+    np.testing.assert_array_equal(checks.features(frame), A)
 
 
 def test_rows_are_taken_by_position_whatever_the_index():
     frame = with_column(FLAG).set_index(np.arange(N)[::-1])
-    np.testing.assert_array_equal(border.features(frame), np.c_[A[:, 0], FLAG, A[:, 2:]])
+    np.testing.assert_array_equal(checks.features(frame), np.c_[A[:, 0], FLAG, A[:, 2:]])
 
 
 def test_plain_frames_are_not_copied_by_columns():
@@ -91,8 +91,8 @@ def test_numbers_are_not_looked_at_one_by_one(monkeypatch):
 
     monkeypatch.setattr(objects, "_check_entry", fail)
     for frame, _ in COLUMNS.values():
-        border.features(frame)
-    border.features(A.astype(object))
+        checks.features(frame)
+    checks.features(A.astype(object))
 
 
 def seconds(function, repeats=5):
@@ -112,5 +112,5 @@ def test_conversion_takes_no_more_than_a_few_times_what_scikit_learn_takes():
     for X, limit in ((big.astype(object), 3), (frame, 5)):
         ratios = []
         while not ratios or (min(ratios) > limit and len(ratios) < 5):
-            ratios.append(seconds(lambda X=X: border.features(X)) / seconds(lambda X=X: check_array(X)))
+            ratios.append(seconds(lambda X=X: checks.features(X)) / seconds(lambda X=X: check_array(X)))
         assert min(ratios) <= limit, ratios

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from softmax_jax import border, objects
+from softmax_jax.inputs import checks, objects
 
 A = np.random.default_rng(0).standard_normal((40, 4))
 OBJECTS = {
@@ -32,8 +32,8 @@ def test_objects_that_are_numbers_are_converted_one_by_one_as_python_does(name):
         for j, value in enumerate(row):
             array[i, j] = value
     expected = [[float(value) for value in row] for row in rows]
-    np.testing.assert_array_equal(border.features(array), expected)
-    np.testing.assert_array_equal(border.features(np.asfortranarray(array)), expected)
+    np.testing.assert_array_equal(checks.features(array), expected)
+    np.testing.assert_array_equal(checks.features(np.asfortranarray(array)), expected)
 
 
 @pytest.mark.parametrize("missing", [None, pd.NA, pd.NaT, np.nan, np.float32("nan"), decimal.Decimal("nan")])
@@ -44,9 +44,9 @@ def test_missing_entries_become_nan_in_their_place(missing):
     assert np.isnan(result[3, 2]) and np.isnan(result).sum() == 1
     assert array[3, 2] is missing  # the caller's array is as it was
     with pytest.raises(ValueError, match="contains NaN, first in row 3, column 2"):
-        border.features(array)
+        checks.features(array)
 
 
 def test_one_string_among_strings_of_numbers_is_found():
     with pytest.raises(ValueError, match="strings are not converted, got '1' in row 0, column 0"):
-        border.features(np.array([["1", "2"], ["3", "4"]], object))
+        checks.features(np.array([["1", "2"], ["3", "4"]], object))

@@ -19,11 +19,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax import border
 from softmax_jax.data.columns import check_weights, normalised, positions, shown
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.labels import checked_labels, encoded, joined_labels, whole_or_text
 from softmax_jax.data.shards import Shards, find_shards
+from softmax_jax.inputs import checks
 
 _DAMAGED = (EOFError, KeyError, NotImplementedError, OSError, SyntaxError, ValueError, tokenize.TokenError)
 
@@ -92,7 +92,7 @@ def read_array_features(path: str | Path) -> Unlabelled:
     array, where = (_member(path, "X"), f"X in {path}") if _is_npz(path) else (read_npy(path), str(path))
     shape = array.shape[1:] if array.ndim == 3 else None
     X = array.reshape(len(array), -1) if array.ndim > 2 and len(array) else array
-    X = border.features(X.astype(np.float32) if X.dtype == np.uint8 else X, name=where)
+    X = checks.features(X.astype(np.float32) if X.dtype == np.uint8 else X, name=where)
     return Unlabelled(X, _names(path, X.shape[1]), shape)
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from softmax_jax import border
+from softmax_jax.inputs import checks
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # at most 18 digits: fits int64; no leading zeros to lose
 _FLOATING = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?[0-9]+[eE][+-][0-9]+")
@@ -92,7 +92,7 @@ def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
         return whole_labels(y, where)
     if y.dtype.kind == "U":
         refuse_twins(np.unique(y).tolist(), where)
-    return border.check_labels(y, where)
+    return checks.check_labels(y, where)
 
 
 def joined_labels(parts: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from softmax_jax.conversion import FLOATS
+from softmax_jax.inputs.conversion import FLOATS
 
 Fill = Callable[[np.ndarray], None]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from softmax_jax.conversion import is_sparse
 from softmax_jax.data.row_sources import is_source
+from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import FLOATS, as_numpy, check_finite, is_jax, is_sparse, narrowed, real
-from softmax_jax.frames import as_matrix
-from softmax_jax.objects import is_missing, may_be_missing
-from softmax_jax.sparse_input import compressed_rows
+from softmax_jax.inputs.conversion import FLOATS, as_numpy, check_finite, is_jax, is_sparse, narrowed, real
+from softmax_jax.inputs.frames import as_matrix
+from softmax_jax.inputs.objects import is_missing, may_be_missing
+from softmax_jax.inputs.sparse_input import compressed_rows
 
 _EXACT_BITS = {"float16": 11, "bfloat16": 8, "float32": 24}  # of the integers that a float tells apart; else 53
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-6}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from softmax_jax.conversion import column_names
 from softmax_jax.data.rows import RowSource
 from softmax_jax.display.user_warnings import warn_user
+from softmax_jax.inputs.conversion import column_names
 
 _SHOWN = 8  # names in a message
 

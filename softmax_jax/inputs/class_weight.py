@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.border import number, weights
+from softmax_jax.inputs.checks import number, weights
 
 
 def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import check_finite, real
+from softmax_jax.inputs.conversion import check_finite, real
 
 
 def compressed_rows(X: Any, name: str, *, dtype: Any = None) -> Any:

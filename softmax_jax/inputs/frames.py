@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.conversion import as_numpy, check_columns, column_names
-from softmax_jax.objects import from_objects
+from softmax_jax.inputs.conversion import as_numpy, check_columns, column_names
+from softmax_jax.inputs.objects import from_objects
 
 
 def as_matrix(X: Any, name: str) -> np.ndarray:

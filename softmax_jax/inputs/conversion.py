@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.objects import from_objects
+from softmax_jax.inputs.objects import from_objects
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _BLOCK = 1 << 20  # elements of a block in the searches

@@ -1,0 +1,10 @@
+"""Array-likes to NumPy or CSR, checked once, on the host; errors name the argument, what was expected and what came.
+
+conversion    what an array-like is, and as which NumPy array it is taken
+frames        data frames by columns
+objects       arrays of objects by one sum; bad cells are looked for after a failure
+sparse_input  SciPy's sparse matrices, rows compressed
+checks        the rules: features, labels, targets, weights, numbers
+class_weight  a weight for each class, as scikit-learn has it
+pairing       columns of two tables are paired by name
+"""
