@@ -30,13 +30,13 @@ from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
 from softmax_jax.problem import padded_rows
-from softmax_jax.resuming import checked_interval, session_settings
 from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.stopping import AgreedStop
+from softmax_jax.storage.resuming import checked_interval, session_settings
 
 _SHOWN = 8  # names of columns in a message
 

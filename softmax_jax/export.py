@@ -16,10 +16,10 @@ import jax
 import numpy as np
 from jax import export
 
-from softmax_jax.atomic import write_atomically
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.model import Params, net_input, softmax
 from softmax_jax.runtime.settings import on_host
+from softmax_jax.storage.atomic import write_atomically
 from softmax_jax.stored_models import DESCRIBE, kind_of
 from softmax_jax.stored_parts import check_params
 

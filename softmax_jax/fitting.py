@@ -20,16 +20,16 @@ from softmax_jax.offsets import inward, returned, shifted
 from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
 from softmax_jax.problem import Data, Problem, composed
-from softmax_jax.resuming import checked_interval, session_for
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.saving import Saving
 from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
 from softmax_jax.solvers.chunks import objective_at
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.optimise import Outcome, Progress, optimise
 from softmax_jax.starts import class_mass, start_params, without_massless
+from softmax_jax.storage.resuming import checked_interval, session_for
+from softmax_jax.storage.saving import Saving
 from softmax_jax.streamed import stream
 
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed

@@ -17,10 +17,10 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from softmax_jax.agreement import describe, gather
-from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
-from softmax_jax.resuming import is_recomputable
-from softmax_jax.saving import Pace
 from softmax_jax.stopping import AgreedStop
+from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
+from softmax_jax.storage.resuming import is_recomputable
+from softmax_jax.storage.saving import Pace
 
 LARGEST_PIECE = 1 << 26  # bytes of a state that are sent at a time
 Result = TypeVar("Result")

@@ -13,7 +13,6 @@ import numpy as np
 
 from softmax_jax import plots
 from softmax_jax.advice import advice
-from softmax_jax.atomic import write_atomically
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
 from softmax_jax.display.html import bound_text, escape, facts, grid
 from softmax_jax.gradient_check import compare_gradients
@@ -22,6 +21,7 @@ from softmax_jax.model import one_hot_encode
 from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.plots.style import new_axes
 from softmax_jax.runtime.settings import on_host
+from softmax_jax.storage.atomic import write_atomically
 from softmax_jax.training import TrainingRun
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.agreement import gather
-from softmax_jax.fingerprints import labels_digest
+from softmax_jax.storage.fingerprints import labels_digest
 
 BLOCK = 1 << 20  # numbers hashed at a time
 _SEED = 20251125  # of the factors a; another one makes other fingerprints of the same rows

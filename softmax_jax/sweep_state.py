@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from softmax_jax.checkpoints import CheckpointStore
-from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.model import Params
-from softmax_jax.resuming import from_tensors, to_tensors
+from softmax_jax.storage.checkpoints import CheckpointStore
+from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
+from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.sweep import Sweep
 
 _ARRAYS = ("objective", "duality_gap", "n_iter", "n_passes", "val_loss", "val_accuracy")

@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 import softmax_jax as sj
-from softmax_jax import container
 from softmax_jax.distributed import fit_distributed, initialise, read_shards
 from softmax_jax.solvers import optimise
+from softmax_jax.storage import container
 
 N, M, K = 203, 6, 4
 CUTS = {1: [0, N], 2: [0, 50, N], 3: [0, 60, 61, N], 4: [0, 20, 50, 51, N]}  # unequal shards; one has a single row

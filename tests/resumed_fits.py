@@ -109,7 +109,7 @@ def child_on_a_full_disk(name: str, directory: str, pipe: Any) -> None:
 
 def child_that_waits(directory: str, pipe: Any) -> None:
     """Hold the directory's lock until the end comes from outside."""
-    from softmax_jax.checkpoints import CheckpointStore
+    from softmax_jax.storage.checkpoints import CheckpointStore
 
     with CheckpointStore(directory, {}, {}):
         pipe.send("locked")

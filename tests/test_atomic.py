@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from softmax_jax import atomic
-from softmax_jax.atomic import write_atomically
+from softmax_jax.storage import atomic
+from softmax_jax.storage.atomic import write_atomically
 
 OLD, NEW = b"old" * 1000, b"new" * 1001
 
@@ -76,7 +76,7 @@ def test_a_failure_at_any_step_leaves_the_old_file_alone(path, monkeypatch, step
 
 def test_a_file_that_grows_beyond_the_limit_leaves_the_old_file_alone(path):
     code = (
-        "import resource, signal, sys; from softmax_jax.atomic import write_atomically;"
+        "import resource, signal, sys; from softmax_jax.storage.atomic import write_atomically;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000));"
         "write_atomically(sys.argv[1], b'x' * 1000000)"
     )
@@ -108,7 +108,7 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path):
 
 def test_a_kill_at_any_moment_leaves_a_whole_file_and_the_next_write_cleans_up(path):
     code = (
-        "import sys; from softmax_jax.atomic import write_atomically; old, new = b'old' * 1000000, b'new' * 1000000\n"
+        "import sys; from softmax_jax.storage.atomic import write_atomically; old, new = b'old' * 1000000, b'new' * 1000000\n"
         "write_atomically(sys.argv[1], old); print(flush=True)\n"
         "while True: write_atomically(sys.argv[1], new); write_atomically(sys.argv[1], old)"
     )

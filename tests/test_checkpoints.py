@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from resumed_fits import child_that_waits, start
 
-from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 from softmax_jax.files import ModelFileError, load
+from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
 FINGERPRINT = {"n": 5, "y": "abc"}
 SETTINGS = {"l2": 0.1, "solver": "LBFGS"}
@@ -136,7 +136,7 @@ def test_a_file_system_without_locks_is_a_warning(monkeypatch, tmp_path):
 
 
 def test_temporary_files_of_dead_processes_are_removed_at_the_start_and_others_are_not(tmp_path):
-    from softmax_jax import atomic
+    from softmax_jax.storage import atomic
 
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -150,7 +150,7 @@ def test_temporary_files_of_dead_processes_are_removed_at_the_start_and_others_a
 
 
 def test_what_cannot_be_written_is_a_warning_and_the_rest_stays(filled, monkeypatch):
-    monkeypatch.setattr("softmax_jax.container.LARGEST_FILE", 10)
+    monkeypatch.setattr("softmax_jax.storage.container.LARGEST_FILE", 10)
     with CheckpointStore(filled, FINGERPRINT, SETTINGS) as store:
         with pytest.warns(CheckpointWarning, match="step 9 was not written.*must fit into 10 bytes"):
             assert not store.save(9, *contents(9))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from stored_cases import make_cv, make_estimator, make_pipe, make_steps, same
 
-from softmax_jax import container
 from softmax_jax.files import ModelFileError, load, save
+from softmax_jax.storage import container
 
 
 @pytest.fixture

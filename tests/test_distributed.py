@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import container
 from softmax_jax.distributed import fit_distributed
+from softmax_jax.storage import container
 
 CHILD = Path(__file__).parent / "distributed_child.py"
 LIMIT_S = 240  # on a busy machine; an idle one needs a tenth

@@ -14,8 +14,8 @@ import optax
 import pytest
 import scipy.sparse as sp
 
-from softmax_jax.fingerprints import SAMPLED_ROWS, data_fingerprint, described, digest, record_settings
 from softmax_jax.solvers import LBFGS, SGD
+from softmax_jax.storage.fingerprints import SAMPLED_ROWS, data_fingerprint, described, digest, record_settings
 
 X = np.random.default_rng(0).standard_normal((1000, 3))
 Y = np.arange(1000, dtype=np.int32) % 2

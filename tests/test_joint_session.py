@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from softmax_jax import joint_session
-from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 from softmax_jax.joint_session import JointSession, led
 from softmax_jax.stopping import AgreedStop
+from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
 
 def test_process_0_alone_acts_and_its_error_keeps_its_words():

@@ -14,10 +14,10 @@ import optax
 import pytest
 from resumed_fits import child, child_on_a_full_disk, fits, same, start
 
-from softmax_jax import resuming, saving
-from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 from softmax_jax.fitting import fit
 from softmax_jax.solvers import LBFGS, SGD, NewtonCG, optimise
+from softmax_jax.storage import resuming, saving
+from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
 FITS = fits()
 KILLS = 30
@@ -207,7 +207,7 @@ def test_a_write_that_fails_is_a_warning_and_training_goes_on(uninterrupted, mon
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("softmax_jax.atomic.os.fsync", full)
+    monkeypatch.setattr("softmax_jax.storage.atomic.os.fsync", full)
     with pytest.warns(CheckpointWarning, match=r"step \d+ was not written.*No space left on device"):
         result = fit(**FITS[QUICK], checkpoint=tmp_path, every=0)
     assert same(result, uninterrupted(QUICK))

@@ -156,7 +156,7 @@ def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
 
 
-@pytest.mark.filterwarnings("ignore::softmax_jax.checkpoints.CheckpointWarning")
+@pytest.mark.filterwarnings("ignore::softmax_jax.storage.checkpoints.CheckpointWarning")
 def test_a_fit_resumed_on_other_devices_goes_on_as_if_never_stopped(tmp_path):
     X, y = _data()  # 256 rows with padding on one device as on eight, in another order
     settings = {"l2": 1e-3, "solver": sj.LBFGS(), "tol": 1e-7}

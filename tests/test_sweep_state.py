@@ -10,7 +10,7 @@ import pytest
 from resumed_fits import child_that_sweeps, start, sweep
 
 import softmax_jax as sj
-from softmax_jax.checkpoints import CheckpointError
+from softmax_jax.storage.checkpoints import CheckpointError
 
 KILLS = 10
 SWEEP = sweep()

@@ -18,14 +18,14 @@ import optax
 from jax import lax
 
 from softmax_jax.certificate import certify
-from softmax_jax.checkpoints import CheckpointError
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem import Data, Problem
-from softmax_jax.resuming import from_tensors, to_tensors
 from softmax_jax.runtime.traced import refuse_traced
-from softmax_jax.saving import Saving
 from softmax_jax.solvers.optimise import Outcome, Progress
+from softmax_jax.storage.checkpoints import CheckpointError
+from softmax_jax.storage.resuming import from_tensors, to_tensors
+from softmax_jax.storage.saving import Saving
 
 
 @dataclasses.dataclass(frozen=True)

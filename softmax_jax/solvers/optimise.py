@@ -20,8 +20,6 @@ from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem import Data, Problem, composed
-from softmax_jax.resuming import from_tensors, to_tensors
-from softmax_jax.saving import Saving
 from softmax_jax.solvers import separation
 from softmax_jax.solvers.chunks import (
     CHUNK,
@@ -36,6 +34,8 @@ from softmax_jax.solvers.chunks import (
     to_float64,
 )
 from softmax_jax.solvers.unpenalised import standardised
+from softmax_jax.storage.resuming import from_tensors, to_tensors
+from softmax_jax.storage.saving import Saving
 
 REVIEW_STEPS = 100  # after which a solver has to have earned its iterations, where another could go on
 REVIEW_FALL = 0.1  # of the measured distance, by which it has

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import ml_dtypes
 import numpy as np
 
-from softmax_jax.atomic import write_atomically
+from softmax_jax.storage.atomic import write_atomically
 
 FORMAT = "softmax_jax"
 FORMAT_VERSION = 2  # the latest; a file is of the earliest that its readers must know

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from softmax_jax.checkpoints import Contents
+from softmax_jax.storage.checkpoints import Contents
 
 EVERY_S = 60.0
 LARGEST_SHARE = 0.05  # of the time that writing may take, unless the user says how often

@@ -18,11 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
-from softmax_jax.container import DTYPES
-from softmax_jax.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.inputs import checks
-from softmax_jax.saving import Pace
+from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
+from softmax_jax.storage.container import DTYPES
+from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
+from softmax_jax.storage.saving import Pace
 
 LARGEST_LOGITS = 1 << 32  # bytes; larger cached logits are computed anew on resuming, equal to rounding only
 _RECOMPUTABLE = ".point.Z"

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax import container
-from softmax_jax.atomic import remove_stale
-from softmax_jax.container import ModelFileError
+from softmax_jax.storage import container
+from softmax_jax.storage.atomic import remove_stale
+from softmax_jax.storage.container import ModelFileError
 
 FORMAT = 1  # of what the tensors and texts mean; another one is not resumed from
 KEPT = 2
