@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from softmax_jax.blocks import chosen_rows, rows_per_block
-from softmax_jax.data.row_sources import is_source
+from softmax_jax.data.rows.opening import is_source
 from softmax_jax.devices import memories_of
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.inputs.conversion import is_sparse

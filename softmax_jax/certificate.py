@@ -31,7 +31,7 @@ from jax import lax
 from softmax_jax import dual, logits
 from softmax_jax.blocked import BlockedProblem
 from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
-from softmax_jax.data.row_sources import as_source, is_source
+from softmax_jax.data.rows.opening import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.features import DenseFeatures

@@ -9,7 +9,7 @@ import numpy as np
 
 from softmax_jax.blocked import by_blocks_of
 from softmax_jax.budget import first_rows, within_memory
-from softmax_jax.data.row_sources import as_source, is_source, open_rows, refuse_labels_among
+from softmax_jax.data.rows.opening import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data.row_sources import is_source, refuse_labels_among
+from softmax_jax.data.rows.opening import is_source, refuse_labels_among
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting import checked_rows

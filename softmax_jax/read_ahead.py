@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from softmax_jax.data.rows import RowSource
+from softmax_jax.data.rows.source import RowSource
 
 BUFFERS = 2  # one is computed with while the other is filled
 

@@ -18,7 +18,7 @@ from jax import lax
 
 from softmax_jax.blocked import BlockedProblem
 from softmax_jax.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
-from softmax_jax.data.rows import RowSource, computed_in
+from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.dtypes import scope
 from softmax_jax.features import DenseFeatures, sampled_rows
 from softmax_jax.memory import free_bytes

@@ -16,7 +16,7 @@ import numpy as np
 
 from softmax_jax.blocked import replaced
 from softmax_jax.budget import first_rows, within_memory
-from softmax_jax.data.row_sources import is_source
+from softmax_jax.data.rows.opening import is_source
 from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import LARGEST_L2, place_shards, shifted_back

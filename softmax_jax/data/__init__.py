@@ -6,8 +6,8 @@ from softmax_jax.data.idx import read_idx, read_images
 from softmax_jax.data.loading import load_data, load_features
 from softmax_jax.data.named import NAMES, load_named
 from softmax_jax.data.parquet import read_parquet
-from softmax_jax.data.row_sources import open_rows
-from softmax_jax.data.rows import RowSource
+from softmax_jax.data.rows.opening import open_rows
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.tables import read_table
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from softmax_jax.data.rows import RowSource
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.inputs.conversion import column_names
 

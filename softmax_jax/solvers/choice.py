@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from softmax_jax.data.row_sources import is_source
+from softmax_jax.data.rows.opening import is_source
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS

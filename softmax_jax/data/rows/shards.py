@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from softmax_jax.data.rows import Fill, RowSource
+from softmax_jax.data.rows.source import Fill, RowSource
 
 
 @dataclasses.dataclass(frozen=True)

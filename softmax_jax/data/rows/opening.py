@@ -10,11 +10,11 @@ import numpy as np
 
 from softmax_jax.data.columns import normalised
 from softmax_jax.data.label_columns import refuse_copies
-from softmax_jax.data.rows import RowSource
-from softmax_jax.data.rows_iterable import rows_of_array, rows_of_blocks, rows_of_function
-from softmax_jax.data.rows_npy import open_npy, rows_of_memmap
-from softmax_jax.data.rows_parquet import ParquetRows, open_parquet
-from softmax_jax.data.rows_shards import ShardedRows
+from softmax_jax.data.rows.iterable import rows_of_array, rows_of_blocks, rows_of_function
+from softmax_jax.data.rows.npy import open_npy, rows_of_memmap
+from softmax_jax.data.rows.parquet import ParquetRows, open_parquet
+from softmax_jax.data.rows.shards import ShardedRows
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.shards import PARQUET, find_shards
 from softmax_jax.runtime.settings import in_numpy
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.data.rows import Fill, packed, storage_dtype
+from softmax_jax.data.rows.source import Fill, packed, storage_dtype
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from softmax_jax.data.rows import Fill, Stamp, stamp, storage_dtype, unchanged
+from softmax_jax.data.rows.source import Fill, Stamp, stamp, storage_dtype, unchanged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ from softmax_jax.data.parquet_schema import (
     plain_numbers,
     spelled,
 )
-from softmax_jax.data.rows import Fill, Stamp, packed, stamp, storage_dtype, unchanged
+from softmax_jax.data.rows.source import Fill, Stamp, packed, stamp, storage_dtype, unchanged
 
 
 @dataclasses.dataclass(frozen=True)
