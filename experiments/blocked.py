@@ -28,7 +28,7 @@ import json, sys, time
 import numpy as np
 import softmax_jax as sj
 from softmax_jax import budget
-from softmax_jax.blocks import rows_per_block
+from softmax_jax.problem.blocks import rows_per_block
 from softmax_jax.fitting import place
 from softmax_jax.memory import free_bytes
 from softmax_jax.solvers.optimise import optimise

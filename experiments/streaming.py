@@ -69,8 +69,8 @@ def write(folder: Path, gib: float, m: int, k: int) -> tuple[Path, Path]:
 def read_alone(path: Path) -> list[float]:
     """Seconds of three passes that only read, by the thread and the buffers of a fit."""
     from softmax_jax.data import open_rows
-    from softmax_jax.read_ahead import read_ahead
-    from softmax_jax.streamed import streamed_rows
+    from softmax_jax.problem.prefetch import read_ahead
+    from softmax_jax.problem.streamed import streamed_rows
 
     source = open_rows(path)
     rows, walls = streamed_rows(source, 10, 2**34), []

@@ -18,13 +18,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax import dual, logits
-from softmax_jax.blocked import BlockedProblem
-from softmax_jax.blocks import Block, net_input, pull_back
+from softmax_jax import dual
 from softmax_jax.dual import DENSE_BIAS_HESSIAN, DualPoint
-from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem import Penalty
+from softmax_jax.problem import logits
+from softmax_jax.problem.blocked import BlockedProblem
+from softmax_jax.problem.blocks import Block, net_input, pull_back
+from softmax_jax.problem.logits import by_blocks, minus_target, target_dot
+from softmax_jax.problem.problem import Penalty
 
 BIAS_STEPS = 8
 SCALING_STEPS = 4

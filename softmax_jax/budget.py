@@ -7,13 +7,13 @@ from typing import Any
 
 import jax
 
-from softmax_jax.blocks import chosen_rows, rows_per_block
 from softmax_jax.data.rows.opening import is_source
 from softmax_jax.devices import memories_of
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
-from softmax_jax.streamed import streamed_rows
+from softmax_jax.problem.blocks import chosen_rows, rows_per_block
+from softmax_jax.problem.streamed import streamed_rows
 
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 

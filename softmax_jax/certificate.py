@@ -28,24 +28,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import dual, logits
-from softmax_jax.blocked import BlockedProblem
+from softmax_jax import dual
 from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
 from softmax_jax.data.rows.opening import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.dual import DENSE_BIAS_HESSIAN
-from softmax_jax.features import DenseFeatures
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.sparse_input import compressed_rows
-from softmax_jax.logits import by_blocks, minus_target, target_dot
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.offsets import inward, shifted
-from softmax_jax.problem import Data, Problem
+from softmax_jax.problem import logits
+from softmax_jax.problem.blocked import BlockedProblem
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.logits import by_blocks, minus_target, target_dot
+from softmax_jax.problem.problem import Data, Problem
+from softmax_jax.problem.sparse import sparse_features
+from softmax_jax.problem.streamed import stream
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.sharding import over_rows
-from softmax_jax.sparse import sparse_features
-from softmax_jax.streamed import stream
 
 BIAS_STEPS = 40
 SCALING_STEPS = 3

@@ -20,7 +20,6 @@ from jax.sharding import Mesh
 
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
-from softmax_jax.blocks import chosen_rows
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import LARGEST_L2, FitResult, place_shards, run_solver
 from softmax_jax.inputs import checks
@@ -29,7 +28,8 @@ from softmax_jax.inputs.pairing import paired
 from softmax_jax.joint_session import joint_session
 from softmax_jax.memory import free_bytes
 from softmax_jax.placement import Shards
-from softmax_jax.problem import padded_rows
+from softmax_jax.problem.blocks import chosen_rows
+from softmax_jax.problem.problem import padded_rows
 from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import choose_solver, fallbacks

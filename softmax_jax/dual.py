@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.logits import minus_target
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.problem.logits import minus_target
 
 DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
 SMALL_SHIFT = 0.5  # of the bias, below which what J gains is taken from O directly

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.blocked import by_blocks_of
 from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.rows.opening import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.devices import memories_of, mesh_of, place_for
@@ -17,9 +16,11 @@ from softmax_jax.inputs import checks
 from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
 from softmax_jax.offsets import inward, returned, shifted
-from softmax_jax.peers import Peers
 from softmax_jax.placement import Shards, shards_of
-from softmax_jax.problem import Data, Problem, composed
+from softmax_jax.problem.blocked import by_blocks_of
+from softmax_jax.problem.collectives import Peers
+from softmax_jax.problem.problem import Data, Problem, composed
+from softmax_jax.problem.streamed import stream
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
@@ -30,7 +31,6 @@ from softmax_jax.solvers.optimise import Outcome, Progress, optimise
 from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
-from softmax_jax.streamed import stream
 
 MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype

@@ -20,10 +20,10 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
-from softmax_jax.features import DenseFeatures
 from softmax_jax.losses import check_targets, cross_entropy, normalised_weights
 from softmax_jax.model import Params, init_params
-from softmax_jax.problem import Problem, padded_rows
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton_cg import NewtonCG, NewtonCGState
 from softmax_jax.solvers.preconditioner import precondition, traced_second_moment

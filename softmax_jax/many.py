@@ -15,13 +15,13 @@ import numpy as np
 
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.features import DenseFeatures
 from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
 from softmax_jax.offsets import column_offsets, returned
-from softmax_jax.problem import Problem, padded_rows
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.choice import check_exact, has_float64
 from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven

@@ -16,10 +16,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from softmax_jax.blocked import replaced
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Data
+from softmax_jax.problem.blocked import replaced
+from softmax_jax.problem.problem import Data
 from softmax_jax.sharding import over_rows
 
 NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shifted

@@ -14,10 +14,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from softmax_jax.features import DenseFeatures
 from softmax_jax.inputs.conversion import is_sparse
-from softmax_jax.problem import padded_rows
-from softmax_jax.sparse import SparseFeatures, sparse_features, sparse_shards
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.problem import padded_rows
+from softmax_jax.problem.sparse import SparseFeatures, sparse_features, sparse_shards
 
 
 class Shards(NamedTuple):

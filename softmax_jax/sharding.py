@@ -17,10 +17,10 @@ import jax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from softmax_jax.blocked import BlockedProblem
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.peers import Peers
-from softmax_jax.problem import Point, Problem
+from softmax_jax.problem.blocked import BlockedProblem
+from softmax_jax.problem.collectives import Peers
+from softmax_jax.problem.problem import Point, Problem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.model import Params, init_params
-from softmax_jax.problem import MASSLESS_BIAS
+from softmax_jax.problem.problem import MASSLESS_BIAS
 from softmax_jax.solvers.gradient_descent import SGD
 
 

@@ -30,7 +30,7 @@ from softmax_jax.fitting import place
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input
-from softmax_jax.problem import Point, Problem
+from softmax_jax.problem.problem import Point, Problem
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton

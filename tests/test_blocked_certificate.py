@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.blocked import by_blocks_of
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params
+from softmax_jax.problem.blocked import by_blocks_of
 
 N, M, K = 96, 3, 4
 

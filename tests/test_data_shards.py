@@ -13,7 +13,7 @@ import pytest
 from softmax_jax.data import load_data, load_features, open_rows, read_labels
 from softmax_jax.data.arrays import shard_reader
 from softmax_jax.data.shards import find_shards
-from softmax_jax.read_ahead import read_ahead
+from softmax_jax.problem.prefetch import read_ahead
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

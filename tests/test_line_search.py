@@ -11,7 +11,7 @@ import pytest
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Point
+from softmax_jax.problem.problem import Point
 from softmax_jax.solvers.line_search import LOOSE, search
 
 

@@ -11,7 +11,7 @@ from softmax_jax.fitting import place
 from softmax_jax.gradients import closed_form_gradient, closed_form_hvp
 from softmax_jax.losses import objective
 from softmax_jax.model import Params
-from softmax_jax.problem import padded_rows
+from softmax_jax.problem.problem import padded_rows
 from softmax_jax.solvers import LBFGS
 
 TOLERANCE = 1e-12

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from softmax_jax.data import RowSource, open_rows
-from softmax_jax.read_ahead import read_ahead
+from softmax_jax.problem.prefetch import read_ahead
 
 N, M = 23, 3
 

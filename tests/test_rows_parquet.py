@@ -7,7 +7,7 @@ import pytest
 
 import softmax_jax as sj
 from softmax_jax.data import load_data, load_features, open_rows
-from softmax_jax.read_ahead import read_ahead
+from softmax_jax.problem.prefetch import read_ahead
 
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")

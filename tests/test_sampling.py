@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softmax_jax.sampling import comb, sampled
+from softmax_jax.problem.sampling import comb, sampled
 
 
 @pytest.mark.parametrize(("n", "rows"), [(96, 32), (80, 16), (512, 512), (7, 1)])

@@ -15,7 +15,7 @@ from softmax_jax.devices import mesh_of
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params
-from softmax_jax.peers import ALONE
+from softmax_jax.problem.collectives import ALONE
 from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import optimise, preconditioner
 

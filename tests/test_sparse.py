@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 import softmax_jax as sj
 from softmax_jax import certificate
 from softmax_jax.dtypes import scope
-from softmax_jax.features import DenseFeatures
 from softmax_jax.fitting import place
 from softmax_jax.model import Params
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.sparse import LARGEST_BLOCK, LARGEST_FACTORISED
 from softmax_jax.solvers import optimise, preconditioner
-from softmax_jax.sparse import LARGEST_BLOCK, LARGEST_FACTORISED
 
 TOLERANCE = 1e-12
 SOLVERS = [None, sj.LBFGS(), sj.NewtonCG(), sj.Newton(), sj.SGD(eta=0.5, epochs=20, minibatches=32)]

@@ -188,7 +188,7 @@ ALONE = """
 import sys
 import numpy as np
 import softmax_jax as sj
-from softmax_jax import blocks
+from softmax_jax.problem import blocks
 from softmax_jax.data import open_rows
 blocks.BLOCK_BYTES = 2**20
 def mib(field):

@@ -8,11 +8,11 @@ import jax
 
 from softmax_jax.data.rows.opening import is_source
 from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.problem.sparse import LARGEST_BLOCK
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
 from softmax_jax.solvers.newton_cg import NewtonCG
-from softmax_jax.sparse import LARGEST_BLOCK
 
 DENSE_NEWTON_SIZE = 1000  # unknowns up to which a dense Hessian is considered
 FINISHER_UNKNOWNS = 2000  # unknowns up to which dense Newton takes over what other solvers could not certify

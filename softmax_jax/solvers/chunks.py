@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Penalty, Point, Problem
+from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.sharding import over_rows
 
 CHUNK = 64  # most steps in one dispatch

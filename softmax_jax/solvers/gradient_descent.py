@@ -20,7 +20,7 @@ from jax import lax
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
-from softmax_jax.problem import Data, Problem
+from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.runtime.traced import refuse_traced
 from softmax_jax.solvers.optimise import Outcome, Progress
 from softmax_jax.storage.checkpoints import CheckpointError

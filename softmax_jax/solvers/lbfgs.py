@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Penalty, Point, Problem
+from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import Step, search
 from softmax_jax.solvers.newton_cg import accurate_point
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment

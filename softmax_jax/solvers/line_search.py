@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from softmax_jax.model import Params
-from softmax_jax.problem import Point, Problem
+from softmax_jax.problem.problem import Point, Problem
 from softmax_jax.solvers.tree import add_scaled, dot
 
 MAX_EVALUATIONS = 40

@@ -19,7 +19,7 @@ import numpy as np
 from softmax_jax.certificate import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem import Data, Problem, composed
+from softmax_jax.problem.problem import Data, Problem, composed
 from softmax_jax.solvers import separation
 from softmax_jax.solvers.chunks import (
     CHUNK,

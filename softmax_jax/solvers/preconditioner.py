@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
-from softmax_jax.features import sampled_rows
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem import Penalty, Problem, composed, missed_variance
+from softmax_jax.problem.features import sampled_rows
+from softmax_jax.problem.problem import Penalty, Problem, composed, missed_variance
 from softmax_jax.sharding import over_rows
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from jax import lax
 from jax.experimental.sparse import BCSR
 
-from softmax_jax.features import DenseFeatures, Total
-from softmax_jax.problem import padded_rows
-from softmax_jax.sampling import sampled
+from softmax_jax.problem.features import DenseFeatures, Total
+from softmax_jax.problem.problem import padded_rows
+from softmax_jax.problem.sampling import sampled
 
 LARGEST_FACTORISED = 1024  # features up to which a covariance is formed, from some rows made dense
 LARGEST_BLOCK = 2**26  # entries of a minibatch made dense

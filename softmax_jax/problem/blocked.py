@@ -15,13 +15,22 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from softmax_jax import logits
-from softmax_jax.blocks import Block, add, finished, in_parts, net_input, no_total, pull_back
-from softmax_jax.features import DenseFeatures
-from softmax_jax.logits import block_rows
 from softmax_jax.model import Params
-from softmax_jax.peers import ALONE, Peers
-from softmax_jax.problem import HESSIAN_ROWS, Columns, Penalty, Point, Problem, Spread, dense_hessian, moved_to_l2
+from softmax_jax.problem import logits
+from softmax_jax.problem.blocks import Block, add, finished, in_parts, net_input, no_total, pull_back
+from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.logits import block_rows
+from softmax_jax.problem.problem import (
+    HESSIAN_ROWS,
+    Columns,
+    Penalty,
+    Point,
+    Problem,
+    Spread,
+    dense_hessian,
+    moved_to_l2,
+)
 
 
 class _Evaluation(NamedTuple):

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from softmax_jax.logits import block_rows
 from softmax_jax.model import PRECISION
-from softmax_jax.peers import ALONE
-from softmax_jax.sampling import sampled
+from softmax_jax.problem.collectives import ALONE
+from softmax_jax.problem.logits import block_rows
+from softmax_jax.problem.sampling import sampled
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
 Total = Callable[[Any], Any]

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from softmax_jax.features import DenseFeatures
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.problem.features import DenseFeatures
 
 BLOCK_BYTES = 2**26  # of the logits of a block, at most: large enough for fast products
 FREE_SHARE = 64  # of the free memory, a block's logits take at most one part in so many

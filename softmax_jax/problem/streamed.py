@@ -16,16 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax.blocked import BlockedProblem
-from softmax_jax.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
 from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.dtypes import scope
-from softmax_jax.features import DenseFeatures, sampled_rows
 from softmax_jax.memory import free_bytes
 from softmax_jax.offsets import column_offsets
-from softmax_jax.problem import Data
-from softmax_jax.read_ahead import read_ahead
-from softmax_jax.sampling import sampled
+from softmax_jax.problem.blocked import BlockedProblem
+from softmax_jax.problem.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
+from softmax_jax.problem.features import DenseFeatures, sampled_rows
+from softmax_jax.problem.prefetch import read_ahead
+from softmax_jax.problem.problem import Data
+from softmax_jax.problem.sampling import sampled
 
 LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
 

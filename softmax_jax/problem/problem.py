@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import logits
-from softmax_jax.logits import Slope, block_rows
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.peers import ALONE, Peers
-from softmax_jax.sampling import comb
+from softmax_jax.problem import logits
+from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.logits import Slope, block_rows
+from softmax_jax.problem.sampling import comb
 
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
 HESSIAN_ROWS = 512  # rows per block of the dense Hessian

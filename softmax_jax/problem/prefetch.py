@@ -57,7 +57,7 @@ def read_ahead(source: RowSource, size: int) -> Iterator[tuple[int, np.ndarray]]
         except BaseException as error:  # raised where the blocks are used
             full.put(error)
 
-    thread = threading.Thread(target=read, name="softmax_jax.read_ahead", daemon=True)
+    thread = threading.Thread(target=read, name="softmax_jax.problem.prefetch", daemon=True)
     thread.start()
     try:
         while (item := full.get()) is not None:
