@@ -27,10 +27,10 @@ FIT_ALONE = """
 import json, sys, time
 import numpy as np
 import softmax_jax as sj
-from softmax_jax import budget
+from softmax_jax.placement import budget
 from softmax_jax.problem.blocks import rows_per_block
 from softmax_jax.fitting import place
-from softmax_jax.memory import free_bytes
+from softmax_jax.placement.memory import free_bytes
 from softmax_jax.solvers.optimise import optimise
 n, m, k, memory, iterations, forced = map(int, sys.argv[1:])
 if forced:

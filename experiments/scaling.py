@@ -258,7 +258,7 @@ def main() -> None:
         print(json.dumps(child(sys.argv[2], json.loads(sys.argv[3]), float(sys.argv[4]))))
         return
     sizes = FULL if "--full" in sys.argv[1:] else SIZES
-    can_share = importlib.util.find_spec("softmax_jax.devices") is not None
+    can_share = importlib.util.find_spec("softmax_jax.placement.devices") is not None
     axes = AXES if can_share else AXES[:-1]
     if not can_share:
         print("devices: skipped, this version computes on one device")

@@ -27,7 +27,7 @@ import json, resource, sys, time
 import numpy as np
 import softmax_jax as sj
 from softmax_jax.data import open_rows
-from softmax_jax.memory import free_bytes
+from softmax_jax.placement.memory import free_bytes
 path, labels, limit = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3])
 def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024

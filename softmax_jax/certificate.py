@@ -37,7 +37,8 @@ from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.sparse_input import compressed_rows
 from softmax_jax.model import Params, check_shapes
-from softmax_jax.offsets import inward, shifted
+from softmax_jax.placement.offsets import inward, shifted
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocked import BlockedProblem
 from softmax_jax.problem.features import DenseFeatures
@@ -46,7 +47,6 @@ from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.problem.sparse import sparse_features
 from softmax_jax.problem.streamed import stream
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.sharding import over_rows
 
 BIAS_STEPS = 40
 SCALING_STEPS = 3

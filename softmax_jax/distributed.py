@@ -26,8 +26,8 @@ from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.joint_session import joint_session
-from softmax_jax.memory import free_bytes
-from softmax_jax.placement import Shards
+from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.row_sums import joint_fingerprint

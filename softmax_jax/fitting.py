@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.rows.opening import as_source, is_source, open_rows, refuse_labels_among
-from softmax_jax.devices import memories_of, mesh_of, place_for
 from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.inputs import checks
-from softmax_jax.memory import free_bytes
 from softmax_jax.model import Params
-from softmax_jax.offsets import inward, returned, shifted
-from softmax_jax.placement import Shards, shards_of
+from softmax_jax.placement.budget import first_rows, within_memory
+from softmax_jax.placement.devices import memories_of, mesh_of, place_for
+from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.offsets import inward, returned, shifted
+from softmax_jax.placement.shards import Shards, shards_of
 from softmax_jax.problem.blocked import by_blocks_of
 from softmax_jax.problem.collectives import Peers
 from softmax_jax.problem.problem import Data, Problem, composed

@@ -19,7 +19,7 @@ from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
-from softmax_jax.offsets import column_offsets, returned
+from softmax_jax.placement.offsets import column_offsets, returned
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.settings import on_host

@@ -14,14 +14,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.budget import first_rows, within_memory
 from softmax_jax.data.rows.opening import is_source
-from softmax_jax.devices import place_for
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import LARGEST_L2, place_shards, shifted_back
 from softmax_jax.model import Params
-from softmax_jax.offsets import inward, shifted
-from softmax_jax.placement import shards_of
+from softmax_jax.placement.budget import first_rows, within_memory
+from softmax_jax.placement.devices import place_for
+from softmax_jax.placement.offsets import inward, shifted
+from softmax_jax.placement.shards import shards_of
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.solvers.choice import fallbacks

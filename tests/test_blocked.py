@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import budget, fitting
+from softmax_jax import fitting
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
-from softmax_jax.memory import DeviceMemoryError, free_bytes
 from softmax_jax.model import Params
+from softmax_jax.placement import budget
+from softmax_jax.placement.memory import DeviceMemoryError, free_bytes
 from softmax_jax.problem.blocked import BlockedProblem, by_blocks_of
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block
 

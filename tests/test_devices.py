@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 
 import softmax_jax as sj
 from softmax_jax.data.rows.opening import open_rows
-from softmax_jax.devices import mesh_of, mesh_under, place_for
+from softmax_jax.placement.devices import mesh_of, mesh_under, place_for
 
 X = np.zeros((16, 4), np.float32)
 Y = np.arange(16) % 3

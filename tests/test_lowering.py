@@ -11,10 +11,10 @@ from jax import export
 
 import softmax_jax as sj
 from softmax_jax.certificate import certify
-from softmax_jax.devices import mesh_of
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params
+from softmax_jax.placement.devices import mesh_of
 from softmax_jax.solvers import optimise
 from softmax_jax.solvers.preconditioner import SecondMoment
 

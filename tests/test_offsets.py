@@ -8,7 +8,7 @@ from attacks import ByBlocks
 
 import softmax_jax as sj
 from softmax_jax.model import Params
-from softmax_jax.offsets import column_offsets, inward, outward
+from softmax_jax.placement.offsets import column_offsets, inward, outward
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 5))

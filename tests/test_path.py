@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 import softmax_jax as sj
-from softmax_jax import budget
+from softmax_jax.placement import budget
 from softmax_jax.solvers import mapped
 
 STRENGTHS = [1e-2, 1.0, 1e-5, 10.0, 1e-3]  # in no order

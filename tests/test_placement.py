@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 from jax.sharding import Mesh
 
-from softmax_jax.placement import Shards, shards_of
+from softmax_jax.placement.shards import Shards, shards_of
 
 MESH = Mesh(np.array(jax.devices()[:4]), ("rows",))
 

@@ -11,12 +11,12 @@ from jax.sharding import PartitionSpec as P
 
 import softmax_jax as sj
 from softmax_jax.certificate import certify
-from softmax_jax.devices import mesh_of
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params
+from softmax_jax.placement.devices import mesh_of
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.collectives import ALONE
-from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import optimise, preconditioner
 
 N, M, K = 203, 6, 4  # 203 rows: no multiple of 8

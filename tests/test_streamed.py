@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import budget, fitting
+from softmax_jax import fitting
 from softmax_jax.data import open_rows
 from softmax_jax.data.rows.iterable import rows_of_array
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params
+from softmax_jax.placement import budget
 
 N, M, K, ROWS = 300, 4, 3, 64
 

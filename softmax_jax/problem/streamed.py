@@ -18,8 +18,8 @@ from jax import lax
 
 from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.dtypes import scope
-from softmax_jax.memory import free_bytes
-from softmax_jax.offsets import column_offsets
+from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.offsets import column_offsets
 from softmax_jax.problem.blocked import BlockedProblem
 from softmax_jax.problem.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
 from softmax_jax.problem.features import DenseFeatures, sampled_rows

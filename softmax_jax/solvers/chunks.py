@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.model import Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import Penalty, Point, Problem
-from softmax_jax.sharding import over_rows
 
 CHUNK = 64  # most steps in one dispatch
 QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can

@@ -16,9 +16,9 @@ import numpy as np
 from softmax_jax.certificate import certify as certify_one
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.problem.problem import Problem
-from softmax_jax.sharding import over_rows
 from softmax_jax.solvers import chunks
 from softmax_jax.solvers.preconditioner import traced_second_moment
 

@@ -22,8 +22,8 @@ import jax.scipy.linalg as jsl
 from jax import lax
 
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import Point, Problem, Spread
-from softmax_jax.sharding import over_rows
 from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.tree import centre_classes, dot, negative
 

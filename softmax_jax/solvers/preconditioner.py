@@ -15,9 +15,9 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.features import sampled_rows
 from softmax_jax.problem.problem import Penalty, Problem, composed, missed_variance
-from softmax_jax.sharding import over_rows
 
 
 class SecondMoment(NamedTuple):

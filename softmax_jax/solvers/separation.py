@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from softmax_jax.model import Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import MASSLESS_BIAS, Point, Problem
-from softmax_jax.sharding import over_rows
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
 from softmax_jax.solvers.tree import centre_classes, dot

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.blocked import BlockedProblem, replaced
 from softmax_jax.problem.problem import Columns, Data, Problem, composed
-from softmax_jax.sharding import over_rows
 
 LIKE_ONE = 2.0**10  # deviations within this factor of 1 are left as they are
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
+from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.problem.problem import Data
-from softmax_jax.sharding import over_rows
 
 NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shifted
 

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 
 from softmax_jax.data.rows.opening import is_source
-from softmax_jax.devices import memories_of
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.inputs.conversion import is_sparse
-from softmax_jax.memory import DeviceMemoryError, free_bytes, is_exhausted
+from softmax_jax.placement.devices import memories_of
+from softmax_jax.placement.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block
 from softmax_jax.problem.streamed import streamed_rows
 
