@@ -1,5 +1,5 @@
 from ._version import __version__
-from .certificate import duality_gap
+from .certificate.bound import duality_gap
 from .estimator import SoftmaxRegression
 from .estimator_cv import SoftmaxRegressionCV
 from .files import load, save

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from softmax_jax.advice import advice, check_moved
-from softmax_jax.certificate import duality_gap
+from softmax_jax.certificate.bound import duality_gap
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.certificate import certify
+from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params

@@ -12,7 +12,7 @@ import softmax_jax
 
 ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = {
-    "softmax_jax.certificate",
+    "softmax_jax.certificate.bound",
     "softmax_jax.conventions",
     "softmax_jax.estimator",
     "softmax_jax.files",

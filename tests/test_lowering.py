@@ -10,7 +10,7 @@ import pytest
 from jax import export
 
 import softmax_jax as sj
-from softmax_jax.certificate import certify
+from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params

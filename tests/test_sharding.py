@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import softmax_jax as sj
-from softmax_jax.certificate import certify
+from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params

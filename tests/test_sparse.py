@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import make_pipeline
 
 import softmax_jax as sj
-from softmax_jax import certificate
+from softmax_jax.certificate import bound
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params
@@ -241,7 +241,7 @@ def test_data_of_similar_size_share_one_program():
     (X, y), (other, labels) = some(n=1100, m=50), some(n=1110, m=50, seed=1)
     solver = sj.LBFGS(memory=7)  # a record that no other test compiles for
     sj.fit(X, y, solver=solver)
-    programs = (optimise.run, optimise.begin, certificate.certify, preconditioner._diagonal, preconditioner._moment)
+    programs = (optimise.run, optimise.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
     compiled = [program._cache_size() for program in programs]
     sj.fit(X, y, solver=solver, l2=1e-3)
     sj.fit(other, labels, solver=solver)

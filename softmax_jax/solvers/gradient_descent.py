@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from softmax_jax.certificate import certify
+from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem.problem import Data, Problem

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.certificate import certify as certify_one
+from softmax_jax.certificate.bound import certify as certify_one
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.placement.sharding import over_rows

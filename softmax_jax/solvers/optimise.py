@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.certificate import certify
+from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Data, Problem, composed

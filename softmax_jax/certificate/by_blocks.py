@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax import dual
-from softmax_jax.dual import DENSE_BIAS_HESSIAN, DualPoint
+from softmax_jax.certificate import dual
+from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN, DualPoint
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocked import BlockedProblem

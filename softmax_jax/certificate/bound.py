@@ -28,11 +28,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax import dual
-from softmax_jax.blocked_certificate import bound_by_blocks, excess_by_blocks
+from softmax_jax.certificate import dual
+from softmax_jax.certificate.by_blocks import bound_by_blocks, excess_by_blocks
+from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.data.rows.opening import as_source, is_source
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.dual import DENSE_BIAS_HESSIAN
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.sparse_input import compressed_rows
