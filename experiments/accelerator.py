@@ -28,7 +28,7 @@ from softmax_jax.fitting import place
 from softmax_jax.model import init_params
 from softmax_jax.placement.devices import mesh_of
 from softmax_jax.placement.memory import free_bytes
-from softmax_jax.solvers import optimise
+from softmax_jax.solvers import driver
 
 IMAGENET = (1_281_167, 1024, 1000)
 DTYPES = {"float32": np.float32, "bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
@@ -88,10 +88,10 @@ def passes_per_s(X: np.ndarray, y: np.ndarray, k: int, home: Any, rows: int | No
     problem = place(X, y, None, L2, True, sj.LBFGS(), home, rows).training
     with scope(problem.dtype):
         params = jax.device_put(init_params(X.shape[1], k, zeros=True, dtype=np.dtype(problem.dtype)))
-        jax.block_until_ready(optimise.point_at(problem, params))
+        jax.block_until_ready(driver.point_at(problem, params))
         done, start = 0, time.perf_counter()
         while time.perf_counter() - start < PASS_WALL_S:
-            jax.block_until_ready(optimise.point_at(problem, params).gradient)
+            jax.block_until_ready(driver.point_at(problem, params).gradient)
             done += 1
     return done / (time.perf_counter() - start)
 

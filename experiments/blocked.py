@@ -31,7 +31,7 @@ from softmax_jax.placement import budget
 from softmax_jax.problem.blocks import rows_per_block
 from softmax_jax.fitting import place
 from softmax_jax.placement.memory import free_bytes
-from softmax_jax.solvers.optimise import optimise
+from softmax_jax.solvers.driver import optimise
 n, m, k, memory, iterations, forced = map(int, sys.argv[1:])
 if forced:
     budget.chosen_rows = lambda n, k, itemsize, free: rows_per_block(k * itemsize, free)

@@ -32,8 +32,8 @@ from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.choice import choose_solver, fallbacks
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.stopping import AgreedStop
 from softmax_jax.storage.resuming import checked_interval, session_settings

@@ -19,7 +19,6 @@ from softmax_jax.degenerate import remarks
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting import FitResult, fit
-from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names
@@ -27,6 +26,7 @@ from softmax_jax.inputs.pairing import order
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 
 
 class SeparationWarning(ConvergenceWarning):

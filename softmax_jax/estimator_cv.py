@@ -18,7 +18,6 @@ from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
 from softmax_jax.fitting import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
-from softmax_jax.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names
@@ -26,6 +25,7 @@ from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.scoring import metadata_router
 from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 
 
 class SoftmaxRegressionCV(SoftmaxClassifier):

@@ -23,11 +23,11 @@ from softmax_jax.problem.problem import Data, Problem, composed
 from softmax_jax.problem.streamed import stream
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.choice import choose_solver, fallbacks, has_float64
-from softmax_jax.solvers.chunks import objective_at
+from softmax_jax.solvers.driver import Outcome, Progress, optimise
 from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.optimise import Outcome, Progress, optimise
+from softmax_jax.solvers.selection import choose_solver, fallbacks, has_float64
+from softmax_jax.solvers.steps import objective_at
 from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving

@@ -23,8 +23,8 @@ from softmax_jax.path import check_strengths
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.scoring import held_out_score, routed
-from softmax_jax.solvers.choice import check_exact
-from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.solvers.batched import LaneOutcome
+from softmax_jax.solvers.selection import check_exact
 from softmax_jax.sweep import Sweep
 
 DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))

@@ -27,7 +27,7 @@ from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton_cg import NewtonCG, NewtonCGState
 from softmax_jax.solvers.preconditioner import precondition, traced_second_moment
-from softmax_jax.solvers.tree import centre_classes, dot
+from softmax_jax.solvers.vectors import centre_classes, dot
 
 TIGHT = 0.75  # the default tol is eps to this power: 2e-12 in float64, 6e-6 in float32
 STALLS = 3  # iterations without progress after which rounding is all there is

@@ -23,11 +23,11 @@ from softmax_jax.placement.offsets import column_offsets, returned
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.choice import check_exact, has_float64
-from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven
+from softmax_jax.solvers.batched import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven
+from softmax_jax.solvers.batched_passes import Lanes, second_moments, spreads
 from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.mapped import Lanes, second_moments, spreads
 from softmax_jax.solvers.newton import Newton
+from softmax_jax.solvers.selection import check_exact, has_float64
 from softmax_jax.starts import class_mass, without_massless
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time

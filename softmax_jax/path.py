@@ -20,8 +20,8 @@ from softmax_jax.inputs import checks
 from softmax_jax.model import Params
 from softmax_jax.retirement import RULES, Judge
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.choice import check_exact
-from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.solvers.batched import LaneOutcome
+from softmax_jax.solvers.selection import check_exact
 from softmax_jax.starts import checked_params
 from softmax_jax.streamed_sweep import StreamedSweep
 from softmax_jax.sweep import Sweep

@@ -35,8 +35,8 @@ from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
-from softmax_jax.solvers.separation import is_flat
-from softmax_jax.solvers.tree import centre_classes, dot
+from softmax_jax.solvers.separability import is_flat
+from softmax_jax.solvers.vectors import centre_classes, dot
 
 Coefficient = tuple[int | None, int]  # (feature, class); feature None is the bias
 

@@ -176,7 +176,7 @@ def _dtype_name(value: Any) -> str | None:
 
 
 def _records() -> tuple[type, ...]:
-    from softmax_jax.hyperparameters import RECORDS
+    from softmax_jax.solvers.hyperparameters import RECORDS
 
     return RECORDS
 

@@ -14,8 +14,8 @@ import numpy as np
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import LARGEST_L2, place
 from softmax_jax.problem.blocked import replaced
-from softmax_jax.solvers.choice import choose_solver
-from softmax_jax.solvers.lanes import LaneOutcome
+from softmax_jax.solvers.batched import LaneOutcome
+from softmax_jax.solvers.selection import choose_solver
 from softmax_jax.sweep import Sweep
 from softmax_jax.warm_starts import start_at
 

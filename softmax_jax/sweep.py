@@ -24,12 +24,12 @@ from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.shards import shards_of
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.problem.problem import Data, Problem
-from softmax_jax.solvers.choice import fallbacks
-from softmax_jax.solvers.lanes import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven, restart_lanes
+from softmax_jax.solvers.batched import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven, restart_lanes
+from softmax_jax.solvers.batched_passes import Lanes
+from softmax_jax.solvers.driver import Outcome, optimise
 from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.mapped import Lanes
 from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.optimise import Outcome, optimise
+from softmax_jax.solvers.selection import fallbacks
 from softmax_jax.starts import class_mass, without_massless
 from softmax_jax.warm_starts import start_at
 

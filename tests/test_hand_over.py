@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.solvers import optimise
-from softmax_jax.solvers.choice import fallbacks
+from softmax_jax.solvers import driver
+from softmax_jax.solvers.selection import fallbacks
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((90, 6))
@@ -57,8 +57,8 @@ def test_iterations_are_limited_over_all_solvers(monkeypatch):
 
 
 def test_a_resumed_fit_goes_on_with_the_solver_that_had_taken_over(monkeypatch, tmp_path):
-    monkeypatch.setattr(optimise, "REVIEW_STEPS", 3)
-    monkeypatch.setattr(optimise, "REVIEW_FALL", 0.0)  # no progress is enough
+    monkeypatch.setattr(driver, "REVIEW_STEPS", 3)
+    monkeypatch.setattr(driver, "REVIEW_FALL", 0.0)  # no progress is enough
     choose(monkeypatch, sj.LBFGS(memory=2))
     settings = {"l2": 1e-6, "tol": 1e-11}
     whole = sj.fit(X, Y, **settings)

@@ -15,7 +15,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.fitting import place
 from softmax_jax.model import Params, init_params
 from softmax_jax.placement.devices import mesh_of
-from softmax_jax.solvers import optimise
+from softmax_jax.solvers import driver
 from softmax_jax.solvers.preconditioner import SecondMoment
 
 N, M, K = 64, 6, 4
@@ -43,8 +43,8 @@ def test_a_chunk_of_lbfgs_lowers_for_all_platforms(home, rows):
     solver, problem = sj.LBFGS(), _data(HOMES[home], rows=rows).training
     params = init_params(M, K, zeros=True, dtype=np.float32)
     moment = SecondMoment(*(jax.ShapeDtypeStruct(s, np.float32) for s in ((M,), (M,), (M, M))))
-    chunk = jax.eval_shape(lambda *a: optimise.begin(solver, *a), problem, moment, params)
-    program = _exported(lambda *a: optimise.run(solver, *a), problem, chunk, np.float32(0), np.int32(3))
+    chunk = jax.eval_shape(lambda *a: driver.begin(solver, *a), problem, moment, params)
+    program = _exported(lambda *a: driver.run(solver, *a), problem, chunk, np.float32(0), np.int32(3))
     assert program.nr_devices == (1 if home == "one device" else 8)
 
 

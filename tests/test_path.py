@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 import softmax_jax as sj
 from softmax_jax.placement import budget
-from softmax_jax.solvers import mapped
+from softmax_jax.solvers import batched_passes
 
 STRENGTHS = [1e-2, 1.0, 1e-5, 10.0, 1e-3]  # in no order
 TOL = 1e-9
@@ -108,9 +108,9 @@ def test_a_zero_strength_has_no_certificate_and_is_solved_all_the_same():
 def test_a_second_path_compiles_nothing():
     X, y = data()
     sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL)
-    compiled = mapped.run._cache_size()
+    compiled = batched_passes.run._cache_size()
     sj.fit_path(X[:60] + 1, y[:60], [3e-2, 5.0, 1e-4], tol=1e-6)
-    assert mapped.run._cache_size() == compiled
+    assert batched_passes.run._cache_size() == compiled
 
 
 def test_a_path_costs_less_than_its_fits_alone():

@@ -13,7 +13,7 @@ import pytest
 from softmax_jax import progress
 from softmax_jax.fitting import fit
 from softmax_jax.progress import ProgressLine, seconds_left
-from softmax_jax.solvers.optimise import Progress
+from softmax_jax.solvers.driver import Progress
 
 
 class Terminal(io.StringIO):

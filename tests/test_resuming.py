@@ -15,7 +15,7 @@ import pytest
 from resumed_fits import child, child_on_a_full_disk, fits, same, start
 
 from softmax_jax.fitting import fit
-from softmax_jax.solvers import LBFGS, SGD, NewtonCG, optimise
+from softmax_jax.solvers import LBFGS, SGD, NewtonCG, driver
 from softmax_jax.storage import resuming, saving
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
@@ -26,8 +26,8 @@ QUICK = "L-BFGS, separable without a penalty"
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch):
-    monkeypatch.setattr(optimise, "FIRST_CHUNK", 1)
-    monkeypatch.setattr(optimise, "CHUNK_WALL_S", 0.0)
+    monkeypatch.setattr(driver, "FIRST_CHUNK", 1)
+    monkeypatch.setattr(driver, "CHUNK_WALL_S", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +46,8 @@ def uninterrupted():
     def result(name):
         if name not in results:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(optimise, "FIRST_CHUNK", 4)
-                patch.setattr(optimise, "CHUNK_WALL_S", 0.5)
+                patch.setattr(driver, "FIRST_CHUNK", 4)
+                patch.setattr(driver, "CHUNK_WALL_S", 0.5)
                 results[name] = fit(**FITS[name])
         return results[name]
 

@@ -17,7 +17,7 @@ from softmax_jax.model import Params, init_params
 from softmax_jax.placement.devices import mesh_of
 from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.collectives import ALONE
-from softmax_jax.solvers import optimise, preconditioner
+from softmax_jax.solvers import driver, preconditioner
 
 N, M, K = 203, 6, 4  # 203 rows: no multiple of 8
 AGREEMENT = {"float64": 1e-12, "float32": 1e-6}  # of params and objective, relative
@@ -70,7 +70,7 @@ def _evaluated(X, T, weight=None, home=None, rows=None, fit_intercept=True):
     params = Params(*(np.random.default_rng(5).standard_normal(s) for s in ((M, K), K)))
     problem = place(X, T, weight, 1e-3, fit_intercept, sj.LBFGS(), home, rows).exact
     with scope(np.float64):
-        point = optimise.point_at(problem, params)._replace(Z=None)
+        point = driver.point_at(problem, params)._replace(Z=None)
         found = point, certify(problem, params), preconditioner._moment(problem)[:2]
         return [np.asarray(a) for a in jax.tree.leaves(found)]
 
@@ -113,7 +113,7 @@ def test_an_explicit_mesh_with_the_classes_over_its_second_axis():
     problem = home.training
     with scope(np.float64):
         params = init_params(M, K, zeros=True, dtype=np.float64)
-        chunk = optimise.begin(sj.LBFGS(), problem, sj.LBFGS().prepare(problem), params)
+        chunk = driver.begin(sj.LBFGS(), problem, sj.LBFGS().prepare(problem), params)
     state = chunk.state
     assert state.S.W.sharding.shard_shape(state.S.W.shape) == (20, M, K // 2)
     assert state.point.params.W.sharding.shard_shape((M, K)) == (M, K // 2)

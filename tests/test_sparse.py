@@ -19,7 +19,7 @@ from softmax_jax.fitting import place
 from softmax_jax.model import Params
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.sparse import LARGEST_BLOCK, LARGEST_FACTORISED
-from softmax_jax.solvers import optimise, preconditioner
+from softmax_jax.solvers import driver, preconditioner
 
 TOLERANCE = 1e-12
 SOLVERS = [None, sj.LBFGS(), sj.NewtonCG(), sj.Newton(), sj.SGD(eta=0.5, epochs=20, minibatches=32)]
@@ -241,7 +241,7 @@ def test_data_of_similar_size_share_one_program():
     (X, y), (other, labels) = some(n=1100, m=50), some(n=1110, m=50, seed=1)
     solver = sj.LBFGS(memory=7)  # a record that no other test compiles for
     sj.fit(X, y, solver=solver)
-    programs = (optimise.run, optimise.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
+    programs = (driver.run, driver.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
     compiled = [program._cache_size() for program in programs]
     sj.fit(X, y, solver=solver, l2=1e-3)
     sj.fit(other, labels, solver=solver)

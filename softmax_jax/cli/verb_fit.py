@@ -103,9 +103,9 @@ def fit(
 
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
-    from softmax_jax.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
     from softmax_jax.progress import ProgressLine
     from softmax_jax.run_files import to_json
+    from softmax_jax.solvers.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
     from softmax_jax.training import train
 
     record = solver_record(solver.value, eta=eta, epochs=epochs, minibatches=minibatches)

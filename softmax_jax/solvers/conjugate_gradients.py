@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from softmax_jax.model import Params
-from softmax_jax.solvers.tree import add_scaled, dot
+from softmax_jax.solvers.vectors import add_scaled, dot
 
 
 def conjugate_gradients(

@@ -22,7 +22,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.runtime.traced import refuse_traced
-from softmax_jax.solvers.optimise import Outcome, Progress
+from softmax_jax.solvers.driver import Outcome, Progress
 from softmax_jax.storage.checkpoints import CheckpointError
 from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.storage.saving import Saving

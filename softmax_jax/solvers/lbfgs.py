@@ -18,7 +18,7 @@ from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import Step, search
 from softmax_jax.solvers.newton_cg import accurate_point
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
-from softmax_jax.solvers.tree import add_scaled, dot, negative
+from softmax_jax.solvers.vectors import add_scaled, dot, negative
 
 
 class LBFGSState(NamedTuple):

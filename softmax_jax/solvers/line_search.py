@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Point, Problem
-from softmax_jax.solvers.tree import add_scaled, dot
+from softmax_jax.solvers.vectors import add_scaled, dot
 
 MAX_EVALUATIONS = 40
 MAX_PASSES = 12  # where an evaluation is a pass

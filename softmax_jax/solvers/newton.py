@@ -25,7 +25,7 @@ from softmax_jax.model import PRECISION, Params
 from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import Point, Problem, Spread
 from softmax_jax.solvers.line_search import search
-from softmax_jax.solvers.tree import centre_classes, dot, negative
+from softmax_jax.solvers.vectors import centre_classes, dot, negative
 
 ROWS_PER_UNKNOWN = 24  # of the first Hessians: enough for J to fall about sixfold per iteration
 SLOW = 0.3  # ratio of squared decrements above which the Hessian takes more rows

@@ -16,7 +16,7 @@ from softmax_jax.model import Params
 from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
-from softmax_jax.solvers.tree import add_scaled, dot, negative
+from softmax_jax.solvers.vectors import add_scaled, dot, negative
 
 
 class NewtonCGState(NamedTuple):

@@ -19,7 +19,7 @@ from softmax_jax.model import Params
 from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.problem.problem import Problem
-from softmax_jax.solvers import chunks
+from softmax_jax.solvers import steps
 from softmax_jax.solvers.preconditioner import traced_second_moment
 
 FIELDS = ("X", "T", "weights", "l2", "intercept", "columns")
@@ -61,7 +61,7 @@ class Lanes(NamedTuple):
         exact = taken(self.exact, self.varying, index)
         with scope(np.float64):
             prepared = self.prepared if self.shared else jax.tree.map(lambda a: a[index], self.prepared)
-            prepared = jax.tree.map(chunks.to_float64, prepared)
+            prepared = jax.tree.map(steps.to_float64, prepared)
         return Lanes(exact, exact, self.varying, prepared, self.shared)
 
 
@@ -130,7 +130,7 @@ def begin(solver: Any, layout: Layout, problem: Problem, prepared: Any, params: 
     """The first chunks, at `params`."""
 
     def of_lane(problem: Problem, prepared: Any, params: Params) -> Any:
-        return _bare(chunks.begin(solver, problem, prepared, params))
+        return _bare(steps.begin(solver, problem, prepared, params))
 
     return _mapped(of_lane, layout, problem, prepared, params)
 
@@ -141,7 +141,7 @@ def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any
 
     def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, steps: Any) -> Any:
         chunk = chunk._replace(state=_dressed(chunk.state, prepared))
-        return _bare(chunks.run(solver, problem, chunk, target, steps))
+        return _bare(steps.run(solver, problem, chunk, target, steps))
 
     return _mapped(of_lane, layout, problem, prepared, chunk, target, steps)
 
@@ -153,7 +153,7 @@ def refresh(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk:
     @over_rows
     def of_lane(problem: Problem, prepared: Any, chunk: Any, wanted: Any) -> Any:
         point = problem.at(chunk.state.point.params)
-        new = chunks.started(problem, chunk.state._replace(point=point, passes=chunk.state.passes + 1))
+        new = steps.started(problem, chunk.state._replace(point=point, passes=chunk.state.passes + 1))
         return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), new, chunk)
 
     return _mapped(of_lane, layout, problem, prepared, chunk, which)
@@ -171,7 +171,7 @@ def restart(
         better = go.objective < stay.objective
         point = jax.tree.map(lambda a, b: jnp.where(better, a, b), go, stay)
         state = solver.restart(problem, _dressed(chunk.state, prepared), point, old_l2)
-        return _bare(chunks.started(problem, state))
+        return _bare(steps.started(problem, state))
 
     return _mapped(of_lane, layout, problem, prepared, chunk, start, old_l2)
 
@@ -183,7 +183,7 @@ def move(solver: Any, layout: Layout, problem: Problem, prepared: Any, state: An
     @over_rows
     def of_lane(problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
         state = solver.restart(problem, _dressed(state, prepared), problem.at(params), problem.l2)
-        return _bare(chunks.started(problem, state))
+        return _bare(steps.started(problem, state))
 
     return _mapped(of_lane, layout, problem, prepared, state, params)
 
@@ -201,6 +201,6 @@ def objectives(varying: tuple[str, ...], problem: Problem, params: Params) -> An
     """J of each lane at `params`, in float64."""
 
     def of_lane(problem: Problem, _: None, params: Params) -> Any:
-        return chunks.objective_at(problem, params)
+        return steps.objective_at(problem, params)
 
     return _mapped(of_lane, Layout(varying, True), problem, None, params)

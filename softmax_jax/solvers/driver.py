@@ -20,8 +20,8 @@ from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Data, Problem, composed
-from softmax_jax.solvers import separation
-from softmax_jax.solvers.chunks import (
+from softmax_jax.solvers import separability
+from softmax_jax.solvers.steps import (
     CHUNK,
     QUIET_STEPS,
     Solver,
@@ -253,13 +253,13 @@ class _Driver:
             point = self._state.point
             # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
             judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
-            if judged and bool(composed(self.problem, separation.is_separated)(self.problem, point)):
+            if judged and bool(composed(self.problem, separability.is_separated)(self.problem, point)):
                 return "diverging"
             if reached:  # where a solver is stuck short of that, the optimum may well be a step away
                 further = composed(self.problem, extra_step)(self.solver, self.problem, self._state)
-                if bool(composed(self.problem, separation.recedes)(self.problem, point, further)):
+                if bool(composed(self.problem, separability.recedes)(self.problem, point, further)):
                     return "diverging"
-            if (reached or stuck) and bool(composed(self.problem, separation.is_flat)(self.problem, point)):
+            if (reached or stuck) and bool(composed(self.problem, separability.is_flat)(self.problem, point)):
                 return "diverging"
         if reached:
             return "converged"

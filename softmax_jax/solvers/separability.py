@@ -18,7 +18,7 @@ from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import MASSLESS_BIAS, Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
-from softmax_jax.solvers.tree import centre_classes, dot
+from softmax_jax.solvers.vectors import centre_classes, dot
 
 MARGIN_ROUNDING = 64  # units of rounding of the largest logit, above which a margin is one
 FLAT = 1e-8  # curvature beside that of equally likely classes, below which there is none

@@ -16,8 +16,8 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.solvers import chunks, mapped, optimise
-from softmax_jax.solvers.mapped import Lanes
+from softmax_jax.solvers import batched_passes, driver, steps
+from softmax_jax.solvers.batched_passes import Lanes
 
 CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
 FIRST_STEPS = 16  # of a chunk, before the time that a step takes is known
@@ -39,7 +39,7 @@ def begin_lanes(solver: Any, lanes: Lanes, params: Params) -> Any:
     """The first chunk of the lanes, all of l2 > 0, at `params` (B, m, k), (B, k)."""
     with scope(lanes.training.dtype):
         start = Params(*(jnp.asarray(p, lanes.training.dtype) for p in params))
-        return mapped.begin(solver, lanes.layout, lanes.training, lanes.prepared, start)
+        return batched_passes.begin(solver, lanes.layout, lanes.training, lanes.prepared, start)
 
 
 def restart_lanes(solver: Any, lanes: Lanes, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
@@ -56,7 +56,7 @@ def restart_lanes(solver: Any, lanes: Lanes, chunk: Any, start: Params, old_l2: 
     with scope(dtype):
         place = Params(*(jnp.asarray(p, dtype) for p in start))
         old = jnp.asarray(old_l2, dtype)
-        return mapped.restart(solver, lanes.layout, lanes.training, lanes.prepared, chunk, place, old)
+        return batched_passes.restart(solver, lanes.layout, lanes.training, lanes.prepared, chunk, place, old)
 
 
 def advance_lanes(
@@ -95,8 +95,10 @@ def _in_float64(
         chunk = begin_lanes(solver, wide, at)
     else:
         with scope(np.float64):
-            state = jax.tree.map(lambda x: chunks.to_float64(x[jnp.asarray(floored)]), state)
-            chunk = mapped.move(solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at))
+            state = jax.tree.map(lambda x: steps.to_float64(x[jnp.asarray(floored)]), state)
+            chunk = batched_passes.move(
+                solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at)
+            )
     left = int(max_iter - outcome.n_iter[floored].min())
     further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
     rounded = Params(*(p.astype(lanes.training.dtype) for p in further.params))
@@ -114,7 +116,7 @@ def _in_float64(
 def objectives_of(lanes: Lanes, params: Params) -> np.ndarray:
     """J of every lane (B,) at `params`, in float64."""
     with scope(np.float64):
-        return np.asarray(mapped.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
+        return np.asarray(batched_passes.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
 
 
 def proven(status: list[str], gap: np.ndarray, tol: float) -> list[str]:
@@ -161,22 +163,22 @@ class _Driver:
     def _advance(self) -> None:
         begin = time.perf_counter()
         left = np.maximum(self.max_iter - self.n_iter[self.lane], 0)
-        steps = np.where(self.active, np.minimum(min(self.steps, chunks.CHUNK), left), 0).astype(np.int32)
+        steps = np.where(self.active, np.minimum(min(self.steps, steps.CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
             target = jnp.asarray(self.target[self.lane], dtype)
-            self.chunk = mapped.run(*self._program, self.chunk, target, jnp.asarray(steps))
+            self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(steps))
             done = np.where(self.active, np.asarray(self.chunk.i), 0)
         self.n_iter[self.lane] += done
         per_step_s = (time.perf_counter() - begin) / max(done.max(), 1)
-        self.steps = int(np.clip(optimise.CHUNK_WALL_S / per_step_s, 1, 2 * self.steps))
+        self.steps = int(np.clip(driver.CHUNK_WALL_S / per_step_s, 1, 2 * self.steps))
 
     def _judge(self) -> None:
         """Decide about every active slot, by a certificate where its estimate says that it is done."""
         measure, quiet = np.asarray(self.chunk.measure), np.asarray(self.chunk.quiet)
         self.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
         finite, reached = np.isfinite(measure), measure <= self.target[self.lane]
-        stuck, exhausted = quiet >= chunks.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
+        stuck, exhausted = quiet >= steps.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
         for slot in np.flatnonzero(self.active & ~finite):
             self._end(slot, "nonfinite")
         slots = np.flatnonzero(self.active & (reached | stuck | exhausted))
@@ -223,13 +225,13 @@ class _Driver:
         with scope(np.float64):
             if not (len(slots) == lanes.count and (self.lane[slots] == np.arange(lanes.count)).all()):
                 params = jax.tree.map(lambda p: p[jnp.asarray(slots)], params)
-                exact = mapped.taken(exact, lanes.varying, self.lane[slots])
-            return jax.tree.map(np.asarray, mapped.certify(lanes.varying, exact, params))
+                exact = batched_passes.taken(exact, lanes.varying, self.lane[slots])
+            return jax.tree.map(np.asarray, batched_passes.certify(lanes.varying, exact, params))
 
     def _refresh(self, which: np.ndarray) -> None:
         """Evaluate points anew: cached Z has gathered the rounding of every step."""
         with scope(self.problem.dtype):
-            self.chunk = mapped.refresh(*self._program, self.chunk, jnp.asarray(which))
+            self.chunk = batched_passes.refresh(*self._program, self.chunk, jnp.asarray(which))
 
     def _compact(self) -> None:
         """Give up slots once half of them are idle."""
@@ -240,7 +242,7 @@ class _Driver:
         with scope(self.problem.dtype):
             self.chunk = jax.tree.map(lambda x: x[jnp.asarray(chosen)], self.chunk)
         self.lane, self.active = self.lane[chosen], self.active[chosen]
-        self.problem = mapped.taken(self.lanes.training, self.lanes.varying, self.lane)
+        self.problem = batched_passes.taken(self.lanes.training, self.lanes.varying, self.lane)
 
 
 def _slots(count: int) -> int:
