@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.solvers import LBFGS
 

@@ -3,11 +3,11 @@ from .certificate.bound import duality_gap
 from .estimator import SoftmaxRegression
 from .estimator_cv import SoftmaxRegressionCV
 from .files import load, save
-from .fitting import FitResult, fit
+from .fitting.implicit import solve_implicit
+from .fitting.single import FitResult, fit
 from .folds import cross_validate
 from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
-from .implicit import solve_implicit
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
 from .many import fit_many
 from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel

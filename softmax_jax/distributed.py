@@ -21,7 +21,8 @@ from jax.sharding import Mesh
 from softmax_jax._version import __version__
 from softmax_jax.agreement import agree, gather, together
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.fitting import LARGEST_L2, FitResult, place_shards, run_solver
+from softmax_jax.fitting.single import LARGEST_L2, FitResult, place_shards, run_solver
+from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
@@ -34,7 +35,6 @@ from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.selection import choose_solver, fallbacks
-from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.stopping import AgreedStop
 from softmax_jax.storage.resuming import checked_interval, session_settings
 

@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from softmax_jax.advice import advice, check_moved
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
-from softmax_jax.degenerate import remarks
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.fitting import FitResult, fit
+from softmax_jax.fitting.data_warnings import remarks
+from softmax_jax.fitting.messages import advice, check_moved
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names

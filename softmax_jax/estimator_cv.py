@@ -11,12 +11,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
-from softmax_jax.advice import advice, check_moved
 from softmax_jax.certificate.bound import duality_gap
 from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
-from softmax_jax.fitting import FitResult, fit
+from softmax_jax.fitting.messages import advice, check_moved
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights, without_weight

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.gradient_check import GradientReport, compare_gradients
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, init_params, one_hot_encode

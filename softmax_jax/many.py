@@ -15,7 +15,8 @@ import numpy as np
 
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.fitting import LARGEST_L2, ROUNDING_OF_J
+from softmax_jax.fitting.single import LARGEST_L2, ROUNDING_OF_J
+from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
@@ -28,7 +29,6 @@ from softmax_jax.solvers.batched_passes import Lanes, second_moments, spreads
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.selection import check_exact, has_float64
-from softmax_jax.starts import class_mass, without_massless
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 

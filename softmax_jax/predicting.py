@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.fitting import FitResult
+from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.runtime.settings import in_numpy

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from softmax_jax.display.one_line import one_line
-from softmax_jax.fitting import FitResult, fit
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.pairing import paired, table_names

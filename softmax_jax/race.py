@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from softmax_jax.conventions import sklearn_c_from_l2
-from softmax_jax.fitting import FitResult, fit
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
 from softmax_jax.runtime.settings import on_host

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from softmax_jax import plots
-from softmax_jax.advice import advice
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
 from softmax_jax.display.html import bound_text, escape, facts, grid
+from softmax_jax.fitting.messages import advice
 from softmax_jax.gradient_check import compare_gradients
 from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode

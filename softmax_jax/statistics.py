@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting.single import place
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input

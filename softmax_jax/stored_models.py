@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting import FitResult
+from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
 from softmax_jax.stored_estimators import describe_cv, describe_estimator, restore_cv, restore_estimator
 from softmax_jax.stored_parts import (

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import LARGEST_L2, place
+from softmax_jax.fitting.single import LARGEST_L2, place
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import choose_solver

@@ -16,7 +16,8 @@ import numpy as np
 
 from softmax_jax.data.rows.opening import is_source
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import LARGEST_L2, place_shards, shifted_back
+from softmax_jax.fitting.single import LARGEST_L2, place_shards, shifted_back
+from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
@@ -30,7 +31,6 @@ from softmax_jax.solvers.driver import Outcome, optimise
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.selection import fallbacks
-from softmax_jax.starts import class_mass, without_massless
 from softmax_jax.warm_starts import start_at
 
 VARYING = ("weights", "l2")

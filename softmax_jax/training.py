@@ -14,7 +14,7 @@ import numpy as np
 
 from softmax_jax._version import __version__
 from softmax_jax.data import Dataset
-from softmax_jax.fitting import FitResult, fit
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
 from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input

@@ -15,8 +15,8 @@ import numpy as np
 import optax
 
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.fitting.implicit import solve_implicit
 from softmax_jax.held_out import checked_validation, columns_of
-from softmax_jax.implicit import solve_implicit
 from softmax_jax.inputs import checks
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import fitting
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting import single
+from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.placement import budget
 from softmax_jax.placement.memory import DeviceMemoryError, free_bytes
@@ -73,7 +73,7 @@ def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
     X, y, _, rng = data()
     weight = rng.uniform(0, 1, len(X))
     seen = []
-    run = fitting.run_solver
+    run = single.run_solver
     monkeypatch.setattr(
         fitting, "run_solver", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest)
     )
@@ -100,13 +100,13 @@ def exhausted(*_):
 
 def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
     X, y, _, _ = data()
-    sizes, run = [], fitting.run_solver
+    sizes, run = [], single.run_solver
 
     def once_too_large(solver, d, *rest):
         sizes.append(getattr(getattr(d.training, "rows", None), "size", None))
         return exhausted() if len(sizes) < 3 else run(solver, d, *rest)
 
-    monkeypatch.setattr(fitting, "run_solver", once_too_large)
+    monkeypatch.setattr(single, "run_solver", once_too_large)
     monkeypatch.setattr(budget, "rows_per_block", lambda row_bytes, free: 64)
     assert sj.fit(X, y, l2=1e-3, solver=sj.LBFGS()).status == "converged"
     assert sizes == [None, 64, 16]
@@ -114,7 +114,7 @@ def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
 
 def test_out_of_memory_for_good_names_the_need(monkeypatch):
     X, y, _, _ = data()
-    monkeypatch.setattr(fitting, "run_solver", exhausted)
+    monkeypatch.setattr(single, "run_solver", exhausted)
     with pytest.raises(DeviceMemoryError, match=r"X \(300 x 4\).*GiB.*open_rows") as caught:
         sj.fit(X, y)
     assert isinstance(caught.value, MemoryError)
@@ -125,7 +125,7 @@ def test_other_errors_of_the_device_are_not_mistaken_for_it(monkeypatch):
         raise jax.errors.JaxRuntimeError("INTERNAL: no")
 
     X, y, _, _ = data()
-    monkeypatch.setattr(fitting, "run_solver", broken)
+    monkeypatch.setattr(single, "run_solver", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
         sj.fit(X, y)
 

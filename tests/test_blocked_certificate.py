@@ -11,7 +11,7 @@ import pytest
 import softmax_jax as sj
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.problem.blocked import by_blocks_of
 

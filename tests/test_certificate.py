@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from softmax_jax.certificate.bound import duality_gap
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params
 from softmax_jax.solvers import Newton

@@ -15,7 +15,7 @@ from softmax_jax import __main__, run_files, splitting
 from softmax_jax._version import __version__
 from softmax_jax.cli import run
 from softmax_jax.data import load_named, read_images
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 
 MNIST = [
     Path(__file__).parents[2] / "shared" / "data" / f"mnist-t10k-{part}-ubyte.gz"

@@ -15,7 +15,7 @@ import pytest
 
 from softmax_jax.cli import run
 from softmax_jax.files import load
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 
 LIMIT_S = 150  # on a busy machine
 AS_THEY_ARE = ["--test", "0", "--no-standardise"]

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from softmax_jax import conventions as conv
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 
 PARAMETERS = 2e-6  # both optima are found to gradients of 1e-9 in float64; J is l2-strongly convex, l2 >= 1e-2
 N, M = 60, 3

@@ -16,7 +16,7 @@ WITH_EXAMPLES = {
     "softmax_jax.conventions",
     "softmax_jax.estimator",
     "softmax_jax.files",
-    "softmax_jax.fitting",
+    "softmax_jax.fitting.single",
     "softmax_jax.gradient_check",
     "softmax_jax.display.html",
     "softmax_jax.model",

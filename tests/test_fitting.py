@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
 from softmax_jax.solvers import LBFGS, SGD, Newton, NewtonCG, driver, gradient_descent

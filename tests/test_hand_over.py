@@ -30,8 +30,8 @@ class Broken(sj.LBFGS):
 
 
 def choose(monkeypatch, first):
-    monkeypatch.setattr("softmax_jax.fitting.choose_solver", lambda solver, *_, **__: solver or first)
-    monkeypatch.setattr("softmax_jax.fitting.fallbacks", lambda *_: (sj.LBFGS(), sj.NewtonCG()))
+    monkeypatch.setattr("softmax_jax.fitting.single.choose_solver", lambda solver, *_, **__: solver or first)
+    monkeypatch.setattr("softmax_jax.fitting.single.fallbacks", lambda *_: (sj.LBFGS(), sj.NewtonCG()))
 
 
 @pytest.mark.parametrize("first", [Stuck(), Broken()], ids=["stuck", "broken"])

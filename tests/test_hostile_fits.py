@@ -13,8 +13,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from softmax_jax import LBFGS, SoftmaxRegression, fit
-from softmax_jax.advice import NonFiniteError
 from softmax_jax.estimator import DegenerateDataWarning, SeparationWarning
+from softmax_jax.fitting.messages import NonFiniteError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 3))

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from softmax_jax.fitting import fit
-from softmax_jax.implicit import solve_implicit
+from softmax_jax.fitting.implicit import solve_implicit
+from softmax_jax.fitting.single import fit
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import one_hot_encode
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting.single import place
 from softmax_jax.gradients import closed_form_gradient, closed_form_hvp
 from softmax_jax.losses import objective
 from softmax_jax.model import Params

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from softmax_jax import progress
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.progress import ProgressLine, seconds_left
 from softmax_jax.solvers.driver import Progress
 

@@ -14,7 +14,7 @@ import optax
 import pytest
 from resumed_fits import child, child_on_a_full_disk, fits, same, start
 
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.solvers import LBFGS, SGD, NewtonCG, driver
 from softmax_jax.storage import resuming, saving
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning

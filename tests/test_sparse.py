@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 import softmax_jax as sj
 from softmax_jax.certificate import bound
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.sparse import LARGEST_BLOCK, LARGEST_FACTORISED

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as statsmodels
 
-from softmax_jax.fitting import fit
+from softmax_jax.fitting.single import fit
 from softmax_jax.model import Params
 from softmax_jax.statistics import (
     covariance,

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import fitting
 from softmax_jax.data import open_rows
 from softmax_jax.data.rows.iterable import rows_of_array
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting import place
+from softmax_jax.fitting import single
+from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.placement import budget
 
@@ -135,9 +135,9 @@ def test_without_a_penalty_separable_classes_are_found_out(case, small_blocks):
 
 def test_a_large_memory_map_is_streamed_and_a_small_one_copied(case, folder, monkeypatch):
     X, seen = np.load(folder / "X.npy", mmap_mode="r"), []
-    monkeypatch.setattr(fitting, "run_solver", lambda solver, data, *rest: seen.append(data.training) or stopped())
+    monkeypatch.setattr(single, "run_solver", lambda solver, data, *rest: seen.append(data.training) or stopped())
     for free in (X.nbytes, 4 * X.nbytes):
-        monkeypatch.setattr(fitting, "free_bytes", lambda device=None, free=free: free)
+        monkeypatch.setattr(single, "free_bytes", lambda device=None, free=free: free)
         with pytest.raises(KeyError):
             sj.fit(X, case.y)
     assert [problem.is_streamed for problem in seen] == [True, False]

@@ -7,8 +7,9 @@ import pytest
 from test_streamed import ROWS, Case, Counting, N
 
 import softmax_jax as sj
-from softmax_jax import fitting, sweep
+from softmax_jax import sweep
 from softmax_jax.data import open_rows
+from softmax_jax.fitting import single
 from softmax_jax.placement import budget
 
 STRENGTHS = [1e-3, 1.0, 0.1, 1e-2]
@@ -82,9 +83,9 @@ def test_interruption_leaves_the_rest_unsolved(rows, monkeypatch):
 
 def test_a_large_memory_map_is_read_by_blocks(rows, monkeypatch):
     X, sizes = np.load(rows, mmap_mode="r"), []
-    monkeypatch.setattr("softmax_jax.fitting.MAPPED_SHARE", 0.0)
-    stream = fitting.stream
-    monkeypatch.setattr(fitting, "stream", lambda *a, rows, **s: sizes.append(rows) or stream(*a, rows=rows, **s))
+    monkeypatch.setattr("softmax_jax.fitting.single.MAPPED_SHARE", 0.0)
+    stream = single.stream
+    monkeypatch.setattr(single, "stream", lambda *a, rows, **s: sizes.append(rows) or stream(*a, rows=rows, **s))
     assert sj.fit_path(X, CASE.y, [0.1]).status == ["converged"]
     assert sizes == [ROWS]
 

@@ -194,7 +194,7 @@ def _writers(out: Path, report: Path | None) -> list[Any]:
 
 def _verdict(trained: Any, checkpoint: Path | None) -> int:
     """The exit code; what is not plain success is said in a line."""
-    from softmax_jax.advice import advice
+    from softmax_jax.fitting.messages import advice
 
     result, settings = trained.result, trained.settings
     if result.status == "converged":

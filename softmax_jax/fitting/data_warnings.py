@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting import FitResult
+from softmax_jax.fitting.single import FitResult
 from softmax_jax.inputs.conversion import is_sparse
 
 LARGEST_RANK_TEST = 4096  # features above which linear dependence is not looked for: it costs m^3

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting import FitResult
+from softmax_jax.fitting.single import FitResult
 from softmax_jax.solvers.gradient_descent import SGD
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from softmax_jax.data.rows.opening import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
@@ -28,7 +29,6 @@ from softmax_jax.solvers.gradient_descent import SGD, descend
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.selection import choose_solver, fallbacks, has_float64
 from softmax_jax.solvers.steps import objective_at
-from softmax_jax.starts import class_mass, start_params, without_massless
 from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
 

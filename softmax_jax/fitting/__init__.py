@@ -1,0 +1,12 @@
+"""One fit: check, place, choose a solver, run, certify.
+
+single         `fit` and its result
+starts         where a fit starts, classes without mass aside
+messages       what a status means, and the next thing to do
+data_warnings  what is odd about data whose fit is right
+implicit       the optimum as a differentiable function of X, T, l2 and sample weights
+"""
+
+from softmax_jax.fitting.single import FitResult, fit
+
+__all__ = ["FitResult", "fit"]
