@@ -14,12 +14,12 @@ import jax
 import numpy as np
 
 from softmax_jax._version import __version__
-from softmax_jax.agreement import gather, together
 from softmax_jax.data import Dataset
 from softmax_jax.data.arrays import shard_reader
 from softmax_jax.data.columns import positions
 from softmax_jax.data.shards import Shards, find_shards
-from softmax_jax.distributed import fit_distributed, read_shards
+from softmax_jax.distributed.agreement import gather, together
+from softmax_jax.distributed.fitting import fit_distributed, read_shards
 from softmax_jax.files import save
 from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
 from softmax_jax.runtime.settings import on_host

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import softmax_jax as sj
-from softmax_jax.distributed import fit_distributed, initialise, read_shards
+from softmax_jax.distributed.fitting import fit_distributed, initialise, read_shards
 from softmax_jax.solvers import driver
 from softmax_jax.storage import container
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from softmax_jax import agreement
+from softmax_jax.distributed import agreement
 
 
 def test_alone_a_process_gathers_what_it_gives():

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.distributed import fit_distributed
+from softmax_jax.distributed.fitting import fit_distributed
 from softmax_jax.storage import container
 
 CHILD = Path(__file__).parent / "distributed_child.py"

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from softmax_jax import joint_session
-from softmax_jax.joint_session import JointSession, led
-from softmax_jax.stopping import AgreedStop
+from softmax_jax.distributed import checkpoints
+from softmax_jax.distributed.checkpoints import JointSession, led
+from softmax_jax.distributed.stopping import AgreedStop
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
 
@@ -21,12 +21,12 @@ def test_process_0_alone_acts_and_its_error_keeps_its_words():
 
 
 def test_elsewhere_its_error_and_its_warnings_are_repeated(monkeypatch):
-    monkeypatch.setattr(joint_session.jax, "process_index", lambda: 1)
-    monkeypatch.setattr(joint_session, "gather", lambda value: [["", ["disk is slow"]], value])
+    monkeypatch.setattr(checkpoints.jax, "process_index", lambda: 1)
+    monkeypatch.setattr(checkpoints, "gather", lambda value: [["", ["disk is slow"]], value])
     acted = []
     with pytest.warns(CheckpointWarning, match="disk is slow"):
         assert led(lambda: acted.append(1)) is None
-    monkeypatch.setattr(joint_session, "gather", lambda value: [["other data", []], value])
+    monkeypatch.setattr(checkpoints, "gather", lambda value: [["other data", []], value])
     with pytest.raises(CheckpointError, match="^other data$"):
         led(lambda: acted.append(1))
     assert acted == []
@@ -45,7 +45,7 @@ def test_warnings_of_process_0_come_through_where_they_are_ignored_and_others_do
 
 
 def test_the_state_is_saved_without_logits_when_all_were_told_so_or_the_fit_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(joint_session, "LARGEST_PIECE", 64)
+    monkeypatch.setattr(checkpoints, "LARGEST_PIECE", 64)
     state = {
         "chunk.state.point.Z": np.ones(3),
         "chunk.state.S": np.arange(21.0).reshape(7, 3),

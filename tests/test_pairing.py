@@ -19,7 +19,7 @@ import softmax_jax as sj
 from softmax_jax.calibration import temperature_scale
 from softmax_jax.conventions import l2_from_sklearn_c
 from softmax_jax.data import open_rows
-from softmax_jax.distributed import read_shards
+from softmax_jax.distributed.fitting import read_shards
 from softmax_jax.held_out import checked_validation, columns_of
 from softmax_jax.inputs.pairing import order, paired, table_names
 from softmax_jax.presets import clip
@@ -229,7 +229,7 @@ PROCESS = """
 import sys
 import numpy as np, pandas as pd
 import jax
-from softmax_jax.distributed import fit_distributed, initialise
+from softmax_jax.distributed.fitting import fit_distributed, initialise
 port, i = sys.argv[1], int(sys.argv[2])
 initialise(f"127.0.0.1:{port}", 2, i, shutdown_timeout_s=20)
 names = ["a", "b"] if i == 0 else ["b", "a"]

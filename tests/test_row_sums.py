@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softmax_jax import row_sums
-from softmax_jax.row_sums import joint_fingerprint
+from softmax_jax.distributed import row_hashes
+from softmax_jax.distributed.row_hashes import joint_fingerprint
 
 
 def _data(dtype=np.float64):
@@ -19,8 +19,8 @@ def fingerprint(monkeypatch):
     """The fingerprint of data that are divided over processes as `parts`, slices of the rows, say."""
 
     def of(X, T, weight, parts=(slice(None),)):
-        theirs = [[len(X[p]), *row_sums.row_sums(X[p], T[p], None if weight is None else weight[p])] for p in parts]
-        monkeypatch.setattr(row_sums, "gather", lambda value: theirs)
+        theirs = [[len(X[p]), *row_hashes.row_sums(X[p], T[p], None if weight is None else weight[p])] for p in parts]
+        monkeypatch.setattr(row_hashes, "gather", lambda value: theirs)
         return joint_fingerprint(X[parts[0]], T[parts[0]], None if weight is None else weight[parts[0]], np.arange(3))
 
     return of
@@ -31,7 +31,7 @@ def test_rows_in_any_order_divided_in_any_way_have_the_same_fingerprint(fingerpr
     X, T, weight = _data(dtype)
     whole = fingerprint(X, T, weight)
     assert whole["n"] == 40 and whole["m"] == 5
-    monkeypatch.setattr(row_sums, "BLOCK", 35)
+    monkeypatch.setattr(row_hashes, "BLOCK", 35)
     order = np.random.default_rng(1).permutation(40)
     parts = [slice(0, 1), slice(1, 25), slice(25, 40)]
     assert fingerprint(X[order], T[order], weight[order], parts) == whole
@@ -60,4 +60,4 @@ def test_another_number_label_weight_or_pairing_has_another_fingerprint(fingerpr
 
 def test_different_rows_of_zeros_and_ones_have_different_hashes():
     X = np.array([[i >> j & 1 for j in range(14)] for i in range(1 << 14)], np.float64)
-    assert len({row_sums.row_sums(X[i : i + 1], np.zeros(1), None)[0] for i in range(0, 1 << 14, 8)}) == 1 << 11
+    assert len({row_hashes.row_sums(X[i : i + 1], np.zeros(1), None)[0] for i in range(0, 1 << 14, 8)}) == 1 << 11

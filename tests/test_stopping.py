@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from softmax_jax import stopping
-from softmax_jax.stopping import AgreedStop
+from softmax_jax.distributed import stopping
+from softmax_jax.distributed.stopping import AgreedStop
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

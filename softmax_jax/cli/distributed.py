@@ -50,7 +50,7 @@ def fit_over_processes(
     """
     if len({value is None for value in join}) > 1:
         raise ValueError("--coordinator, --num-processes and --process-id must be given together, or none of them.")
-    from softmax_jax.distributed import initialise
+    from softmax_jax.distributed.fitting import initialise
 
     try:
         initialise(*join)
@@ -81,7 +81,7 @@ def _run(data: str, out: Path, as_json: bool, settings: dict[str, Any]) -> int:
 
 def _fitted(folder: Path, out: Path, first: bool, settings: dict[str, Any]) -> tuple[Any, list[Path]]:
     """The run, and what the first process has written."""
-    from softmax_jax.agreement import together
+    from softmax_jax.distributed.agreement import together
     from softmax_jax.distributed_run import train_distributed, write_distributed
     from softmax_jax.progress import ProgressLine
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.agreement import gather
+from softmax_jax.distributed.agreement import gather
 from softmax_jax.storage.fingerprints import labels_digest
 
 BLOCK = 1 << 20  # numbers hashed at a time

@@ -16,8 +16,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from softmax_jax.agreement import describe, gather
-from softmax_jax.stopping import AgreedStop
+from softmax_jax.distributed.agreement import describe, gather
+from softmax_jax.distributed.stopping import AgreedStop
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning, Contents
 from softmax_jax.storage.resuming import is_recomputable
 from softmax_jax.storage.saving import Pace

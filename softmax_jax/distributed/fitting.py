@@ -1,6 +1,6 @@
 """A fit by several processes: each gives rows of its own, all return the same result.
 
-    softmax_jax.distributed.initialise()                  # or jax.distributed.initialize, before anything else
+    softmax_jax.distributed.fitting.initialise()                  # or jax.distributed.initialize, before anything else
     result = fit_distributed(X_of_this_process, y_of_this_process, l2=1e-4)
 
 Each sum over rows ends in an all-reduce over all devices of all processes. Before the first, the processes agree on
@@ -19,23 +19,23 @@ import numpy as np
 from jax.sharding import Mesh
 
 from softmax_jax._version import __version__
-from softmax_jax.agreement import agree, gather, together
+from softmax_jax.distributed.agreement import agree, gather, together
+from softmax_jax.distributed.checkpoints import joint_session
+from softmax_jax.distributed.row_hashes import joint_fingerprint
+from softmax_jax.distributed.stopping import AgreedStop
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting.single import LARGEST_L2, FitResult, place_shards, run_solver
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
-from softmax_jax.joint_session import joint_session
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
-from softmax_jax.row_sums import joint_fingerprint
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.selection import choose_solver, fallbacks
-from softmax_jax.stopping import AgreedStop
 from softmax_jax.storage.resuming import checked_interval, session_settings
 
 _SHOWN = 8  # names of columns in a message

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
-from softmax_jax.agreement import describe, gather
+from softmax_jax.distributed.agreement import describe, gather
 
 STALLED = 70  # exit code of a process that gave up waiting
 _LOG = logging.getLogger(__name__)
