@@ -23,8 +23,8 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 
 import softmax_jax as sj
+from softmax_jax.model_selection.protocols import simclr
 from softmax_jax.plots import plot_validation_curve
-from softmax_jax.presets import simclr
 
 GAP = 1e-4
 THEIR_LIMIT_S = 60.0  # in all, after which scikit-learn is stopped and what it has done is recorded

@@ -9,12 +9,12 @@ from .folds import cross_validate
 from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
-from .many import fit_many
 from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
-from .path import fit_path
-from .probing import linear_probe
+from .model_selection.many import fit_many
+from .model_selection.path import fit_path
+from .model_selection.probes import linear_probe
+from .model_selection.tuning import tune_l2
 from .solvers import LBFGS, SGD, Newton, NewtonCG
-from .tuning import tune_l2
 
 __all__ = [
     "LBFGS",

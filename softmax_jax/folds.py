@@ -19,13 +19,13 @@ from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
-from softmax_jax.path import check_strengths
+from softmax_jax.model_selection.path import check_strengths
+from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.scoring import held_out_score, routed
 from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import check_exact
-from softmax_jax.sweep import Sweep
 
 DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))
 LANE_ELEMENTS = 2**28  # logits of all folds, beyond which the folds are swept one after the other

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_jax import probing
 from softmax_jax.cli import run
 from softmax_jax.data import load_named
 from softmax_jax.files import load
-from softmax_jax.presets import dinov2
+from softmax_jax.model_selection import probes
+from softmax_jax.model_selection.protocols import dinov2
 from softmax_jax.progress import SearchLine
 
 pd = pytest.importorskip("pandas")
@@ -35,7 +35,7 @@ def folder(tmp_path_factory) -> Path:
 def few_strengths_in_the_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     few = {"dinov2": lambda: dinov2()._replace(strengths=np.logspace(-4, 2, 4))}
-    monkeypatch.setattr(probing, "PRESETS", probing.PRESETS | few)
+    monkeypatch.setattr(probes, "PRESETS", probes.PRESETS | few)
 
 
 WORDS = "probe train.csv --val val.csv --target kind --preset dinov2 --out out"
@@ -82,7 +82,7 @@ def test_ctrl_c_in_the_search_ends_it_before_anything_is_written(capsys, monkeyp
 
 
 def test_the_line_tells_how_many_fits_are_done():
-    words = SearchLine.text(probing.ProbeProgress(3, 15, 0.01, 1e-4, 2e-7, 0.75))
+    words = SearchLine.text(probes.ProbeProgress(3, 15, 0.01, 1e-4, 2e-7, 0.75))
     assert words == "3 of at most 15 fits  strength 0.01  gap 2.0e-07  validation accuracy 0.7500"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax import many
+from softmax_jax.model_selection import many
 
 B, n, m, k = 12, 40, 4, 3
 

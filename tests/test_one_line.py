@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from softmax_jax.many import ManyResult
 from softmax_jax.model import Params
+from softmax_jax.model_selection.many import ManyResult
 
 
 def test_a_thousand_problems_are_one_line_with_their_worst_gap():

@@ -20,9 +20,9 @@ from softmax_jax.calibration import temperature_scale
 from softmax_jax.conventions import l2_from_sklearn_c
 from softmax_jax.data import open_rows
 from softmax_jax.distributed.fitting import read_shards
-from softmax_jax.held_out import checked_validation, columns_of
 from softmax_jax.inputs.pairing import order, paired, table_names
-from softmax_jax.presets import clip
+from softmax_jax.model_selection.protocols import clip
+from softmax_jax.model_selection.validation import checked_validation, columns_of
 from softmax_jax.statistics import laplace_posterior, predictive
 
 NAMES, BACK = list("abcd"), list("dcba")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import softmax_jax as sj
-from softmax_jax.presets import PRESETS, clip, dinov2, simclr
+from softmax_jax.model_selection.protocols import PRESETS, clip, dinov2, simclr
 
 
 def data(n=120, m=6, seed=0):

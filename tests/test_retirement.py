@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.retirement import spread, validation_bounds
+from softmax_jax.model_selection.pruning import spread, validation_bounds
 
 
 def noisy(n=60, m=30, seed=0):

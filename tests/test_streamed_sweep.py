@@ -7,9 +7,9 @@ import pytest
 from test_streamed import ROWS, Case, Counting, N
 
 import softmax_jax as sj
-from softmax_jax import sweep
 from softmax_jax.data import open_rows
 from softmax_jax.fitting import single
+from softmax_jax.model_selection import sweep
 from softmax_jax.placement import budget
 
 STRENGTHS = [1e-3, 1.0, 0.1, 1e-2]

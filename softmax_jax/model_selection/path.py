@@ -16,16 +16,16 @@ from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.single import checked_rows
 from softmax_jax.fitting.starts import checked_params
-from softmax_jax.held_out import checked_validation, columns_of, validation_scores
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params
-from softmax_jax.retirement import RULES, Judge
+from softmax_jax.model_selection.pruning import RULES, Judge
+from softmax_jax.model_selection.streamed_sweep import StreamedSweep
+from softmax_jax.model_selection.sweep import Sweep
+from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
+from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import check_exact
-from softmax_jax.streamed_sweep import StreamedSweep
-from softmax_jax.sweep import Sweep
-from softmax_jax.sweep_state import SweepStore, store_for
 
 COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
 

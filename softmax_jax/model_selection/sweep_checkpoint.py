@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from softmax_jax.model import Params
+from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.storage.checkpoints import CheckpointStore
 from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.storage.resuming import from_tensors, to_tensors
-from softmax_jax.sweep import Sweep
 
 _ARRAYS = ("objective", "duality_gap", "n_iter", "n_passes", "val_loss", "val_accuracy")
 

@@ -19,6 +19,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.fitting.single import LARGEST_L2, place_shards, shifted_back
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.model import Params
+from softmax_jax.model_selection.warm_starts import start_at
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
 from softmax_jax.placement.offsets import inward, shifted
@@ -31,7 +32,6 @@ from softmax_jax.solvers.driver import Outcome, optimise
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.selection import fallbacks
-from softmax_jax.warm_starts import start_at
 
 VARYING = ("weights", "l2")
 

@@ -13,8 +13,8 @@ from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.pairing import paired, table_names
-from softmax_jax.path import PathResult, fit_path
-from softmax_jax.presets import PRESETS, Protocol
+from softmax_jax.model_selection.path import PathResult, fit_path
+from softmax_jax.model_selection.protocols import PRESETS, Protocol
 from softmax_jax.runtime.settings import on_host
 
 

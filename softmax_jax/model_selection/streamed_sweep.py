@@ -13,11 +13,11 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting.single import LARGEST_L2, place
+from softmax_jax.model_selection.sweep import Sweep
+from softmax_jax.model_selection.warm_starts import start_at
 from softmax_jax.problem.blocked import replaced
 from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import choose_solver
-from softmax_jax.sweep import Sweep
-from softmax_jax.warm_starts import start_at
 
 
 class StreamedSweep(Sweep):

@@ -1,0 +1,14 @@
+"""Many fits: paths of strengths, stacks of problems, probes.
+
+path              `fit_path`
+sweep             one strength after another, for several weightings of the same rows at once
+streamed_sweep    the same where rows are read by blocks
+sweep_checkpoint  what a sweep keeps after each strength, and how it goes on
+warm_starts       where to begin at one strength, from the optima at others
+validation        scores of held-out rows along a path
+pruning           which strengths cannot win
+many              `fit_many`: a stack of small problems
+tuning            `tune_l2`: gradient descent on log l2 through the optimum
+protocols         how others probe: CLIP, DINOv2, SimCLR
+probes            `linear_probe`: a protocol carried out
+"""
