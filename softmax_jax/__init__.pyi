@@ -1,11 +1,11 @@
 from ._version import __version__
 from .certificate.bound import duality_gap
-from .estimator import SoftmaxRegression
-from .estimator_cv import SoftmaxRegressionCV
+from .estimators.cross_validation import cross_validate
+from .estimators.regression import SoftmaxRegression
+from .estimators.regression_cv import SoftmaxRegressionCV
 from .files import load, save
 from .fitting.implicit import solve_implicit
 from .fitting.single import FitResult, fit
-from .folds import cross_validate
 from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective

@@ -62,7 +62,7 @@ def fitted_model(run: TrainingRun) -> Any:
     """
     from sklearn.pipeline import make_pipeline
 
-    from softmax_jax.estimator import SoftmaxRegression
+    from softmax_jax.estimators.regression import SoftmaxRegression
 
     settings = dict(run.settings)
     solver, seed = settings.pop("solver"), settings.pop("seed")

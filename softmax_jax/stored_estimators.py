@@ -36,7 +36,7 @@ def describe_estimator(model: Any) -> Kind:
 
 def restore_estimator(texts: Texts, tensors: Tensors) -> Any:
     """What `describe_estimator` was given."""
-    from softmax_jax.estimator import SoftmaxRegression
+    from softmax_jax.estimators.regression import SoftmaxRegression
 
     exactly(tensors, {"W", "b", "history"})
     model = _restored(SoftmaxRegression, texts, tensors)
@@ -64,8 +64,8 @@ def describe_cv(model: Any) -> Kind:
 
 def restore_cv(texts: Texts, tensors: Tensors) -> Any:
     """What `describe_cv` was given."""
-    from softmax_jax.estimator_cv import SoftmaxRegressionCV
-    from softmax_jax.folds import CrossValidation
+    from softmax_jax.estimators.cross_validation import CrossValidation
+    from softmax_jax.estimators.regression_cv import SoftmaxRegressionCV
 
     stored, path = texts.pop("path"), {name[5:]: tensors.pop(name) for name in list(tensors) if name[:5] == "path_"}
     exactly(tensors, {"W", "b"})

@@ -39,8 +39,8 @@ def kind_of(model: Any) -> str:
         return "fit_result"
     from sklearn.pipeline import Pipeline
 
-    from softmax_jax.estimator import SoftmaxRegression
-    from softmax_jax.estimator_cv import SoftmaxRegressionCV
+    from softmax_jax.estimators.regression import SoftmaxRegression
+    from softmax_jax.estimators.regression_cv import SoftmaxRegressionCV
 
     if type(model) is SoftmaxRegression:
         return "estimator"

@@ -51,8 +51,8 @@ def kind_of_pipeline(pipeline: Any) -> str:
     Raises:
       TypeError: a step that is not of the closed list, or another model.
     """
-    from softmax_jax.estimator import SoftmaxRegression
-    from softmax_jax.estimator_cv import SoftmaxRegressionCV
+    from softmax_jax.estimators.regression import SoftmaxRegression
+    from softmax_jax.estimators.regression_cv import SoftmaxRegressionCV
 
     *steps, model = [step for _, step in pipeline.steps]
     strange = [step for step in steps if type(step) not in _classes().values()]

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
 import softmax_jax as sj
-from softmax_jax.estimator import DegenerateDataWarning
+from softmax_jax.estimators.regression import DegenerateDataWarning
 from softmax_jax.inputs.class_weight import class_weights
 
 X, Y = load_iris(return_X_y=True)

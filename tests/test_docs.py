@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = {
     "softmax_jax.certificate.bound",
     "softmax_jax.conventions",
-    "softmax_jax.estimator",
+    "softmax_jax.estimators.regression",
     "softmax_jax.files",
     "softmax_jax.fitting.single",
     "softmax_jax.gradient_check",

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from softmax_jax import LBFGS, SGD, SoftmaxRegression, closed_form_gradient, fit
-from softmax_jax.estimator import DegenerateDataWarning, SeparationWarning
+from softmax_jax.estimators.regression import DegenerateDataWarning, SeparationWarning
 
 X, Y = load_iris(return_X_y=True)
 SAME = 1e-6  # of parameters that the issue calls equal
@@ -229,7 +229,7 @@ def test_a_fit_that_fails_or_is_interrupted_leaves_the_estimator_as_it_was(monke
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("softmax_jax.estimator._print_progress", interrupt)
+    monkeypatch.setattr("softmax_jax.estimators.regression._print_progress", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:, :3], Y)
     assert vars(model) == before

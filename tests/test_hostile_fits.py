@@ -13,7 +13,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from softmax_jax import LBFGS, SoftmaxRegression, fit
-from softmax_jax.estimator import DegenerateDataWarning, SeparationWarning
+from softmax_jax.estimators.regression import DegenerateDataWarning, SeparationWarning
 from softmax_jax.fitting.messages import NonFiniteError
 
 RNG = np.random.default_rng(0)

@@ -27,8 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import softmax_jax as sj
-from softmax_jax.classifier import SoftmaxClassifier
-from softmax_jax.scoring import held_out_score, routed
+from softmax_jax.estimators.base import SoftmaxClassifier
+from softmax_jax.estimators.scoring import held_out_score, routed
 
 RNG = np.random.default_rng(0)
 X, Y = load_iris(return_X_y=True)

@@ -13,9 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
+from softmax_jax.estimators.base import UNPROVEN, SoftmaxClassifier
 from softmax_jax.fitting.data_warnings import remarks
 from softmax_jax.fitting.messages import advice, check_moved
 from softmax_jax.fitting.single import FitResult, fit

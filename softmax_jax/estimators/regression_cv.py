@@ -12,18 +12,18 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from softmax_jax.certificate.bound import duality_gap
-from softmax_jax.classifier import UNPROVEN, SoftmaxClassifier
 from softmax_jax.display.user_warnings import warn_user
-from softmax_jax.estimator import class_indices, unchanged_on_error, warn_without_weight
+from softmax_jax.estimators.base import UNPROVEN, SoftmaxClassifier
+from softmax_jax.estimators.cross_validation import DEFAULT_STRENGTHS, CrossValidation, cross_validate
+from softmax_jax.estimators.regression import class_indices, unchanged_on_error, warn_without_weight
+from softmax_jax.estimators.scoring import metadata_router
 from softmax_jax.fitting.messages import advice, check_moved
 from softmax_jax.fitting.single import FitResult, fit
-from softmax_jax.folds import DEFAULT_STRENGTHS, CrossValidation, cross_validate
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.scoring import metadata_router
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 

@@ -19,7 +19,7 @@ from sklearn.metrics import get_scorer, make_scorer, roc_auc_score
 from sklearn.utils.metadata_routing import MetadataRequest, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_method_params
 
-from softmax_jax.classifier import SoftmaxClassifier
+from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.prediction import host_net_input
 
 Score = Callable[[SoftmaxClassifier], float]

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import check_cv
 
-from softmax_jax.classifier import SoftmaxClassifier
 from softmax_jax.display.one_line import one_line, range_text
+from softmax_jax.estimators.base import SoftmaxClassifier
+from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
@@ -23,7 +24,6 @@ from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.scoring import held_out_score, routed
 from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import check_exact
 
