@@ -3,13 +3,13 @@ from .certificate.bound import duality_gap
 from .estimators.cross_validation import cross_validate
 from .estimators.regression import SoftmaxRegression
 from .estimators.regression_cv import SoftmaxRegressionCV
-from .files import load, save
 from .fitting.implicit import solve_implicit
 from .fitting.single import FitResult, fit
 from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
 from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
+from .model_files.files import load, save
 from .model_selection.many import fit_many
 from .model_selection.path import fit_path
 from .model_selection.probes import linear_probe

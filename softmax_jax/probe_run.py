@@ -14,7 +14,7 @@ import numpy as np
 
 from softmax_jax.data import Dataset
 from softmax_jax.data.columns import matched
-from softmax_jax.files import save
+from softmax_jax.model_files.files import save
 from softmax_jax.model_selection.probes import ProbeResult, linear_probe
 from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
 from softmax_jax.runtime.settings import on_host

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.files import save
+from softmax_jax.model_files.files import save
 from softmax_jax.training import TrainingRun, predict
 
 MODEL_FILE = "model.safetensors"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from resumed_fits import child_that_waits, start
 
-from softmax_jax.files import ModelFileError, load
+from softmax_jax.model_files.files import ModelFileError, load
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
 FINGERPRINT = {"n": 5, "y": "abc"}

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from softmax_jax.cli import run
-from softmax_jax.files import load
 from softmax_jax.fitting.single import fit
+from softmax_jax.model_files.files import load
 
 LIMIT_S = 150  # on a busy machine
 AS_THEY_ARE = ["--test", "0", "--no-standardise"]

@@ -10,7 +10,7 @@ import pytest
 
 from softmax_jax.cli import run
 from softmax_jax.data import load_named
-from softmax_jax.files import load
+from softmax_jax.model_files.files import load
 from softmax_jax.model_selection import probes
 from softmax_jax.model_selection.protocols import dinov2
 from softmax_jax.progress import SearchLine

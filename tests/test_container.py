@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from stored_cases import make_cv, make_estimator, make_pipe, make_steps, same
 
-from softmax_jax.files import ModelFileError, load, save
+from softmax_jax.model_files.files import ModelFileError, load, save
 from softmax_jax.storage import container
 
 

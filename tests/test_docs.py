@@ -15,7 +15,7 @@ WITH_EXAMPLES = {
     "softmax_jax.certificate.bound",
     "softmax_jax.conventions",
     "softmax_jax.estimators.regression",
-    "softmax_jax.files",
+    "softmax_jax.model_files.files",
     "softmax_jax.fitting.single",
     "softmax_jax.gradient_check",
     "softmax_jax.display.html",

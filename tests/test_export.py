@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from stored_cases import MAKERS, make_data, make_estimator, make_params, make_pipe, make_steps
 
 import softmax_jax as sj
-from softmax_jax.export import export_predict
+from softmax_jax.model_files.export import export_predict
 
 TOLERANCE = {"float64": 1e-14, "float32": 1e-6}
 RUN = """

@@ -46,7 +46,7 @@ from stored_cases import (
 )
 
 import softmax_jax as sj
-from softmax_jax.files import load, save
+from softmax_jax.model_files.files import load, save
 
 GOLDEN = Path(__file__).parent / "golden" / "model_v1.safetensors"
 

@@ -9,8 +9,8 @@ import pytest
 
 from softmax_jax import predicting
 from softmax_jax.data import load_named
-from softmax_jax.files import load, save
 from softmax_jax.fitting.single import fit
+from softmax_jax.model_files.files import load, save
 from softmax_jax.predicting import Predictions, feature_names, write_predictions
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.run_files import fitted_model

@@ -171,7 +171,7 @@ def _told_of_stopping(line: Any, checkpoint: Path | None) -> Iterator[None]:
 
 def _writers(out: Path, report: Path | None) -> list[Any]:
     """Functions from a run to the paths that they have written."""
-    from softmax_jax.files import save
+    from softmax_jax.model_files.files import save
     from softmax_jax.run_files import fitted_model, write_run
 
     def write_model(trained: Any) -> list[Path]:

@@ -40,7 +40,7 @@ def predict(
     """
     from softmax_jax import predicting
     from softmax_jax.data import load_features
-    from softmax_jax.files import load
+    from softmax_jax.model_files.files import load
     from softmax_jax.run_files import MODEL_FILE, to_json
 
     out = options.file_for(out, "--out", *predicting.ENDINGS)

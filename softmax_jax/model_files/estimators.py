@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.model import Params
-from softmax_jax.stored_parts import (
+from softmax_jax.model_files.parts import (
     Tensors,
     Texts,
     check_params,
@@ -21,7 +21,7 @@ from softmax_jax.stored_parts import (
     fitted_arrays,
     restore_feature_names,
 )
-from softmax_jax.stored_values import decode, encode, encode_labels
+from softmax_jax.model_files.values import decode, encode, encode_labels
 
 Kind = tuple[Texts, Tensors]
 _ARRAYS = {"params_", "classes_", "history_", "feature_names_in_", "path_", "scores_", "l2_values_"}

@@ -9,8 +9,8 @@ import numpy as np
 
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
-from softmax_jax.stored_estimators import describe_cv, describe_estimator, restore_cv, restore_estimator
-from softmax_jax.stored_parts import (
+from softmax_jax.model_files.estimators import describe_cv, describe_estimator, restore_cv, restore_estimator
+from softmax_jax.model_files.parts import (
     Tensors,
     Texts,
     check_scalars,
@@ -20,9 +20,9 @@ from softmax_jax.stored_parts import (
     exactly,
     fitted_arrays,
 )
-from softmax_jax.stored_pipelines import describe_pipeline, restore_pipeline
-from softmax_jax.stored_steps import NAMES_OF_STEPS, describe_steps, kind_of_pipeline, restore_steps
-from softmax_jax.stored_values import encode_labels
+from softmax_jax.model_files.pipelines import describe_pipeline, restore_pipeline
+from softmax_jax.model_files.steps import NAMES_OF_STEPS, describe_steps, kind_of_pipeline, restore_steps
+from softmax_jax.model_files.values import encode_labels
 
 FORMATS = {"estimator_cv": 2, "steps": 2}  # that a reader must know, by kind; 1 of the others
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.stored_estimators import describe_estimator, restore_estimator
-from softmax_jax.stored_parts import Tensors, Texts, decode_all, encode_all, feature_names, restore_feature_names
-from softmax_jax.stored_steps import check_options, output_of, restore_output
-from softmax_jax.stored_values import decode, encode
+from softmax_jax.model_files.estimators import describe_estimator, restore_estimator
+from softmax_jax.model_files.parts import Tensors, Texts, decode_all, encode_all, feature_names, restore_feature_names
+from softmax_jax.model_files.steps import check_options, output_of, restore_output
+from softmax_jax.model_files.values import decode, encode
 
 
 def describe_pipeline(pipeline: Any) -> tuple[Texts, Tensors]:

@@ -20,10 +20,10 @@ from importlib.metadata import version
 from typing import Any
 
 from softmax_jax._version import __version__
+from softmax_jax.model_files.kinds import DESCRIBE, FORMATS, RESTORE, kind_of
+from softmax_jax.model_files.parts import check_params
 from softmax_jax.runtime.settings import in_numpy
 from softmax_jax.storage.container import ModelFileError, read, write
-from softmax_jax.stored_models import DESCRIBE, FORMATS, RESTORE, kind_of
-from softmax_jax.stored_parts import check_params
 
 __all__ = ["ModelFileError", "load", "save"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.model import Params
-from softmax_jax.stored_values import FLOATS, decode, decode_labels, encode
+from softmax_jax.model_files.values import FLOATS, decode, decode_labels, encode
 
 Texts = dict[str, Any]
 Tensors = dict[str, np.ndarray]

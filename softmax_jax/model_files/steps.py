@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.stored_estimators import describe_cv, describe_estimator, restore_cv, restore_estimator
-from softmax_jax.stored_parts import (
+from softmax_jax.model_files.estimators import describe_cv, describe_estimator, restore_cv, restore_estimator
+from softmax_jax.model_files.parts import (
     Tensors,
     Texts,
     decode_all,
@@ -20,7 +20,7 @@ from softmax_jax.stored_parts import (
     feature_names,
     restore_feature_names,
 )
-from softmax_jax.stored_values import FLOATS, decode, encode
+from softmax_jax.model_files.values import FLOATS, decode, encode
 
 # fitted attributes by class, with the shape of arrays in features m and components c; () is a number
 _OF_SCALER = {"scale_": "m", "n_samples_seen_": ""}
