@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from softmax_jax.prediction import host_net_input, host_softmax
-from softmax_jax.training import TrainingRun
+from softmax_jax.runs.training import TrainingRun
 
 _MOST_PROBABILITIES = 20_000_000  # entries of O; of more rows a sample is taken
 

@@ -20,9 +20,9 @@ from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode
 from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.plots.style import new_axes
+from softmax_jax.runs.training import TrainingRun
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.storage.atomic import write_atomically
-from softmax_jax.training import TrainingRun
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes
 _MOST_LISTED = 25  # classes in a table

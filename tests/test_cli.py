@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_jax import __main__, run_files, splitting
+from softmax_jax import __main__
 from softmax_jax._version import __version__
 from softmax_jax.cli import run
 from softmax_jax.data import load_named, read_images
 from softmax_jax.fitting.single import fit
+from softmax_jax.runs import artifacts, splitting
 
 MNIST = [
     Path(__file__).parents[2] / "shared" / "data" / f"mnist-t10k-{part}-ubyte.gz"
@@ -206,7 +207,7 @@ def test_help_shows_an_example_and_version_the_version(capsys):
 
 
 def test_numbers_that_are_not_finite_become_null_in_json():
-    assert json.loads(run_files.to_json({"gap": float("inf"), "list": [float("nan"), 1.5]})) == {
+    assert json.loads(artifacts.to_json({"gap": float("inf"), "list": [float("nan"), 1.5]})) == {
         "gap": None,
         "list": [None, 1.5],
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_jax import race
 from softmax_jax.cli import run
+from softmax_jax.runs import benchmark
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("pyarrow")
@@ -73,8 +73,8 @@ def test_fit_says_how_shards_were_paired_and_learns_from_the_right_pairs(shards,
 
 @pytest.mark.slow
 def test_every_verb_says_it(shards, capsys, monkeypatch):
-    monkeypatch.setattr(race, "_OURS", {"auto": None})
-    monkeypatch.setattr(race, "_THEIRS", ())
+    monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
+    monkeypatch.setattr(benchmark, "_THEIRS", ())
     monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert told("check shards --rows 40", capsys)["notes"] == [PAIRED]
     assert told("bench shards --l2 1e-2", capsys)["notes"] == [PAIRED]
@@ -94,8 +94,8 @@ def test_noise_with_the_index_of_a_split_is_not_learnt(rng, capsys):
 
 @pytest.mark.slow
 def test_decimal_and_thousands_signs_are_options_of_every_verb(numbers, X, capsys, monkeypatch):
-    monkeypatch.setattr(race, "_OURS", {"auto": None})
-    monkeypatch.setattr(race, "_THEIRS", ())
+    monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
+    monkeypatch.setattr(benchmark, "_THEIRS", ())
     monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert told(f"fit {numbers} --no-standardise --test 0 --l2 1e-2 --out out", capsys)["n_features"] == 3
     assert told(f"check {numbers}", capsys)["passed"]

@@ -94,7 +94,7 @@ def test_wrong_options_are_one_line_and_exit_code_two(words, expected, shards, c
 
 
 def test_a_shard_without_labels_is_named(shards, tmp_path):
-    from softmax_jax.distributed_run import train_distributed
+    from softmax_jax.runs.distributed import train_distributed
 
     np.save(tmp_path / "X-0.npy", np.zeros((3, 2)))
     with pytest.raises(ValueError, match="holds features only"):
@@ -109,7 +109,7 @@ def test_a_shard_without_labels_is_named(shards, tmp_path):
 
 @pytest.mark.parametrize("labels", [1, 12])
 def test_twelve_shards_are_fitted_in_the_order_of_their_numbers(labels, tmp_path):
-    from softmax_jax.distributed_run import train_distributed
+    from softmax_jax.runs.distributed import train_distributed
 
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((48, 2)), np.arange(48) // 16

@@ -13,7 +13,7 @@ from softmax_jax.data import load_named
 from softmax_jax.model_files.files import load
 from softmax_jax.model_selection import probes
 from softmax_jax.model_selection.protocols import dinov2
-from softmax_jax.progress import SearchLine
+from softmax_jax.runs.progress import SearchLine
 
 pd = pytest.importorskip("pandas")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softmax_jax import race, training
 from softmax_jax.cli import run
 from softmax_jax.data import load_named
+from softmax_jax.runs import benchmark, training
 
 pd = pytest.importorskip("pandas")
 
@@ -91,8 +91,8 @@ def test_check_fails_where_the_gradients_differ(capsys, monkeypatch):
 
 
 def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkeypatch):
-    monkeypatch.setattr(race, "_OURS", {"auto": None})
-    monkeypatch.setattr(race, "_THEIRS", ("lbfgs",))
+    monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
+    monkeypatch.setattr(benchmark, "_THEIRS", ("lbfgs",))
     monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert run(["bench", "iris", "--limit", "20", "--l2", "1e-2", "--out", "race"]) == 0
     out = capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 
 from softmax_jax import gradient_check
 from softmax_jax.data import load_named
-from softmax_jax.gradient_audit import audit, devices_at_hand
+from softmax_jax.runs.gradient_audit import audit, devices_at_hand
 
 IRIS = load_named("iris")
 WEIGHTS = np.arange(150) % 3 + 1.0

@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from softmax_jax import predicting
 from softmax_jax.data import load_named
 from softmax_jax.fitting.single import fit
 from softmax_jax.model_files.files import load, save
-from softmax_jax.predicting import Predictions, feature_names, write_predictions
 from softmax_jax.prediction import host_net_input, host_softmax
-from softmax_jax.run_files import fitted_model
-from softmax_jax.training import predict, train
+from softmax_jax.runs import predict_table
+from softmax_jax.runs.artifacts import fitted_model
+from softmax_jax.runs.predict_table import Predictions, feature_names, write_predictions
+from softmax_jax.runs.training import predict, train
 
 pd = pytest.importorskip("pandas")
 
@@ -36,7 +36,7 @@ def test_the_saved_model_applies_the_standardisation_of_the_run(runs, kind, tmp_
     run = runs[kind]
     save(fitted_model(run), tmp_path / "m.safetensors")
     model = load(tmp_path / "m.safetensors")
-    found = predicting.predict(model, run.data.X)
+    found = predict_table.predict(model, run.data.X)
     expected = host_softmax(host_net_input(run.result.params, run.split.X_train))
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-9)
     np.testing.assert_array_equal(found.labels, predict(run.result, run.split.X_train))
@@ -55,7 +55,7 @@ def test_sample_weights_count_for_the_scaling_and_the_cost(runs):
 def test_results_and_params_predict_by_position(runs):
     result = runs["standardised"].result
     X = runs["standardised"].split.X_train
-    by_result, by_params = predicting.predict(result, X), predicting.predict(result.params, X)
+    by_result, by_params = predict_table.predict(result, X), predict_table.predict(result.params, X)
     np.testing.assert_array_equal(by_result.labels, result.classes[by_params.labels])
     assert by_params.classes.tolist() == [0, 1, 2]
     assert feature_names(result) == feature_names(result.params) == ("0", "1", "2", "3")

@@ -10,9 +10,9 @@ import types
 import numpy as np
 import pytest
 
-from softmax_jax import progress
 from softmax_jax.fitting.single import fit
-from softmax_jax.progress import ProgressLine, seconds_left
+from softmax_jax.runs import progress
+from softmax_jax.runs.progress import ProgressLine, seconds_left
 from softmax_jax.solvers.driver import Progress
 
 

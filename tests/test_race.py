@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softmax_jax import race as module
 from softmax_jax.data import load_named
 from softmax_jax.gradients import closed_form_gradient
-from softmax_jax.race import race
+from softmax_jax.runs import benchmark as module
+from softmax_jax.runs.benchmark import race
 
 
 @pytest.fixture

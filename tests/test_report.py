@@ -15,7 +15,7 @@ from softmax_jax.data import Dataset, load_data
 from softmax_jax.judged import judge
 from softmax_jax.page import Section, page
 from softmax_jax.report import report_html, write_report
-from softmax_jax.training import train
+from softmax_jax.runs.training import train
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'ä' " + "long_" * 30

@@ -67,7 +67,7 @@ def fit_over_processes(
 def _run(data: str, out: Path, as_json: bool, settings: dict[str, Any]) -> int:
     import jax
 
-    from softmax_jax.run_files import to_json
+    from softmax_jax.runs.artifacts import to_json
 
     first = jax.process_index() == 0
     with _stdout_for_us():
@@ -82,8 +82,8 @@ def _run(data: str, out: Path, as_json: bool, settings: dict[str, Any]) -> int:
 def _fitted(folder: Path, out: Path, first: bool, settings: dict[str, Any]) -> tuple[Any, list[Path]]:
     """The run, and what the first process has written."""
     from softmax_jax.distributed.agreement import together
-    from softmax_jax.distributed_run import train_distributed, write_distributed
-    from softmax_jax.progress import ProgressLine
+    from softmax_jax.runs.distributed import train_distributed, write_distributed
+    from softmax_jax.runs.progress import ProgressLine
 
     together(lambda: _prepare(out) if first else None)  # before the work, whose result must not be lost
     if first:

@@ -42,9 +42,9 @@ def bench(
 
     Exit code 0: softmax_jax got there. 1: it did not. 2: bad input.
     """
-    from softmax_jax.race import race
-    from softmax_jax.run_files import to_json
-    from softmax_jax.splitting import split_rows
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.benchmark import race
+    from softmax_jax.runs.splitting import split_rows
 
     dataset = options.open_data(
         data or ("" if images else "digits"),

@@ -41,9 +41,9 @@ def check(
 
     Exit code 0: they agree. 1: they do not. 2: bad input.
     """
-    from softmax_jax.gradient_audit import audit
-    from softmax_jax.run_files import to_json
-    from softmax_jax.splitting import split_rows
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.gradient_audit import audit
+    from softmax_jax.runs.splitting import split_rows
 
     written = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
     dataset = options.open_data(data, images, labels, target=target, weights=weights, drop=drop, **written)

@@ -103,10 +103,10 @@ def fit(
 
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
-    from softmax_jax.progress import ProgressLine
-    from softmax_jax.run_files import to_json
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.progress import ProgressLine
+    from softmax_jax.runs.training import train
     from softmax_jax.solvers.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
-    from softmax_jax.training import train
 
     record = solver_record(solver.value, eta=eta, epochs=epochs, minibatches=minibatches)
     join = (coordinator, num_processes, process_id)
@@ -172,7 +172,7 @@ def _told_of_stopping(line: Any, checkpoint: Path | None) -> Iterator[None]:
 def _writers(out: Path, report: Path | None) -> list[Any]:
     """Functions from a run to the paths that they have written."""
     from softmax_jax.model_files.files import save
-    from softmax_jax.run_files import fitted_model, write_run
+    from softmax_jax.runs.artifacts import fitted_model, write_run
 
     def write_model(trained: Any) -> list[Path]:
         save(fitted_model(trained), out)

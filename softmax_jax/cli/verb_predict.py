@@ -38,23 +38,23 @@ def predict(
 
       softmax-jax predict model.safetensors new.csv --out predictions.csv --proba
     """
-    from softmax_jax import predicting
     from softmax_jax.data import load_features
     from softmax_jax.model_files.files import load
-    from softmax_jax.run_files import MODEL_FILE, to_json
+    from softmax_jax.runs import predict_table
+    from softmax_jax.runs.artifacts import MODEL_FILE, to_json
 
-    out = options.file_for(out, "--out", *predicting.ENDINGS)
+    out = options.file_for(out, "--out", *predict_table.ENDINGS)
     path = Path(model)
     fitted = load(path / MODEL_FILE if path.is_dir() else path)
     written = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
-    features = load_features(data, predicting.feature_names(fitted), **written)
+    features = load_features(data, predict_table.feature_names(fitted), **written)
     if features.ignored:
         shown = ", ".join(features.ignored[:6]) + (", ..." if len(features.ignored) > 6 else "")
         say("note", f"columns that the model does not use are left out: {shown}")
     if features.by_position:
         say("note", "columns are taken in their order, because the model or the data have no names for them")
-    predictions = predicting.predict(fitted, features.X)
-    columns = predicting.write_predictions(out, predictions, proba=proba)
+    predictions = predict_table.predict(fitted, features.X)
+    columns = predict_table.write_predictions(out, predictions, proba=proba)
     counts = [int((predictions.labels == label).sum()) for label in predictions.classes]
     if as_json:
         classes: list[Any] = predictions.classes.tolist()

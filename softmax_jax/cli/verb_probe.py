@@ -66,9 +66,9 @@ def probe(
 
     Exit code 0: all converged, their gaps are proven. 1: ran, not all converged. 2: bad input. 130: interrupted.
     """
-    from softmax_jax.probe_run import train_probe, write_probe  # JAX loads here, so that --help stays quick
-    from softmax_jax.progress import SearchLine
-    from softmax_jax.run_files import to_json
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.probe import train_probe, write_probe  # JAX loads here, so that --help stays quick
+    from softmax_jax.runs.progress import SearchLine
 
     files = {"target": target, "delimiter": delimiter, "header": header, "drop": drop}
     files |= {"decimal": decimal, "thousands": thousands}

@@ -16,10 +16,10 @@ from softmax_jax.data import Dataset
 from softmax_jax.data.columns import matched
 from softmax_jax.model_files.files import save
 from softmax_jax.model_selection.probes import ProbeResult, linear_probe
-from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runs.artifacts import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runs.splitting import Split, split_rows
+from softmax_jax.runs.training import TrainingRun, summarise
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.splitting import Split, split_rows
-from softmax_jax.training import TrainingRun, summarise
 
 
 class ProbeRun(NamedTuple):

@@ -21,10 +21,10 @@ from softmax_jax.data.shards import Shards, find_shards
 from softmax_jax.distributed.agreement import gather, together
 from softmax_jax.distributed.fitting import fit_distributed, read_shards
 from softmax_jax.model_files.files import save
-from softmax_jax.run_files import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runs.artifacts import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runs.splitting import Split
+from softmax_jax.runs.training import TrainingRun, predict
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.splitting import Split
-from softmax_jax.training import TrainingRun, predict
 
 
 @on_host

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.model_files.files import save
-from softmax_jax.training import TrainingRun, predict
+from softmax_jax.runs.training import TrainingRun, predict
 
 MODEL_FILE = "model.safetensors"
 
