@@ -166,7 +166,7 @@ def test_a_report_is_written_beside_the_model(capsys, monkeypatch):
         path.write_text(trained.summary["status"])
         return path
 
-    monkeypatch.setitem(sys.modules, "softmax_jax.report", types.SimpleNamespace(write_report=write_report))
+    monkeypatch.setitem(sys.modules, "softmax_jax.report.report", types.SimpleNamespace(write_report=write_report))
     assert run(["fit", "iris", "--test", "0", "--out", "f.safetensors", "--report", "told"]) == 0
     assert Path("told/report.html").read_text() == "converged"
     assert str(Path("told/report.html")) in capsys.readouterr().out

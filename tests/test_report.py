@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from softmax_jax.data import Dataset, load_data
-from softmax_jax.judged import judge
-from softmax_jax.page import Section, page
-from softmax_jax.report import report_html, write_report
+from softmax_jax.report.evaluation import judge
+from softmax_jax.report.page import Section, page
+from softmax_jax.report.report import report_html, write_report
 from softmax_jax.runs.training import train
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -110,7 +110,7 @@ def test_pixels_are_shown_as_images_and_two_features_as_a_plane(iris_report, des
 
 
 def test_many_rows_and_classes_are_sampled_and_listed_in_part(iris_run, monkeypatch):
-    monkeypatch.setattr("softmax_jax.judged._MOST_PROBABILITIES", 45)
+    monkeypatch.setattr("softmax_jax.report.evaluation._MOST_PROBABILITIES", 45)
     judged = judge(iris_run)
     assert len(judged.y) == 15 and judged.name == "a sample of 15 of 30 test rows"
 

@@ -185,7 +185,7 @@ def _writers(out: Path, report: Path | None) -> list[Any]:
         folder = options.folder_for(out, "--out")
         writers = [lambda trained: write_run(trained, folder)]
     if report is not None:
-        from softmax_jax.report import write_report
+        from softmax_jax.report.report import write_report
 
         page = options.folder_for(report, "--report") / "report.html"
         writers.append(lambda trained: [write_report(trained, page)])

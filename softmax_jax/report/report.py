@@ -16,10 +16,10 @@ from softmax_jax.calibration import expected_calibration_error, temperature_scal
 from softmax_jax.display.html import bound_text, escape, facts, grid
 from softmax_jax.fitting.messages import advice
 from softmax_jax.gradient_check import compare_gradients
-from softmax_jax.judged import Judged, judge
 from softmax_jax.model import one_hot_encode
-from softmax_jax.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.plots.style import new_axes
+from softmax_jax.report.evaluation import Judged, judge
+from softmax_jax.report.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.runs.training import TrainingRun
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.storage.atomic import write_atomically

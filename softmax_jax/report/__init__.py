@@ -1,0 +1,10 @@
+"""A training run as one HTML page.
+
+report      `write_report`
+evaluation  the rows that it judges a fit by, and the metrics of each class
+page        a page that needs nothing else
+"""
+
+from softmax_jax.report.report import write_report
+
+__all__ = ["write_report"]
