@@ -27,8 +27,8 @@ test: $(VENV)/installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest
 
-DOCUMENTED := softmax_jax $(addprefix softmax_jax.,calibration conventions data distributed export many path plots \
-  presets probing progress report solvers statistics training)
+DOCUMENTED := softmax_jax $(addprefix softmax_jax.,calibration conventions data distributed export plots presets progress \
+  report solvers statistics training model_selection.many model_selection.path model_selection.probes)
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)

@@ -13,8 +13,9 @@ import numpy as np
 
 import softmax_jax as sj
 
-MODULES = "calibration conventions data distributed export many path plots presets probing progress report solvers"
-MODULES = [*MODULES.split(), "statistics", "training", "predicting", "gradient_audit", "race", "probe_run"]
+MODULES = "calibration conventions data distributed export plots presets progress report solvers statistics training"
+MODULES = [*MODULES.split(), *(f"model_selection.{name}" for name in ("many", "path", "probes"))]
+MODULES += [f"runs.{name}" for name in ("predict_table", "gradient_audit", "benchmark", "probe")]
 
 rng = np.random.default_rng(11)
 X = rng.standard_normal((12, 2))
@@ -106,7 +107,7 @@ def training_run(name: str) -> Callable[..., Any]:
 
 def probe_run(tol: Any) -> Any:
     data = of("data.Dataset")("small", np.tile(X, (3, 1)), np.tile(Y, 3), ("a", "b"))
-    return of("probe_run.train_probe")(data, preset="simclr", tol=tol)
+    return of("runs.probe.train_probe")(data, preset="simclr", tol=tol)
 
 
 RESULT = sj.FitResult(PARAMS, np.arange(3), 1.0, 0.1, "max_iter", 1, 1, np.ones(1))
@@ -163,10 +164,10 @@ CASES: dict[str, Case] = {
     ),
     "distributed.fit_distributed": Case(of("distributed.fit_distributed"), ON_DATA),
     "data.open_rows": Case(of("data.open_rows"), {"source": np.zeros(3)}, "numpy", quick=False),
-    "gradient_audit.audit": Case(of("gradient_audit.audit"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
-    "race.race": Case(of("race.race"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
-    "probe_run.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
-    "predicting.predict": Case(of("predicting.predict"), {"model": PARAMS, "X": X}, "numpy"),
+    "runs.gradient_audit.audit": Case(of("runs.gradient_audit.audit"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
+    "runs.benchmark.race": Case(of("runs.benchmark.race"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
+    "runs.probe.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
+    "runs.predict_table.predict": Case(of("runs.predict_table.predict"), {"model": PARAMS, "X": X}, "numpy"),
     "training.train": Case(training_run("train"), {"l2": 0.1}),
     "training.predict": Case(of("training.predict"), {"result": RESULT, "X": X}, "numpy"),
     "training.summarise": Case(training_run("train"), {"l2": 0.1}, quick=False),
@@ -213,13 +214,13 @@ WITHOUT_NUMBERS = {
     *(f"presets.{name}" for name in ("clip", "dinov2", "simclr")),
     *(f"distributed.{name}" for name in ("initialise", "read_shards")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
-    "path.check_strengths",
+    "model_selection.path.check_strengths",
     "calibration.check_indices",
-    "predicting.feature_names",
-    "predicting.write_predictions",
-    "gradient_audit.devices_at_hand",
-    "probe_run.certificate_table",
-    "probe_run.write_probe",
+    "runs.predict_table.feature_names",
+    "runs.predict_table.write_predictions",
+    "runs.gradient_audit.devices_at_hand",
+    "runs.probe.certificate_table",
+    "runs.probe.write_probe",
     "progress.seconds_left",
 }
 
@@ -231,7 +232,8 @@ def public_functions() -> set[str]:
         space = import_module(f"softmax_jax.{module}")
         for name, value in vars(space).items():
             home = getattr(value, "__module__", "")
-            own = home.startswith(f"softmax_jax.{module}") and inspect.isfunction(value)
+            listed = name in getattr(space, "__all__", ())
+            own = inspect.isfunction(value) and (listed or home == f"softmax_jax.{module}")
             if own and not name.startswith("_") and getattr(sj, name, None) is not value:
                 found.add(f"{module}.{name}")
     return found

@@ -108,7 +108,8 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path):
 
 def test_a_kill_at_any_moment_leaves_a_whole_file_and_the_next_write_cleans_up(path):
     code = (
-        "import sys; from softmax_jax.storage.atomic import write_atomically; old, new = b'old' * 1000000, b'new' * 1000000\n"
+        "import sys; from softmax_jax.storage.atomic import write_atomically\n"
+        "old, new = b'old' * 1000000, b'new' * 1000000\n"
         "write_atomically(sys.argv[1], old); print(flush=True)\n"
         "while True: write_atomically(sys.argv[1], new); write_atomically(sys.argv[1], old)"
     )

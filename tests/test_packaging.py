@@ -50,7 +50,7 @@ def wheel(dist) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_nothing_else(wheel):
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    package = {p for p in (ROOT / "softmax_jax").rglob("*") if p.suffix in (".py", ".typed")}
+    package = {p for p in (ROOT / "softmax_jax").rglob("*") if p.suffix in (".py", ".pyi", ".typed")}
     assert inside == {str(p.relative_to(ROOT)) for p in package}
     assert {"softmax_jax/py.typed", "softmax_jax/plots/__init__.py", "softmax_jax/data/__init__.py"} <= inside
 

@@ -163,11 +163,11 @@ class _Driver:
     def _advance(self) -> None:
         begin = time.perf_counter()
         left = np.maximum(self.max_iter - self.n_iter[self.lane], 0)
-        steps = np.where(self.active, np.minimum(min(self.steps, steps.CHUNK), left), 0).astype(np.int32)
+        budget = np.where(self.active, np.minimum(min(self.steps, steps.CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
             target = jnp.asarray(self.target[self.lane], dtype)
-            self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(steps))
+            self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(budget))
             done = np.where(self.active, np.asarray(self.chunk.i), 0)
         self.n_iter[self.lane] += done
         per_step_s = (time.perf_counter() - begin) / max(done.max(), 1)

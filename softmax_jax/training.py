@@ -1,0 +1,5 @@
+"""The main job: split, standardise, fit, evaluate; see `runs.training`."""
+
+from softmax_jax.runs.training import TrainingRun, predict, summarise, train
+
+__all__ = ["TrainingRun", "predict", "summarise", "train"]
