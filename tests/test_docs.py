@@ -6,11 +6,11 @@ import doctest
 import importlib
 import pkgutil
 import re
-from pathlib import Path
+
+from places import ROOT
 
 import softmax_jax
 
-ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = {
     "softmax_jax.certificate.bound",
     "softmax_jax.conventions",

@@ -16,10 +16,10 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import softmax_jax as sj
 
-ROOT = Path(__file__).parent.parent
 BROUGHT_BY_OTHERS = {"scipy", "ml_dtypes"}  # required by scikit-learn and by jax
 
 

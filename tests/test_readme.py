@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "ARCHITECTURE.md", "experiments/README.md"]
 
 

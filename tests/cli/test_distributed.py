@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from softmax_jax.cli import run
 from softmax_jax.fitting.single import fit
@@ -40,7 +41,7 @@ def _two(folder: Path, logs: Path, *words: str) -> list[tuple[int | None, str, s
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+    environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "softmax_jax", "fit", str(folder), "--distributed", *AS_THEY_ARE, *words]
     command += ["--coordinator", address, "--num-processes", "2", "--process-id"]
     running: list[subprocess.Popen] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from softmax_jax import __main__
 from softmax_jax._version import __version__
@@ -18,10 +19,7 @@ from softmax_jax.data import load_named, read_images
 from softmax_jax.fitting.single import fit
 from softmax_jax.runs import artifacts, splitting
 
-MNIST = [
-    Path(__file__).parents[2] / "shared" / "data" / f"mnist-t10k-{part}-ubyte.gz"
-    for part in ("images-idx3", "labels-idx1")
-]
+MNIST = [ROOT.parent / "shared" / "data" / f"mnist-t10k-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")]
 TABLE = "length,width,species\n" + "".join(
     f"{i % 7},{(i % 2) * 2 - 1 + i % 3},{'red' if i % 2 else 'blue'}\n" for i in range(40)
 )
@@ -219,7 +217,7 @@ def test_the_program_runs_as_a_module_and_ends_with_its_exit_code():
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert found.returncode == 2
     assert found.stderr.startswith("softmax-jax: error: ")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from softmax_jax.cli import run
 from softmax_jax.data import load_named
@@ -230,6 +231,6 @@ def test_help_loads_neither_jax_nor_scikit_learn():
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert (found.returncode, found.stderr) == (0, "")

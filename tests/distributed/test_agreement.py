@@ -1,4 +1,4 @@
-"""With one process there is nothing to gather; errors keep their words. Several: see test_distributed.py."""
+"""With one process there is nothing to gather; errors keep their words. Several: see distributed/test_fitting.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What process 0 does for all, seen from one process; several real ones: see test_distributed.py."""
+"""What process 0 does for all, seen from one process; several real ones: see distributed/test_fitting.py."""
 
 from __future__ import annotations
 

@@ -9,17 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import distributed_child as child
 import numpy as np
 import pytest
+from places import TESTS
 
 import softmax_jax as sj
 from softmax_jax.distributed.fitting import fit_distributed
 from softmax_jax.storage import container
 
-CHILD = Path(__file__).parent / "distributed_child.py"
+CHILD = TESTS / "distributed_child.py"
 LIMIT_S = 240  # on a busy machine; an idle one needs a tenth
 FLAGS = "--xla_force_host_platform_device_count={} --xla_backend_optimization_level=0"
 

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
+from places import TESTS
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -48,7 +48,7 @@ from stored_cases import (
 import softmax_jax as sj
 from softmax_jax.model_files.files import load, save
 
-GOLDEN = Path(__file__).parent / "golden" / "model_v1.safetensors"
+GOLDEN = TESTS / "golden" / "model_v1.safetensors"
 
 
 def restored(model, path):

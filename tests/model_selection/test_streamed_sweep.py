@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_streamed import ROWS, Case, Counting, N
+from streamed_cases import ROWS, Case, Counting, N
 
 import softmax_jax as sj
 from softmax_jax.data import open_rows

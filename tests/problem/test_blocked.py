@@ -74,9 +74,7 @@ def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
     weight = rng.uniform(0, 1, len(X))
     seen = []
     run = single.run_solver
-    monkeypatch.setattr(
-        single, "run_solver", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest)
-    )
+    monkeypatch.setattr(single, "run_solver", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest))
     results = [sj.fit(X, y, l2=1e-3, solver=s, tol=1e-10, sample_weight=weight) for s in (sj.LBFGS(), sj.NewtonCG())]
     assert all(isinstance(each, BlockedProblem) and each.rows.size == 16 for each in seen)
     monkeypatch.setattr(budget, "free_bytes", lambda device=None: 10**9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import jax
 import ml_dtypes
 import numpy as np
 import pytest
+from streamed_cases import ROWS, Case, Counting, K, N
 
 import softmax_jax as sj
 from softmax_jax.data import open_rows
@@ -19,38 +19,6 @@ from softmax_jax.fitting import single
 from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.placement import budget
-
-N, M, K, ROWS = 300, 4, 3, 64
-
-
-class Counting:
-    """A source that counts the rows that are read from it."""
-
-    def __init__(self, X):
-        self.inner, self.shape, self.dtype, self.read = rows_of_array(X), X.shape, X.dtype, 0
-
-    @contextlib.contextmanager
-    def reader(self, rows):
-        with self.inner.reader(rows) as fill:
-
-            def counted(out):
-                self.read += len(out)
-                fill(out)
-
-            yield counted
-
-    def place(self, row):
-        return f"row {row}"
-
-
-class Case:
-    def __init__(self, dtype=np.float32):
-        rng = np.random.default_rng(0)
-        self.X = rng.standard_normal((N, M)).astype(dtype)
-        Z = 2 * self.X @ rng.standard_normal((M, K))
-        self.y = np.argmax(Z + rng.gumbel(size=Z.shape), axis=1).astype(np.int32)
-        self.T, self.weight = rng.dirichlet(np.ones(K), N), rng.uniform(0, 1, N)
-        self.params = Params(*(rng.standard_normal(s).astype(dtype) for s in ((M, K), (K,))))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import optax
 import pandas as pd
 import pytest
 from host_cases import CASES, PARAMS, WITHOUT_NUMBERS, T, W, X, Y, public_functions
+from places import TESTS
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -248,7 +249,7 @@ print("status", os.wait()[1], flush=True)
 
 
 def test_in_a_forked_process_all_that_computes_with_jax_refuses_at_once():
-    script = FORK.replace("TESTS", repr(str(Path(__file__).parent)))
+    script = FORK.replace("TESTS", repr(str(TESTS)))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     said = dict(
