@@ -136,14 +136,14 @@ def begin(solver: Any, layout: Layout, problem: Problem, prepared: Any, params: 
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
-def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, steps: Any) -> Any:
-    """At most `steps` more steps of each lane, fewer where it is done."""
+def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
+    """At most `count` more steps of each lane, fewer where it is done."""
 
-    def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, steps: Any) -> Any:
+    def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
         chunk = chunk._replace(state=_dressed(chunk.state, prepared))
-        return _bare(steps.run(solver, problem, chunk, target, steps))
+        return _bare(steps.run(solver, problem, chunk, target, count))
 
-    return _mapped(of_lane, layout, problem, prepared, chunk, target, steps)
+    return _mapped(of_lane, layout, problem, prepared, chunk, target, count)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
