@@ -1,5 +1,5 @@
 from ._version import __version__
-from .certificate.bound import duality_gap
+from .certificate.gap import duality_gap
 from .estimators.cross_validation import cross_validate
 from .estimators.regression import SoftmaxRegression
 from .estimators.regression_cv import SoftmaxRegressionCV

@@ -27,6 +27,11 @@ def scope(dtype: Any) -> contextlib.AbstractContextManager[Any]:
     return jax.enable_x64(True) if np.dtype(dtype) == np.float64 else contextlib.nullcontext()
 
 
+def has_float64() -> bool:
+    """Whether the default device computes in float64: TPUs do not."""
+    return jax.default_backend() != "tpu"
+
+
 def compute_dtype(*arrays: Any) -> np.dtype:
     """The dtype in which arrays are multiplied and summed: float64 if any of them is, else float32."""
     wide = any(np.dtype(a.dtype) == np.float64 for a in arrays)

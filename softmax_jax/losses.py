@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
-from softmax_jax.model import Params, net_input
+from softmax_jax.model import PRECISION, Params, net_input
 
 
 def normalised_weights(sample_weight: Any, n: int, dtype: Any) -> Any:
@@ -80,8 +80,12 @@ def cross_entropy_cost(T: Any, O: Any) -> Any:
 def l2_penalty(params: Params, l2: Any) -> Any:
     """The penalty l2/2 ||W||^2: a () scalar in nats per sample; b is not penalised."""
     W = jnp.asarray(params.W)
-    W = W.astype(compute_dtype(W))
-    return l2 / 2 * jnp.sum(W * W)
+    return ridge(W.astype(compute_dtype(W)), l2)
+
+
+def ridge(W: Any, l2: Any) -> Any:
+    """l2/2 ||W||^2 (), in the dtype of W."""
+    return l2 / 2 * jnp.vdot(W, W, precision=PRECISION)
 
 
 @follows_dtype

@@ -26,10 +26,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input
+from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Point, Problem
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
@@ -227,7 +227,7 @@ def _outputs(params: Params, X: Any) -> Any:
 @jax.jit
 def _prepare(problem: Problem, params: Params) -> tuple[Point, SecondMoment, Any]:
     """The point, the factorised covariance of all rows, and the smallest eigenvalue of their correlation."""
-    mean, Q = problem.second_moment(problem.X.shape[0])
+    mean, Q = problem.second_moment(problem.shape[0])
     q, U = jnp.linalg.eigh(Q)
     scale = jnp.sqrt(jnp.diagonal(Q))
     scale = jnp.where(scale > COLLINEAR * jnp.abs(mean), scale, jnp.inf)  # a constant beside the bias
@@ -245,10 +245,10 @@ def _noise(problem: Problem, point: Point, key: Any) -> Params:
     first, second = jax.random.split(key)
     O = jax.nn.softmax(point.Z, axis=0)
     e = jax.random.normal(first, O.shape, O.dtype) * jnp.sqrt(O)
-    R = jnp.sqrt(problem.weights)[None] * (
+    R = jnp.sqrt(problem.rows.weights)[None] * (
         e - O * jnp.sum(e, axis=0, keepdims=True)
     )  # columns of covariance diag(O) - O O^T
-    W, b = problem.backward(R)
+    W, b = problem.rows.X.backward(R), problem.intercept * jnp.sum(R, axis=1)
     e = jax.random.normal(second, W.shape, W.dtype)
     return centre_classes(Params(W + jnp.sqrt(problem.l2) * e, b))
 

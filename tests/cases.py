@@ -90,3 +90,8 @@ def relative_difference(actual: Params, expected: Params) -> float:
         size = np.abs(e).max()
         worst = max(worst, float(np.abs(a - e).max() / size) if size else float(np.abs(a).max()))
     return worst
+
+
+def by_blocks(problem, rows):
+    """The same problem by blocks of at most `rows` rows."""
+    return problem.replaced(rows=problem.rows.by_blocks(rows))

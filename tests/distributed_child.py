@@ -17,7 +17,7 @@ import numpy as np
 import softmax_jax as sj
 from softmax_jax.distributed.fitting import fit_distributed, initialise, read_shards
 from softmax_jax.solvers import driver
-from softmax_jax.storage import container
+from softmax_jax.storage import checkpoints, container
 
 N, M, K = 203, 6, 4
 CUTS = {1: [0, N], 2: [0, 50, N], 3: [0, 60, 61, N], 4: [0, 20, 50, 51, N]}  # unequal shards; one has a single row
@@ -151,7 +151,7 @@ def checkpointed(name, X, y, callback=None):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = fit_distributed(X, y, callback=noting, checkpoint=folder, every=0, **CAREFUL)
-    said = [str(w.message) for w in caught if w.category is sj.checkpoints.CheckpointWarning]
+    said = [str(w.message) for w in caught if w.category is checkpoints.CheckpointWarning]
     return {**numbers(result), "seen": seen, "warnings": said}
 
 

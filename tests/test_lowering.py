@@ -12,9 +12,9 @@ from jax import export
 import softmax_jax as sj
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params, init_params
 from softmax_jax.placement.devices import mesh_of
+from softmax_jax.placement.place import place
 from softmax_jax.solvers import driver
 from softmax_jax.solvers.preconditioner import SecondMoment
 

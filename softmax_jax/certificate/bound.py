@@ -21,36 +21,30 @@ References:
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from softmax_jax.certificate import dual
-from softmax_jax.certificate.by_blocks import bound_by_blocks, excess_by_blocks
-from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN
-from softmax_jax.data.rows.opening import as_source, is_source
-from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.inputs import checks
-from softmax_jax.inputs.conversion import is_sparse
-from softmax_jax.inputs.sparse_input import compressed_rows
-from softmax_jax.model import Params, check_shapes
-from softmax_jax.placement.offsets import inward, shifted
-from softmax_jax.placement.sharding import over_rows
+from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN, DualPoint, Rounding
+from softmax_jax.losses import ridge
+from softmax_jax.model import Params
+from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem import logits
-from softmax_jax.problem.blocked import BlockedProblem
-from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.blocks import Net
 from softmax_jax.problem.logits import by_blocks, minus_target, target_dot
-from softmax_jax.problem.problem import Data, Problem
-from softmax_jax.problem.sparse import sparse_features
-from softmax_jax.problem.streamed import stream
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.problem.problem import Penalty, Problem
 
-BIAS_STEPS = 40
-SCALING_STEPS = 3
-SEARCH_STEPS = 24
+BIAS_STEPS = 40  # at most, where logits are stored: O(N k^2) each
+BIAS_PASSES = 8  # at most, where each step is a pass over the data
+SCALING_STEPS = 4
+LEAST_GAIN = 1e-14  # nats that a step of the bias must promise to be worth a pass
+FIRST = (1.0, 0.9)  # values of c that are always tried
+GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)  # and first of all where 0.9 is much better than 1
+SEARCHES = 3
 
 
 class Certificate(NamedTuple):
@@ -61,193 +55,220 @@ class Certificate(NamedTuple):
     gap: Any  # () bound on J - J* at them; inf where l2 = 0
 
 
-@on_host
-def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None, fit_intercept: bool = True) -> Any:
-    """A proven upper bound on J(params) - J*, the distance to the optimum in nats per sample.
-
-    Args:
-      params: W (m, k) and b (k,), any.
-      X: (n, m) features; a SciPy sparse matrix stays sparse, and a source of rows is read by blocks.
-      T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0; there is no such bound for 0.
-      sample_weight: (n,) >= 0, normalised to mean 1.
-      fit_intercept: whether the optimum is taken over b too, or at this b only.
-
-    Returns:
-      () NumPy float64 scalar, nats per sample; inf for l2 = 0.
-
-    Raises:
-      ValueError: shapes disagree.
-
-    Example:
-        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
-        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))  # J = log 2 = 0.69 there
-        >>> gap = duality_gap(zero, X, T, l2=1.0)
-        >>> print(f"{gap:.2f}")  # so that J >= 0.69 - 0.06, whatever the parameters
-        0.06
-    """
-    X = as_source(X) if is_source(X) else compressed_rows(X, "X") if is_sparse(X) else np.asarray(X)
-    check_shapes(X, np.asarray(params.W), np.asarray(params.b))
-    n, k = np.shape(X)[0], np.shape(params.W)[1]
-    T = checks.distributions(T, n, k)
-    weight = checks.weights(sample_weight, n)
-    w = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    if is_source(X):
-        data = stream(X, T, w, float(l2), fit_intercept)
-    else:
-        with scope(np.float64):
-            dense = not is_sparse(X)
-            features = DenseFeatures(jnp.asarray(X.astype(compute_dtype(X)))) if dense else sparse_features(X, n)
-            target, weights, strength, free = (jnp.asarray(a, np.float64) for a in (T.T, w, l2, fit_intercept))
-            problem = Problem(features, target, weights, strength, free)
-        data = shifted(Data(problem, problem, np.dtype(np.float64)))
-    given = inward(Params(*(np.asarray(p, np.float64) for p in params)), data.offset)
-    with scope(np.float64):
-        given = Params(*(jnp.asarray(p) for p in given))
-        if data.exact.is_streamed:
-            bound = bound_by_blocks(data.exact, given)
-            gap = bound.gap + excess_by_blocks(data.exact, given, bound.params.b)
-        else:
-            gap = _gap_of_given(data.exact, given)
-        return np.float64(gap + _moved_by_rounding(data, given))
-
-
-def _moved_by_rounding(data: Data, params: Params) -> Any:
-    """A bound on what J changes by the rounding of the bias b + o W of shifted columns: a gradient is below 2."""
-    if data.offset is None:
-        return 0.0
-    digits = np.finfo(np.longdouble).eps * (len(data.offset) + 2)
-    summed = np.abs(data.offset) @ np.abs(np.asarray(params.W)) + np.abs(np.asarray(params.b))
-    size = float(np.max(digits * summed + np.finfo(np.float64).eps * np.abs(np.asarray(params.b))))
-    return 2 * size + size**2
-
-
-@jax.jit
-def _gap_of_given(problem: Problem, params: Params) -> Any:
-    """The bound at the refitted bias, and how much higher J is at the given one."""
-    Z = problem.forward(params)
-    b = refit_bias(problem, Z, params.b)
-    excess = _excess(problem, params, Z, b - params.b)
-    return _bound(problem, Params(params.W, b), Z + (b - params.b)[:, None]).gap + excess
-
-
-@jax.jit
-@over_rows
-def certify(problem: Problem | BlockedProblem, params: Params) -> Certificate:
+@compiled()
+def certify(problem: Problem, params: Params) -> Certificate:
     """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`).
 
     Args:
       problem: computed in float64, with the exact weights and l2.
       params: in the dtype of training. The refitted bias is rounded to that dtype before it is certified.
     """
-    if isinstance(problem, BlockedProblem):
-        bound = bound_by_blocks(problem, params)
-        b = bound.params.b.astype(params.b.dtype)
-        return Certificate(Params(params.W, b), bound.objective, problem.peers.largest(bound.gap))
-    wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
-    Z = problem.forward(wide)
-    b = refit_bias(problem, Z, wide.b).astype(params.b.dtype)
-    shift = b.astype(problem.dtype) - wide.b
-    bound = _bound(problem, Params(wide.W, b.astype(problem.dtype)), Z + shift[:, None])
-    return bound._replace(params=Params(params.W, b))
+    return _certificate(problem, _net(problem, params), params)
 
 
-def refit_bias(problem: Problem, Z: Any, b: Any) -> Any:
-    """The bias (k,) that minimises J for given W: damped Newton on cached Z (k, N), O(N k^2) per step.
-
-    With more than `DENSE_BIAS_HESSIAN` classes a few steps of iterative scaling. Returns the iterate with the smallest
-    gradient.
-    """
-    k = Z.shape[0]
-    dense = k <= DENSE_BIAS_HESSIAN
-    steps = BIAS_STEPS if dense else SCALING_STEPS
-    target = problem.target_totals(k)
-
-    def unfinished(carry: tuple) -> Any:
-        i, _, _, size, improved = carry
-        return (i < steps) & improved & (size > 1e-16)
-
-    def step(carry: tuple) -> tuple:
-        i, shift, best, size, _ = carry
-        total, overlap = problem.peers.total(logits.totals(Z, shift, problem.weights, overlap=dense))
-        new_size = jnp.max(jnp.abs(total - target))
-        improved = new_size < size
-        d = dual.bias_step(overlap, total, target)
-        best = jnp.where(improved, shift, best)
-        return i + 1, shift + d, best, jnp.minimum(size, new_size), improved
-
-    zero = jnp.zeros(k, Z.dtype)
-    first = jnp.where(problem.intercept > 0, 0, steps)
-    start = (first, zero, zero, jnp.full((), jnp.inf, Z.dtype), jnp.array(True))
-    _, _, shift, _, _ = lax.while_loop(unfinished, step, start)
-    return b + shift
+@compiled()
+def gap_at(problem: Problem, params: Params) -> Any:
+    """A bound () on J - J* at `params` as they are: that at the refitted bias, and how much higher J is here."""
+    net = _net(problem, params)
+    found = _certificate(problem, net, params)
+    return found.gap + _excess(problem, net, found.params.b)
 
 
-def _excess(problem: Problem, params: Params, Z: Any, shift: Any) -> Any:
-    """A bound on J at `params`, whose net input is Z, less J with the bias moved by `shift` (k,)."""
-    target = problem.target_totals(Z.shape[0])
-    shift -= jnp.mean(shift)
-    sums, _ = by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, problem.weights)
-    rounding = dual.net_input_rounding(params, problem.peers.total(problem.X.squares(problem.weights)))
-    return dual.excess(target, shift, problem.peers.total(sums), len(problem.weights) * problem.peers.count, rounding)
+def _net(problem: Problem, params: Params) -> Net:
+    return problem.rows.net(Params(*(jnp.asarray(p, problem.dtype) for p in params)))
 
 
-def _bound(problem: Problem, params: Params, Z: Any) -> Certificate:
-    """J and the duality gap at `params` with net input Z (k, N)."""
-    w, l2, W, T, k = problem.weights, problem.l2, params.W, problem.T, Z.shape[0]
-    total, _ = logits.totals(Z, jnp.zeros(k, Z.dtype), w, overlap=False)
-    total, target = problem.peers.total(total), problem.target_totals(k)
+def _certificate(problem: Problem, net: Net, params: Params) -> Certificate:
+    """The certificate at the refitted bias, which has the dtype of `params`."""
+    rows, k = problem.rows, params.b.shape[0]
+    target = rows.target_totals(k)
+    b, total = _refit(problem, net, np.dtype(params.b.dtype).name, target)
+    wide, shift = Params(net.params.W, b), b - net.params.b
     point = dual.dual_point(total, target, problem.intercept)
-
-    def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
-        log_O = jax.nn.log_softmax(Z, axis=0)
-        R = minus_target(T, dual.output(point, log_O))
-        loss, square = -jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
-        return jnp.stack([loss, square, jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0))]), w[None] * R
-
-    sums, R = by_blocks(residual, Z, T, w)
-    loss, R_square, largest = problem.peers.total(sums)
-    G = problem.backward(R).W
-    squares = problem.peers.total(problem.X.squares(w))
-    rounding = dual.roundings(len(w) * problem.peers.count, params, l2, squares, R_square, largest, point)
-
-    def gap(c: Any) -> Any:
-        """The bound from the dual point T + c (A - T)."""
-
-        def block(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
-            log_O = jax.nn.log_softmax(Z, axis=0)
-            return dual.divergence(log_O, dual.output(point, log_O), T, w, c), None
-
-        return dual.gap(problem.peers.total(by_blocks(block, Z, T, w)[0]), G, W, l2, c, rounding)
-
-    best = problem.peers.largest(_least_on_unit(gap, jnp.ones((), Z.dtype), problem.while_loop))
-    J = loss + l2 / 2 * jnp.vdot(W, W)
-    return Certificate(params, J, jnp.where(l2 > 0, best, jnp.inf))
+    first = jnp.array(FIRST, problem.dtype)
+    sums, G, _ = rows.fold(_bounded, (net,), shift, point, first, pull="closed_form")
+    bounds = _bounds(problem.penalty, wide, point, G, sums, rows.squares(), rows.count)
+    least = _search(problem, net, shift, point, bounds, sums.divergences)
+    J = sums.loss + ridge(wide.W, problem.l2)
+    gap = rows.peers.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
+    return Certificate(Params(params.W, b.astype(params.b.dtype)), J, gap)
 
 
-def _least_on_unit(f: Any, one: Any, while_loop: Any) -> Any:
-    """The least value seen of a convex f on [0, 1]: f(1) alone where f(0.9) is not much less, else golden section.
+def _excess(problem: Problem, net: Net, b: Any) -> Any:
+    """A bound on J at the parameters of `net`, less J with the bias `b` (k,)."""
+    rows, shift = problem.rows, b - net.params.b
+    shift -= jnp.mean(shift)
+    total = rows.fold(_grown, (net,), shift).sums
+    rounding = dual.net_input_rounding(net.params, rows.squares())
+    return dual.excess(rows.target_totals(b.shape[0]), shift, total, rows.count, rounding)
 
-    One evaluation per turn of the loop, so that f is compiled once.
+
+class _Bias(NamedTuple):
+    """The best bias so far with its class totals, and the step to be tried next with the gain it promises."""
+
+    i: Any
+    b: Any
+    total: Any
+    size: Any  # the largest error of a total
+    d: Any
+    gain: Any
+    improved: Any
+
+
+def _refit(problem: Problem, net: Net, dtype: str, target: Any) -> tuple[Any, Any]:
+    """The bias (k,) with the smallest gradient found, among those of `dtype`, and its class totals (k,).
+
+    Damped Newton steps on k unknowns; with more than `DENSE_BIAS_HESSIAN` classes a few steps of iterative scaling.
     """
-    ratio = (np.sqrt(5) - 1) / 2
-    first = jnp.stack([one, 0.9 * one, 0 * one, (1 - ratio) * one, ratio * one])  # the last two divide [0, 1]
+    stored, dense = problem.rows.stores_logits, net.params.b.shape[0] <= DENSE_BIAS_HESSIAN
+    steps = (BIAS_STEPS if stored else BIAS_PASSES) if dense else SCALING_STEPS
+    least = 0.0 if stored else LEAST_GAIN + 64 * float(jnp.finfo(dtype).eps) ** 2  # what rounding the bias may cost
+    totals = _overlapping if dense else _totals
 
-    def unfinished(carry: tuple) -> Any:
-        i, values, *_ = carry
-        return (i < SEARCH_STEPS) & ((i < 2) | (values[1] < 0.95 * values[0]))
+    def unfinished(c: _Bias) -> Any:
+        return (c.i <= steps) & c.improved & (c.gain > least) & (c.size > 1e-16)
 
-    def evaluate(carry: tuple) -> tuple:
-        i, values, low, high, least = carry
-        go_left = values[3] < values[4]
-        shrink = i >= len(first)
-        low = jnp.where(shrink & ~go_left, high - ratio * (high - low), low)
-        high = jnp.where(shrink & go_left, carry[2] + ratio * (high - carry[2]), high)
-        inner = jnp.where(go_left, high - ratio * (high - low), low + ratio * (high - low))
-        value = f(jnp.where(shrink, inner, first[jnp.minimum(i, 4)]))
-        moved = jnp.where(go_left, jnp.stack([value, values[3]]), jnp.stack([values[4], value]))
-        values = jnp.where(shrink, values.at[3:].set(moved), values.at[jnp.minimum(i, 4)].set(value))
-        return i + 1, values, low, high, jnp.minimum(least, value)
+    def step(c: _Bias) -> _Bias:
+        b = _rounded(c.b, c.d, dtype)
+        total, overlap = problem.rows.fold(totals, (net,), b - net.params.b).sums
+        return _refitted(c, b, total, overlap, target)
 
-    start = (0, jnp.zeros_like(first), 0 * one, one, jnp.inf * one)
-    return while_loop(unfinished, evaluate, start)[4]
+    end = problem.while_loop(unfinished, step, _first_bias(problem.intercept, net.params.b, target))
+    return end.b, end.total
+
+
+@jax.jit
+def _first_bias(intercept: Any, b: Any, target: Any) -> _Bias:
+    """Before any pass; a bias that is not free is left alone, its totals have no part in the dual point."""
+    infinite = jnp.full((), jnp.inf, b.dtype)
+    gain = jnp.where(intercept > 0, infinite, 0)
+    return _Bias(jnp.zeros((), jnp.int32), b, target, infinite, jnp.zeros_like(b), gain, jnp.array(True))
+
+
+@functools.partial(jax.jit, static_argnames="dtype")
+def _rounded(b: Any, d: Any, dtype: str) -> Any:
+    return (b + d).astype(dtype).astype(b.dtype)
+
+
+@jax.jit
+def _refitted(c: _Bias, b: Any, total: Any, overlap: Any, target: Any) -> _Bias:
+    size = jnp.max(jnp.abs(total - target))
+    improved = size < c.size
+    d = dual.bias_step(overlap, total, target)
+    new = _Bias(c.i + 1, b, total, size, d, jnp.vdot(target - total, d) / 2, improved)
+    kept = jax.tree.map(lambda old, x: jnp.where(improved, x, old), c, new)
+    return kept._replace(i=c.i + 1, improved=improved)
+
+
+class _Sums(NamedTuple):
+    loss: Any
+    R_square: Any
+    largest: Any  # |logit| of each row
+    divergences: Any  # one for each c
+
+
+def _totals(Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
+    return logits.totals(Z, shift, w, overlap=False), None
+
+
+def _overlapping(Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
+    return logits.totals(Z, shift, w, overlap=True), None
+
+
+def _bounded(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[_Sums, Any]:
+    """Sums at the dual point, and its residual."""
+
+    def block(Z: Any, T: Any, w: Any) -> tuple[_Sums, Any]:
+        Z = Z + shift[:, None]
+        log_O = jax.nn.log_softmax(Z, axis=0)
+        A = dual.output(point, log_O)
+        R = minus_target(T, A)
+        loss, square = -jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
+        divergences = jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid)
+        return _Sums(loss, square, jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)), divergences), w[None] * R
+
+    return by_blocks(block, Z, T, w)
+
+
+def _diverged(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[Any, None]:
+    """The divergence for each c of the grid."""
+
+    def block(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
+        log_O = jax.nn.log_softmax(Z + shift[:, None], axis=0)
+        A = dual.output(point, log_O)
+        return jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid), None
+
+    return by_blocks(block, Z, T, w)
+
+
+def _grown(Z: Any, T: Any, w: Any, shift: Any) -> tuple[dual.Growth, None]:
+    return by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, w)
+
+
+class _Bounds(NamedTuple):
+    """What the bounds for all c have in common."""
+
+    penalty: Penalty
+    W: Any
+    G: Any  # (m, k)
+    rounding: Rounding
+
+
+@functools.partial(jax.jit, static_argnames="n_rows")
+def _bounds(
+    penalty: Penalty, params: Params, point: DualPoint, G: Any, sums: _Sums, squares: Any, n_rows: int
+) -> _Bounds:
+    rounding = dual.roundings(n_rows, params, penalty.l2, squares, sums.R_square, sums.largest, point)
+    return _Bounds(penalty, params.W, G, rounding)
+
+
+class _Interval(NamedTuple):
+    """The least bound seen, and the interval of c in which to look for a smaller one."""
+
+    i: Any
+    low: Any
+    high: Any
+    least: Any
+    goes_on: Any
+
+
+def _search(problem: Problem, net: Net, shift: Any, point: DualPoint, bounds: _Bounds, divergences: Any) -> Any:
+    """The least bound () of all c that are tried: each is valid, and they are convex in c."""
+
+    def unfinished(s: _Interval) -> Any:
+        return (s.i < SEARCHES) & s.goes_on
+
+    def narrow(s: _Interval) -> _Interval:
+        grid = _grid(s)
+        return _narrowed(bounds, s, grid, problem.rows.fold(_diverged, (net,), shift, point, grid).sums)
+
+    return problem.while_loop(unfinished, narrow, _first_interval(bounds, divergences)).least
+
+
+def _gaps(bounds: _Bounds, grid: Any, divergences: Any) -> Any:
+    """The bound for each c, given the divergences found."""
+    penalty, W, G, rounding = bounds
+    return jax.lax.map(lambda pair: dual.gap(pair[1], G, W, penalty.l2, pair[0], rounding), (grid, divergences))
+
+
+@jax.jit
+def _first_interval(bounds: _Bounds, divergences: Any) -> _Interval:
+    gaps = _gaps(bounds, jnp.array(FIRST, bounds.W.dtype), divergences)
+    goes_on = (gaps[1] < 0.95 * gaps[0]) & (bounds.penalty.l2 > 0)
+    return _Interval(jnp.zeros((), jnp.int32), 0 * gaps[0], 1 + 0 * gaps[0], jnp.min(gaps), goes_on)
+
+
+@jax.jit
+def _grid(s: _Interval) -> Any:
+    """Values of c inside the interval, evenly spaced but for the first ones."""
+    inner = (jnp.arange(len(GRID), dtype=s.low.dtype) + 1) / (len(GRID) + 1)
+    return jnp.where(s.i == 0, jnp.array(GRID, s.low.dtype), s.low + (s.high - s.low) * inner)
+
+
+@jax.jit
+def _narrowed(bounds: _Bounds, s: _Interval, grid: Any, divergences: Any) -> _Interval:
+    """The neighbours of the best c as the new interval."""
+    gaps = _gaps(bounds, grid, divergences)
+    best, edges = jnp.argmin(gaps), jnp.concatenate([s.low[None], grid, s.high[None]])
+    least = jnp.minimum(s.least, gaps[best])
+    return _Interval(s.i + 1, edges[best], edges[best + 2], least, (s.i == 0) | (least < 0.95 * s.least))

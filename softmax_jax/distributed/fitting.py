@@ -24,17 +24,18 @@ from softmax_jax.distributed.checkpoints import joint_session
 from softmax_jax.distributed.row_hashes import joint_fingerprint
 from softmax_jax.distributed.stopping import AgreedStop
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.fitting.single import LARGEST_L2, FitResult, place_shards, run_solver
+from softmax_jax.fitting.arguments import iterations, strength, tolerance
+from softmax_jax.fitting.single import FitResult, run_solver
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.place import kind_of, place_shards
 from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.storage.resuming import checked_interval, session_settings
 
@@ -167,13 +168,13 @@ def fit_distributed(
         )
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
         counts, s = _shares(rows)
-        n, m = sum(counts), rows.X.shape[1]
-        asked, solver = solver, choose_solver(solver, rows.X, len(classes), settings.l2, n=n)
-        others = fallbacks(solver, rows.X, len(classes)) if asked is None else ()
+        n, m, kind = sum(counts), rows.X.shape[1], kind_of(rows.X)
+        asked, solver = solver, choose_solver(solver, kind, len(classes), settings.l2, n=n)
+        others = fallbacks(solver, kind, len(classes)) if asked is None else ()
         block = _block(rows.X, len(classes))
         data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
         params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
-        if fit_intercept and not isinstance(solver, SGD):
+        if fit_intercept:
             mass = np.sum(gather(class_mass(T, s, len(classes)).tolist()), axis=0)
             params = without_massless(params, mass)
         given = {"l2": settings.l2, "tol": settings.tol, "fit_intercept": bool(fit_intercept), "seed": seed}
@@ -223,7 +224,7 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
 
 def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
     """The rows of this process, alone."""
-    if isinstance(solver, SGD):
+    if solver is not None and not solver.is_exact:
         raise ValueError("Gradient descent (SGD) runs on one device; give an exact solver to fit_distributed.")
     X = np.asarray(checks.features(X))
     n = X.shape[0]
@@ -241,12 +242,7 @@ def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
 
 
 def _settings(l2: Any, tol: Any, max_iter: Any, every: float | None) -> _Settings:
-    return _Settings(
-        min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2),
-        checks.number(tol, "tol", low=0, low_open=True),
-        checks.number(max_iter, "max_iter", low=0, integer=True),
-        every,
-    )
+    return _Settings(strength(l2), tolerance(tol), iterations(max_iter), every)
 
 
 def _shared_traits(rows: _Rows) -> dict[str, Any]:

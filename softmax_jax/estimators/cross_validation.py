@@ -24,8 +24,8 @@ from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import check_exact
+from softmax_jax.solvers.solutions import Solutions, joined
 
 DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))
 LANE_ELEMENTS = 2**28  # logits of all folds, beyond which the folds are swept one after the other
@@ -213,35 +213,21 @@ def _fold_weights(
 
 def _swept(
     X: Any, T: np.ndarray, folds: np.ndarray, k: int, strengths: np.ndarray, tol: float, settings: dict[str, Any]
-) -> list[LaneOutcome]:
+) -> list[Solutions]:
     """An outcome over all folds for each strength, in the order of `strengths`."""
     order = np.argsort(-strengths, kind="stable")
     together = not is_sparse(X) and folds.size * k <= LANE_ELEMENTS
     groups = [folds] if together else [fold[None] for fold in folds]
-    found: dict[int, list[LaneOutcome]] = {int(i): [] for i in order}
+    found: dict[int, list[Solutions]] = {int(i): [] for i in order}
     for group in groups:
         sweep = Sweep(X, T, group, n_classes=k, **settings)
         for i in order:
             found[int(i)].append(sweep.solve(float(strengths[i]), tol))
-    return [_concatenated(found[i]) for i in range(len(strengths))]
-
-
-def _concatenated(parts: list[LaneOutcome]) -> LaneOutcome:
-    """One outcome over the lanes of all parts."""
-    if len(parts) == 1:
-        return parts[0]
-    return LaneOutcome(
-        params=Params(np.concatenate([p.params.W for p in parts]), np.concatenate([p.params.b for p in parts])),
-        objective=np.concatenate([p.objective for p in parts]),
-        duality_gap=np.concatenate([p.duality_gap for p in parts]),
-        status=[s for p in parts for s in p.status],
-        n_iter=np.concatenate([p.n_iter for p in parts]),
-        n_passes=np.concatenate([p.n_passes for p in parts]),
-    )
+    return [Solutions(*joined(found[i])) for i in range(len(strengths))]
 
 
 def _scores(
-    found: list[LaneOutcome],
+    found: list[Solutions],
     X: Any,
     y: np.ndarray,
     classes: np.ndarray,
@@ -257,7 +243,7 @@ def _scores(
     return scores
 
 
-def _by_fold(found: list[LaneOutcome], F: int) -> tuple[Any, ...]:
+def _by_fold(found: list[Solutions], F: int) -> tuple[Any, ...]:
     """Parameters, objective, gap, status and passes with folds first, strengths second."""
     params = Params(np.stack([o.params.W for o in found], axis=1), np.stack([o.params.b for o in found], axis=1))
     objective = np.stack([o.objective for o in found], axis=1)

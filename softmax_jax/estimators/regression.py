@@ -25,7 +25,6 @@ from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 
 
@@ -167,7 +166,7 @@ class SoftmaxRegression(SoftmaxClassifier):
                 init=self._init(array, classes, column_names(X)),
                 fit_intercept=bool(self.fit_intercept),
                 callback=_print_progress if self.verbose else None,
-                seed=self._seed() if isinstance(solver, SGD) else 0,
+                seed=self._seed() if solver is not None and not solver.is_exact else 0,
             )
             if result.status == "interrupted":
                 raise KeyboardInterrupt
@@ -179,7 +178,7 @@ class SoftmaxRegression(SoftmaxClassifier):
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
-            separated = result.status == "diverging" and not isinstance(solver, SGD)
+            separated = result.status == "diverging" and (solver is None or solver.is_exact)
             warn_user(words, SeparationWarning if separated else ConvergenceWarning)
         return self
 

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
-from softmax_jax.certificate.bound import duality_gap
+from softmax_jax.certificate import duality_gap
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimators.base import UNPROVEN, SoftmaxClassifier
 from softmax_jax.estimators.cross_validation import DEFAULT_STRENGTHS, CrossValidation, cross_validate
@@ -24,7 +24,6 @@ from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.model import Params
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 
 
@@ -154,7 +153,7 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
 
     def _record(self) -> Any:
         record = solver_record(self.solver)
-        if isinstance(record, SGD):
+        if record is not None and not record.is_exact:
             raise ValueError("solver must be exact: gradient descent proves no gap.")
         return record
 

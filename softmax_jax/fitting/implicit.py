@@ -22,6 +22,7 @@ from jax.flatten_util import ravel_pytree
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.losses import check_targets, cross_entropy, normalised_weights
 from softmax_jax.model import Params, init_params
+from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
@@ -157,7 +158,7 @@ def _scaled_problem(sources: _Sources, fit_intercept: bool) -> tuple[Problem, An
     padded = jnp.pad(X * scale.T, ((0, rows), (0, 0)))
     s = jnp.pad(normalised_weights(sample_weight, n, dtype), (0, rows))
     T = jnp.pad(T.T, ((0, 0), (0, rows)))
-    return Problem(DenseFeatures(padded), T, s, common, jnp.asarray(fit_intercept, dtype)), scale
+    return Problem(DeviceRows(DenseFeatures(padded), T, s), common, jnp.asarray(fit_intercept, dtype)), scale
 
 
 def _minimise(problem: Problem, start: Params, settings: _Settings) -> Params:
@@ -184,7 +185,7 @@ def _minimise(problem: Problem, start: Params, settings: _Settings) -> Params:
     zero = jnp.zeros((), jnp.int32)
     _, state, size, _ = lax.while_loop(unfinished, step, (zero, state, distance(state), zero))
     found = (size <= jnp.maximum(settings.tol, jnp.sqrt(eps))) & (problem.l2 > 0)
-    found &= jnp.all(problem.target_totals(problem.T.shape[0]) > 0) | (
+    found &= jnp.all(problem.rows.target_totals(problem.rows.T.shape[0]) > 0) | (
         problem.intercept == 0
     )  # the free bias of a class without mass falls for ever
     return jax.tree.map(lambda p: jnp.where(found, p, jnp.nan), state.point.params)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.fitting.single import FitResult
-from softmax_jax.solvers.gradient_descent import SGD
 
 
 class NonFiniteError(FloatingPointError):
@@ -26,7 +25,7 @@ def advice(result: FitResult, *, solver: Any, l2: float, tol: float) -> str:
     Returns:
       What happened, how far from the optimum it ended, and what to try next.
     """
-    descent = isinstance(solver, SGD)
+    descent = solver is not None and not solver.is_exact
     distance = f"duality gap {result.duality_gap:.3g} against tol={tol:g}"
     if l2 == 0:
         distance = f"no duality gap where l2=0; the gradient's norm is above tol={tol:g}"
@@ -43,8 +42,8 @@ def advice(result: FitResult, *, solver: Any, l2: float, tol: float) -> str:
             "last finite parameters. Scale the features" + (", or lower eta." if descent else ", or raise l2.")
         ),
         "diverging": (
-            f"Gradient descent diverged: its cost rose to {result.objective:.3g}. Lower eta={solver.eta:g} "
-            "or scale the features."
+            f"Gradient descent diverged: its cost rose to {result.objective:.3g}. Lower "
+            f"eta={getattr(solver, 'eta', np.nan):g} or scale the features."
             if descent
             else "No finite maximum-likelihood solution: the classes are separable, and with l2=0 the "
             "coefficients grow without bound. Set l2 > 0."
@@ -65,7 +64,7 @@ def check_moved(result: FitResult, X: Any, *, solver: Any) -> None:
     Raises:
       NonFiniteError: as above.
     """
-    if result.status != "nonfinite" or result.n_iter > int(isinstance(solver, SGD)):
+    if result.status != "nonfinite" or result.n_iter > int(solver is not None and not solver.is_exact):
         return
     largest = float(abs(X).max())
     raise NonFiniteError(

@@ -7,34 +7,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data.rows.opening import as_source, is_source, open_rows, refuse_labels_among
 from softmax_jax.display.html import result_html
-from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.dtypes import scope
+from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
-from softmax_jax.inputs import checks
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
-from softmax_jax.placement.devices import memories_of, mesh_of, place_for
-from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.devices import place_for
 from softmax_jax.placement.offsets import inward, returned, shifted
-from softmax_jax.placement.shards import Shards, shards_of
-from softmax_jax.problem.blocked import by_blocks_of
-from softmax_jax.problem.collectives import Peers
-from softmax_jax.problem.problem import Data, Problem, composed
-from softmax_jax.problem.streamed import stream
-from softmax_jax.runtime.meshes import with_auto_axes
+from softmax_jax.placement.place import place
+from softmax_jax.problem.problem import Data
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.driver import Outcome, Progress, optimise
-from softmax_jax.solvers.gradient_descent import SGD, descend
-from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.selection import choose_solver, fallbacks, has_float64
+from softmax_jax.solvers.driver import Progress, optimise
+from softmax_jax.solvers.gradient_descent import descend
+from softmax_jax.solvers.selection import choose_solver, fallbacks
+from softmax_jax.solvers.solutions import Outcome
 from softmax_jax.solvers.steps import objective_at
+from softmax_jax.solvers.stopping import rounded, still
 from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
-
-MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
-LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
-ROUNDING_OF_J = 16 * float(np.finfo(np.float64).eps)  # of the difference of two values of J, in parts of 1 + J
 
 
 class FitResult(NamedTuple):
@@ -135,101 +126,27 @@ def fit(
         >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
         ('converged', True, (1, 2))
     """
-    X = checked_rows(X, devices)
-    n = X.shape[0]
-    T, classes = checks.targets(y, n)
-    refuse_labels_among(X, T)
-    weight = checks.weights(sample_weight, n)
-    l2 = min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
-    tol = checks.number(tol, "tol", low=0, low_open=True)
-    max_iter = checks.number(max_iter, "max_iter", low=0, integer=True)
+    X, T, classes, weight, kind = given(X, y, sample_weight, devices)
+    n, k = kind.shape[0], len(classes)
+    l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
     every = checked_interval(checkpoint, every)
-    asked, solver = solver, choose_solver(solver, X, len(classes), l2)
-    others = fallbacks(solver, X, len(classes)) if asked is None else ()
-    home = place_for(devices, X, len(classes), minibatches=isinstance(solver, SGD), by_blocks=is_source(X))
+    asked, solver = solver, choose_solver(solver, kind, k, l2)
+    others = fallbacks(solver, kind, k) if asked is None else ()
+    home = place_for(devices, X, k, minibatches=not solver.is_exact, by_blocks=kind.is_streamed)
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     def run(rows: int | None) -> Outcome:
         data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
-        start = start_params(init, solver, X.shape[1], len(classes), np.dtype(data.training.dtype), seed)
-        if fit_intercept and not isinstance(solver, SGD):
-            start = without_massless(start, class_mass(T, weight, len(classes)))
-        conditions = {"devices": data.training.peers.count, "rows per block": rows}
+        start = start_params(init, solver, kind.shape[1], k, np.dtype(data.training.dtype), seed)
+        if fit_intercept and solver.is_exact:
+            start = without_massless(start, class_mass(T, weight, k))
+        conditions = {"devices": data.training.rows.peers.count, "rows per block": rows}
         agreed = {**settings, "start": start, "fallbacks": repr(others)}
         with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
             return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
 
-    k = len(classes)
     outcome = within_memory(run, first_rows(X, k, home), X, k, home)
     return FitResult(outcome.params, classes, *outcome[1:])
-
-
-def place(
-    X: Any,
-    T: np.ndarray,
-    weight: np.ndarray | None,
-    l2: float,
-    fit_intercept: bool,
-    solver: Any,
-    device: Any = None,
-    rows: int | None = None,
-) -> Data:
-    """The data on the device, padded to `padded_rows` with rows of weight zero.
-
-    Args:
-      X: (n, m) checked features, dense or canonical CSR; a JAX array stays on its device.
-      T: (n,) int32 labels or (n, k) soft targets.
-      weight: (n,) or None.
-      l2: strength.
-      fit_intercept: whether the bias is free.
-      solver: a record; dense Newton computes in float64 whatever the dtype of X.
-      device: where to: a device, a mesh, or None for JAX's default.
-      rows: of a block, where logits are not to be stored; None to store them.
-    """
-    n = X.shape[0]
-    s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    if is_source(X):
-        gradient = getattr(solver, "gradient", "closed_form")
-        return stream(X, T, s, l2, fit_intercept, rows=rows, gradient=gradient, device=device)
-    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, solver, rows)
-
-
-def place_shards(
-    shards: Shards,
-    X: Any,
-    T: np.ndarray,
-    s: np.ndarray,
-    l2: float,
-    fit_intercept: bool,
-    solver: Any,
-    rows: int | None = None,
-) -> Data:
-    """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows."""
-    dtype = compute_dtype(X)
-    gradient = getattr(solver, "gradient", "closed_form")
-    with scope(dtype):
-        features = shards.features(X)
-
-    def build(dtype: Any) -> Any:
-        with scope(dtype):
-            target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
-            scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
-            weights = shards.spread(s.astype(dtype))
-            peers = Peers(mesh=shards.mesh)
-            problem = Problem(features, target, weights, *scalars, gradient=gradient, peers=peers)
-            return problem if rows is None else by_blocks_of(problem, rows)
-
-    wide = np.dtype(np.float64) if has_float64() else dtype
-    exact = build(wide)
-    return Data(exact if dtype == wide or isinstance(solver, Newton) else build(dtype), exact, dtype)
-
-
-def checked_rows(X: Any, devices: Any) -> Any:
-    """X in memory, checked, or a source of rows; a memory map is one where it would take too much of the memory."""
-    if isinstance(X, np.memmap) and X.ndim == 2:
-        one, _ = memories_of(mesh_of(devices))
-        X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
-    return as_source(X) if is_source(X) else with_auto_axes(checks.features(X, sparse=True))
 
 
 def run_solver(
@@ -245,7 +162,7 @@ def run_solver(
     fallbacks: Sequence[Any] = (),
 ) -> Outcome:
     """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
-    if isinstance(solver, SGD):
+    if not solver.is_exact:
         return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
     data = shifted(data)
     start = Params(*(np.asarray(p, data.training.dtype) for p in inward(start, data.offset)))
@@ -262,8 +179,7 @@ def shifted_back(outcome: Outcome, data: Data, tol: float) -> Outcome:
         return outcome
     given, inside = returned(outcome.params, data.offset)
     with scope(data.exact.dtype):
-        J = float(composed(data.exact, objective_at)(data.exact, inside))
-    gap = outcome.duality_gap + max(J - outcome.objective, 0.0) + ROUNDING_OF_J * (1 + abs(J))
-    lost = outcome.status == "converged" and outcome.duality_gap <= tol < gap
-    status = "precision_floor" if lost else outcome.status
+        J = float(objective_at(data.exact, inside))
+    gap = float(rounded(outcome.duality_gap, outcome.objective, J))
+    status = still(outcome.status, gap, tol) if outcome.duality_gap <= tol else outcome.status
     return outcome._replace(params=given, objective=J, duality_gap=gap, status=status)

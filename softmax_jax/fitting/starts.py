@@ -8,12 +8,12 @@ import numpy as np
 
 from softmax_jax.model import Params, init_params
 from softmax_jax.problem.problem import MASSLESS_BIAS
-from softmax_jax.solvers.gradient_descent import SGD
+from softmax_jax.solvers.protocol import Record
 
 
-def start_params(init: Any, solver: Any, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
+def start_params(init: Any, solver: Record, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
     """The parameters to start from; exact solvers take out the shift of all classes, which only costs penalty."""
-    descent = isinstance(solver, SGD)
+    descent = not solver.is_exact
     if init is None:
         init = "normal" if descent else "zeros"
     if isinstance(init, str):

@@ -6,7 +6,6 @@ of one compiled program (see solvers/lanes.py), taken in groups that fit in memo
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -14,21 +13,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.display.one_line import one_line
-from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.fitting.single import LARGEST_L2, ROUNDING_OF_J
+from softmax_jax.dtypes import compute_dtype, has_float64, scope
+from softmax_jax.fitting.arguments import LARGEST_L2
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
 from softmax_jax.placement.offsets import column_offsets, returned
+from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.batched import LaneOutcome, advance_lanes, begin_lanes, objectives_of, proven
-from softmax_jax.solvers.batched_passes import Lanes, second_moments, spreads
+from softmax_jax.solvers.batched import advance_lanes, at_rounded, begin_lanes
+from softmax_jax.solvers.batched_passes import Lanes, prepare
 from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.selection import check_exact, has_float64
+from softmax_jax.solvers.selection import check_exact
+from softmax_jax.solvers.solutions import Solutions, joined
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 
@@ -110,11 +110,12 @@ def fit_many(
     B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
     memory = 2 * getattr(solver, "memory", 1) * m * k + 4 * n * k
     memory += n * m + 4 * m * m if stack.X.ndim == 3 else 0
-    memory += 3 * (k * (m + 1)) ** 2 if isinstance(solver, Newton) else 0
+    memory += 3 * (k * (m + 1)) ** 2 if solver.always_float64 else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
     found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
-    return _joined(found, stack.classes, B)
+    params, *numbers = joined(found, B)
+    return ManyResult(params, stack.classes, *numbers)
 
 
 def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -> _Stack:
@@ -166,7 +167,7 @@ def _group(stack: _Stack, first: int, size: int) -> _Stack:
     return stack._replace(X=X, T=stack.T[index], weights=stack.weights[index], l2=stack.l2[index])
 
 
-def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome:
+def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> Solutions:
     dtype = compute_dtype(stack.X)
     extent = stack.X.min(axis=-2), stack.X.max(axis=-2)
     offset = column_offsets(*extent, stack.X.dtype) if stack.intercept else None
@@ -184,8 +185,9 @@ def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome
         soft = stack.T.ndim == 3
         T = np.pad(stack.T.swapaxes(1, 2), ((0, 0), *pad)).astype(dtype) if soft else np.pad(stack.T, pad)
         with scope(dtype):
-            leaves = (T, np.pad(stack.weights, pad).astype(dtype), stack.l2.astype(dtype), dtype.type(stack.intercept))
-            return Problem(X, *jax.device_put(leaves), gradient=solver.gradient)
+            target, weights = jax.device_put((T, np.pad(stack.weights, pad).astype(dtype)))
+            scalars = jax.device_put((stack.l2.astype(dtype), dtype.type(stack.intercept)))
+            return Problem(DeviceRows(X, target, weights), *scalars, gradient=solver.gradient)
 
     exact = build(wide)
     training = exact if dtype == wide else build(dtype)
@@ -203,33 +205,15 @@ def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> LaneOutcome
     return found if offset is None else _shifted_back(found, lanes, offset, tol)
 
 
-def _shifted_back(found: LaneOutcome, lanes: Lanes, offset: np.ndarray, tol: float) -> LaneOutcome:
+def _shifted_back(found: Solutions, lanes: Lanes, offset: np.ndarray, tol: float) -> Solutions:
     """The outcome at the biases that belong to the columns as they were given."""
     given, inside = returned(found.params, offset)
-    J = objectives_of(lanes, inside)
-    gap = found.duality_gap + np.maximum(J - found.objective, 0) + ROUNDING_OF_J * (1 + np.abs(J))
-    return found._replace(params=given, objective=J, duality_gap=gap, status=proven(found.status, gap, tol))
+    return at_rounded(lanes, found, inside, tol)._replace(params=given)
 
 
 def _prepared(solver: Any, problem: Problem, varying: tuple[str, ...]) -> Any:
     """What the solver prepares: for all problems where they share X, weighed by their mean, else for each."""
     if "X" in varying:
-        return (spreads if isinstance(solver, Newton) else second_moments)(problem, varying)
-    mean = jnp.mean(problem.weights, axis=0)
-    return solver.prepare(dataclasses.replace(problem, T=problem.T[0], weights=mean, l2=problem.l2[0]))
-
-
-def _joined(found: list[LaneOutcome], classes: np.ndarray, B: int) -> ManyResult:
-    def all_of(parts: list[Any]) -> np.ndarray:
-        return np.concatenate(parts)[:B]
-
-    params = Params(all_of([f.params.W for f in found]), all_of([f.params.b for f in found]))
-    return ManyResult(
-        params=params,
-        classes=classes,
-        objective=all_of([f.objective for f in found]),
-        duality_gap=all_of([f.duality_gap for f in found]),
-        status=[word for f in found for word in f.status][:B],
-        n_iter=all_of([f.n_iter for f in found]),
-        n_passes=all_of([f.n_passes for f in found]),
-    )
+        return prepare(solver, problem, varying)
+    mean = jnp.mean(problem.rows.weights, axis=0)
+    return solver.prepare(problem.replaced(T=problem.rows.T[0], weights=mean, l2=problem.l2[0]))

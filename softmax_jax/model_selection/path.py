@@ -1,6 +1,6 @@
 """fit_path: the certified optimum at each of many strengths, in one call, with shared work and one compilation.
 
-Strengths are solved from strong to weak, each from the ones before (see sweep.py), or side by side in one product.
+Strengths are solved from strong to weak, each from the ones before (see sweep.py).
 Where validation data are given, each solution is scored on them, and a strength that cannot win may be dropped.
 """
 
@@ -11,21 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data.rows.opening import is_source, refuse_labels_among
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
-from softmax_jax.fitting.single import checked_rows
+from softmax_jax.fitting.arguments import given, iterations, tolerance
 from softmax_jax.fitting.starts import checked_params
-from softmax_jax.inputs import checks
 from softmax_jax.model import Params
 from softmax_jax.model_selection.pruning import RULES, Judge
-from softmax_jax.model_selection.streamed_sweep import StreamedSweep
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.batched import LaneOutcome
 from softmax_jax.solvers.selection import check_exact
+from softmax_jax.solvers.solutions import Solutions
 
 COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
 
@@ -104,7 +101,6 @@ def fit_path(
     fit_intercept: bool = True,
     init: Params | None = None,
     retire: str | None = None,
-    side_by_side: bool = False,
     devices: Any = None,
     callback: Callable[[int, PathResult], Any] | None = None,
     checkpoint: Any = None,
@@ -126,8 +122,6 @@ def fit_path(
       retire: None solves every strength. "proof": a strength is given up once its certificate proves that its
         accuracy is below that of a strength already solved. "validation": those weaker than three in a row of rising
         validation loss are not run.
-      side_by_side: solve all strengths in one product instead of one after the other, for devices that small
-        products leave idle; retirement does not apply.
       devices: as for `fit`.
       callback: called after each strength with its index and the result so far; a true result stops.
       checkpoint: directory to keep what is found after each strength in. The same call goes on from there, and ends
@@ -140,39 +134,29 @@ def fit_path(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    for name, value in (("checkpoint", checkpoint), ("callback", callback), ("init", init)):
-        if side_by_side and value is not None:
-            raise ValueError(f"{name} must be None where side_by_side is true, got {value!r}.")
-    strengths = check_strengths(l2_values)
-    tol = checks.number(tol, "tol", low=0, low_open=True)
-    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
+    strengths, tol, max_iter = check_strengths(l2_values), tolerance(tol), iterations(max_iter, least=1)
     check_exact(solver)
     if retire not in RULES:
         raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
-    given, X = X, checked_rows(X, devices)
-    if is_source(X) and (side_by_side or retire == "proof"):
-        raise ValueError("side_by_side=True and retire='proof' need X in memory, got rows that are read by blocks.")
-    T, classes = checks.targets(y, X.shape[0])
-    refuse_labels_among(X, T)
-    weight = checks.weights(sample_weight, X.shape[0])
-    validation = checked_validation(X_val, y_val, X.shape[1], classes, columns_of(given, y, T, classes))
-    if retire and (validation is None or side_by_side):
-        raise ValueError(f"retire={retire!r} needs X_val and y_val, and strengths one after the other.")
-    s = np.full((1, X.shape[0]), 1 / X.shape[0]) if weight is None else (weight / weight.sum())[None]
+    named = X
+    X, T, classes, weight, kind = given(X, y, sample_weight, devices)
+    if kind.is_streamed and retire == "proof":
+        raise ValueError("retire='proof' needs X in memory, got rows that are read by blocks.")
+    validation = checked_validation(X_val, y_val, kind.shape[1], classes, columns_of(named, y, T, classes))
+    if retire and validation is None:
+        raise ValueError(f"retire={retire!r} needs X_val and y_val.")
+    n = kind.shape[0]
+    s = np.full((1, n), 1 / n) if weight is None else (weight / weight.sum())[None]
     k, free = len(classes), bool(fit_intercept)
-    kind: Any = StreamedSweep if is_source(X) else Sweep
-    sweep = kind(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+    sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
     if init is not None:
-        sweep.start_from(checked_params(init, X.shape[1], k, sweep.data.training.dtype))
+        sweep.start_from(checked_params(init, kind.shape[1], k, sweep.data.training.dtype))
     books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
     judge = Judge(retire, X, weight, validation, free) if retire and validation else None
     settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
     try:
-        if side_by_side:
-            _run_side_by_side(sweep, books, tol)
-        else:
-            with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
-                _run_in_turn(sweep, books, tol, judge, callback, store)
+        with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
+            _run_in_turn(sweep, books, tol, judge, callback, store)
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
     return books.result
@@ -222,13 +206,13 @@ class _Books:
         self.validation = validation
         self.order = np.argsort(-strengths, kind="stable")
 
-    def enter(self, i: int, found: LaneOutcome) -> None:
+    def enter(self, i: int, found: Solutions) -> None:
         """What was found at strength i."""
-        r = self.result
-        r.params.W[i], r.params.b[i] = found.params.W[0], found.params.b[0]
-        r.objective[i], r.duality_gap[i], r.status[i] = found.objective[0], found.duality_gap[0], found.status[0]
-        r.n_iter[i] += found.n_iter[0]
-        r.n_passes[i] += found.n_passes[0]
+        r, one = self.result, found.at(0)
+        r.params.W[i], r.params.b[i] = one.params
+        r.objective[i], r.duality_gap[i], r.status[i] = one.objective, one.duality_gap, one.status
+        r.n_iter[i] += one.n_iter
+        r.n_passes[i] += one.n_passes
         if self.validation is not None:
             r.val_loss[i], r.val_accuracy[i] = validation_scores(r.at(i), *self.validation)
 
@@ -275,12 +259,3 @@ def _solve(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, i: int)
     if judge is not None:
         judge.learn(result.at(i), float(result.duality_gap[i]), l2)
     return True
-
-
-def _run_side_by_side(sweep: Sweep, books: _Books, tol: float) -> None:
-    """All at once, but for l2 = 0."""
-    order = [i for i in books.order if books.result.l2_values[i] > 0]
-    for i, found in zip(order, sweep.solve_side_by_side(books.result.l2_values[order], tol), strict=True):
-        books.enter(i, found)
-    for i in books.order[len(order) :]:
-        books.enter(i, sweep.solve(0.0, tol))

@@ -7,13 +7,11 @@ from typing import Any
 
 import jax
 
-from softmax_jax.data.rows.opening import is_source
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.placement.devices import memories_of
 from softmax_jax.placement.memory import DeviceMemoryError, free_bytes, is_exhausted
-from softmax_jax.problem.blocks import chosen_rows, rows_per_block
-from softmax_jax.problem.streamed import streamed_rows
+from softmax_jax.placement.place import kind_of
+from softmax_jax.problem.blocks import chosen_rows, rows_per_block, streamed_rows
 
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 
@@ -21,9 +19,10 @@ LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs
 def first_rows(X: Any, k: int, device: Any) -> int | None:
     """Rows of a block to begin with, where each row has k logits; None to store all logits."""
     one, memories = memories_of(device)
-    if is_source(X):
-        return streamed_rows(X, k, free_bytes(one))
-    if is_sparse(X):
+    kind = kind_of(X)
+    if kind.is_streamed:
+        return streamed_rows(X.shape[1] * X.dtype.itemsize, k, free_bytes(one))
+    if kind.is_sparse:
         return None
     return chosen_rows(-(-X.shape[0] // memories), k, compute_dtype(X).itemsize, free_bytes(one))
 
@@ -53,7 +52,7 @@ def within_memory(run: Callable[[int | None], Any], rows: int | None, X: Any, k:
 
 def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
     """Rows of a smaller block, or DeviceMemoryError."""
-    if rows is None and not is_sparse(X):
+    if rows is None and not kind_of(X).is_sparse:
         return rows_per_block(k * itemsize, free)
     if rows is not None and rows > LEAST_ROWS:
         return max(LEAST_ROWS, rows // 4)

@@ -18,9 +18,8 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.placement.sharding import over_rows
-from softmax_jax.problem.blocked import replaced
-from softmax_jax.problem.problem import Data
+from softmax_jax.placement.sharding import compiled
+from softmax_jax.problem.problem import Data, Problem
 
 NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shifted
 
@@ -35,28 +34,28 @@ def column_offsets(low: Any, high: Any, dtype: Any) -> np.ndarray | None:
 
 def shifted(data: Data) -> Data:
     """The same data with the columns shifted that need it; unchanged where none does, or the bias is not free."""
-    if data.exact.is_streamed or data.exact.X.is_sparse or not bool(data.exact.intercept):
-        return data  # a stream shifts its blocks itself; zeros that are not stored have to stay zeros
-    with scope(data.exact.dtype):
-        low, high = jax.device_get(_extent(data.exact))
-        offset = column_offsets(low, high, data.exact.X.dtype)
+    exact, training = data.exact, data.training
+    if not exact.rows.can_shift or not bool(exact.intercept):
+        return data
+    with scope(exact.dtype):
+        low, high = jax.device_get(_extent(exact))
+        offset = column_offsets(low, high, exact.rows.stored_dtype)
         if offset is None:
             return data
-        exact = _shifted(data.exact, offset.astype(data.exact.dtype))
-    training = exact if data.training is data.exact else replaced(data.training, X=exact.X)
+        exact = _shifted(exact, offset.astype(exact.dtype))
+    same = training is data.exact
+    training = exact if same else training.replaced(rows=training.rows.with_features_of(exact.rows))
     return Data(training, exact, data.dtype, offset)
 
 
-@jax.jit
-@over_rows
-def _extent(problem: Any) -> tuple[Any, Any]:
-    return problem.extent()
+@compiled()
+def _extent(problem: Problem) -> tuple[Any, Any]:
+    return problem.rows.extent()
 
 
-@jax.jit
-@over_rows
-def _shifted(problem: Any, offset: Any) -> Any:
-    return replaced(problem, X=problem.X.shifted(offset, problem.weights))
+@compiled()
+def _shifted(problem: Problem, offset: Any) -> Problem:
+    return problem.replaced(rows=problem.rows.shifted(offset))
 
 
 def inward(params: Params, offset: np.ndarray | None) -> Params:

@@ -18,11 +18,37 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem.blocked import BlockedProblem
-from softmax_jax.problem.collectives import Peers
+from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Point, Problem
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(*, static: str | tuple[str, ...] = (), donate: str | tuple[str, ...] = ()) -> Callable[[Any], Any]:
+    """A decorator for functions of a Problem: compiled, and mapped over the devices that share its rows.
+
+    Where rows are streamed, passes are loops in Python, which no compiled program can hold: the function then runs as
+    it is, and its pure parts have to be jitted functions themselves.
+
+    Args:
+      static: names of arguments that hold no arrays.
+      donate: names of arguments that are used up.
+    """
+
+    def decorated(function: Any) -> Any:
+        mapped = over_rows(function)
+        jitted: Any = jax.jit(mapped, static_argnames=static, donate_argnames=donate)
+
+        @functools.wraps(function)
+        def chosen(*args: Any) -> Any:
+            streamed = any(isinstance(a, Problem) and a.rows.is_streamed for a in args)
+            return (mapped if streamed else jitted)(*args)
+
+        chosen.jitted = jitted  # type: ignore[attr-defined] # for those who lower it or count its programs
+        return chosen
+
+    return decorated
 
 
 def over_rows(function: Function) -> Function:
@@ -41,7 +67,8 @@ def over_rows(function: Function) -> Function:
             return shared(*args)
 
     def shared(*args: Any) -> Any:
-        mesh = next((a.peers.mesh for a in args if isinstance(a, Problem | BlockedProblem)), None)
+        outside = next((a.rows.peers for a in args if isinstance(a, Problem)), ALONE)
+        mesh = outside.mesh
         if mesh is None:
             return function(*args)
         arrays = [i for i, a in enumerate(args) if all(hasattr(leaf, "dtype") for leaf in jax.tree.leaves(a))]
@@ -51,12 +78,12 @@ def over_rows(function: Function) -> Function:
         def local(*given: Any) -> Any:
             full = list(args)
             for i, a in zip(arrays, given, strict=True):
-                full[i] = _inside(a, Peers() if alone else Peers(axis=mesh.axis_names[0]))
+                full[i] = _seen_by(a, ALONE if alone else Peers(axis=mesh.axis_names[0]))
             return function(*full)
 
         given = _by_classes(tuple(args[i] for i in arrays), mesh)
         if alone:
-            return _by_classes(local(*given), mesh)
+            return _by_classes(_seen_by(local(*given), outside), mesh)
         share = functools.partial(
             jax.shard_map,
             local,
@@ -66,41 +93,34 @@ def over_rows(function: Function) -> Function:
             check_vma=False,  # solvers start loops from zeros that are the same everywhere
         )
         shapes = jax.eval_shape(share(out_specs=P()), *given)
-        return _by_classes(share(out_specs=_specs(shapes, mesh))(*given), mesh)
+        return _by_classes(_seen_by(share(out_specs=_specs(shapes, mesh))(*given), outside), mesh)
 
     return mapped  # type: ignore[return-value] # the same signature, which TypeVar cannot express
 
 
-def _inside(node: Any, peers: Peers) -> Any:
-    """A problem as one of its `peers` sees it; anything else as it is."""
-    if isinstance(node, BlockedProblem):
-        return dataclasses.replace(node, rows=dataclasses.replace(node.rows, peers=peers))
-    return dataclasses.replace(node, peers=peers) if isinstance(node, Problem) else node
+def _seen_by(tree: Any, peers: Peers) -> Any:
+    """`tree` with rows as one of the devices sees them, or as they are seen from outside."""
+    return jax.tree.map(
+        lambda node: dataclasses.replace(node, peers=peers) if isinstance(node, DeviceRows) else node,
+        tree,
+        is_leaf=lambda node: isinstance(node, DeviceRows),
+    )
 
 
 def _specs(tree: Any, mesh: Mesh) -> Any:
     """How the arrays in `tree` are cut along the first mesh axis."""
     rows = mesh.axis_names[0]
 
-    def held(node: Any) -> Any:
-        T = P(rows) if node.T.ndim == 1 else P(None, rows)
-        return dataclasses.replace(node, X=jax.tree.map(lambda _: P(rows), node.X), T=T, weights=P(rows))
-
     def spec(node: Any) -> Any:
-        if isinstance(node, Problem):
-            return dataclasses.replace(
-                held(node), l2=P(), intercept=P(), columns=jax.tree.map(lambda _: P(), node.columns)
-            )
-        if isinstance(node, BlockedProblem):
-            return dataclasses.replace(
-                node, rows=held(node.rows), l2=P(), intercept=P(), columns=jax.tree.map(lambda _: P(), node.columns)
-            )
+        if isinstance(node, DeviceRows):
+            T = P(rows) if node.T.ndim == 1 else P(None, rows)
+            return dataclasses.replace(node, X=jax.tree.map(lambda _: P(rows), node.X), T=T, weights=P(rows))
         if isinstance(node, Point):
             same: Any = P()
             return Point(same, P(None, rows), same, same, same)
         return P()
 
-    return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, Problem | BlockedProblem | Point))
+    return jax.tree.map(spec, tree, is_leaf=lambda node: isinstance(node, DeviceRows | Point))
 
 
 def _by_classes(tree: Any, mesh: Mesh) -> Any:

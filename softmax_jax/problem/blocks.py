@@ -1,7 +1,8 @@
-"""Sums over blocks of rows: what a block is, how large it is, and how the results of a kernel add up.
+"""Sums over blocks of rows: what a block is, how large it is, and how what is found of each adds up.
 
-A *kernel* is a jitted function of a block and some arguments. Sums over blocks are compensated, so that their rounding
-is that of one block.
+A *part* is a function of the net inputs, targets and weights of some rows, and of other arguments; it returns sums over
+these rows, and R (k, r) or None. A *kernel* makes a part a jitted function of a block. Sums over blocks are
+compensated, so that their rounding is that of one block.
 
 References:
   Knuth, The Art of Computer Programming 2, 3rd ed. 1997, section 4.2.2, theorem B (the error of a sum, exactly).
@@ -9,6 +10,8 @@ References:
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +36,24 @@ class Block(NamedTuple):
     X: Any
     T: Any
     w: Any
+
+
+class Net(NamedTuple):
+    """The net input of parameters: Z (k, N), or None where no logits are stored."""
+
+    params: Params
+    Z: Any
+
+
+class Folded(NamedTuple):
+    """What a pass finds: the sums of a part, and where its R was to be pulled back, X^T R^T (m, k), row sums (k,)."""
+
+    sums: Any
+    dW: Any = None
+    db: Any = None
+
+
+Part = Callable[..., tuple[Any, Any]]  # of (Z, ..., T, w, *args)
 
 
 class Total(NamedTuple):
@@ -65,6 +86,11 @@ def finished(total: Total) -> Any:
     return jax.tree.map(jnp.add, total.value, total.error)
 
 
+def feature_major(found: Folded) -> Folded:
+    """What kernels have found, with dW (m, k)."""
+    return found if found.dW is None else found._replace(dW=found.dW.T)
+
+
 def in_parts(kernel: Any, take: Any, rows: int, *args: Any) -> Any:
     """kernel(take(0, rows), *args), as the sum over parts take(start, r) whose rows and logits stay in cache.
 
@@ -87,14 +113,27 @@ def in_parts(kernel: Any, take: Any, rows: int, *args: Any) -> Any:
     return lax.fori_loop(0, rows // size, body, zero)
 
 
-def net_input(block: Block, params: Params) -> Any:
-    """Z (k, r) of a block."""
-    return DenseFeatures(block.X).forward(params.W) + params.b[:, None]
+@functools.cache
+def kernel(part: Part, pull: str | None) -> Any:
+    """The jitted function (block, params of each net input, args of the part) -> Folded, its dW class-major (k, m).
 
+    Args:
+      part: a function of a module, or one that is made once.
+      pull: None, or how R is pulled back: "closed_form" or "autodiff".
+    """
 
-def pull_back(block: Block, R: Any) -> Any:
-    """R X (k, m) for R (k, r): the transpose of X^T R^T, so that blocks add up without transposing."""
-    return jnp.matmul(R, block.X, precision=PRECISION)
+    @jax.jit
+    def folded(block: Block, params: tuple[Params, ...], *args: Any) -> Folded:
+        X = DenseFeatures(block.X)
+        nets = [X.forward(each.W) + each.b[:, None] for each in params]
+        sums, R = part(*nets, block.T, block.w, *args)
+        if pull is None:
+            return Folded(sums)
+        if pull == "autodiff":
+            return Folded(sums, X.transposed(R).T, jnp.sum(R, axis=1))
+        return Folded(sums, jnp.matmul(R, block.X, precision=PRECISION), jnp.sum(R, axis=1))
+
+    return folded
 
 
 def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
@@ -114,6 +153,17 @@ def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
 def rows_per_block(row_bytes: int, free: int) -> int:
     """A power of two of rows that take at most BLOCK_BYTES and little of the `free` bytes, at least 1."""
     return power_of_two(min(BLOCK_BYTES, free // FREE_SHARE) // row_bytes)
+
+
+def streamed_rows(row_bytes: int, k: int, free: int) -> int:
+    """Rows of a block that is read: neither their features nor their k logits take more than a block may.
+
+    Args:
+      row_bytes: of the features of a row.
+      k: classes.
+      free: bytes of free memory.
+    """
+    return rows_per_block(max(row_bytes, 8 * k), free)
 
 
 def power_of_two(count: int) -> int:

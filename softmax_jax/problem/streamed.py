@@ -1,7 +1,7 @@
-"""StreamedRows: the blocks of a `BlockedProblem` read from where X is stored, anew in each pass.
+"""Rows that are read by blocks from where X is stored, anew in each pass.
 
 A pass is a loop in Python over blocks, with one compiled program per kernel and block, while a thread reads ahead. X is
-kept in its storage dtype until it is on the device. The first pass, made when the problem is built, sees to it that all
+kept in its storage dtype until it is on the device. The first pass, made when the data are placed, sees to it that all
 of X is finite, and takes the mean and variance of each column and a sample of rows for the preconditioner.
 """
 
@@ -16,15 +16,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from softmax_jax.data.rows.source import RowSource, computed_in
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.dtypes import scope
-from softmax_jax.placement.memory import free_bytes
-from softmax_jax.placement.offsets import column_offsets
-from softmax_jax.problem.blocked import BlockedProblem
-from softmax_jax.problem.blocks import Block, Total, add, finished, in_parts, no_total, rows_per_block
+from softmax_jax.model import Params
+from softmax_jax.problem.blocks import (
+    Block,
+    Folded,
+    Net,
+    Part,
+    Total,
+    add,
+    feature_major,
+    finished,
+    in_parts,
+    kernel,
+    no_total,
+)
+from softmax_jax.problem.collectives import ALONE
 from softmax_jax.problem.features import DenseFeatures, sampled_rows
 from softmax_jax.problem.prefetch import read_ahead
-from softmax_jax.problem.problem import Data
 from softmax_jax.problem.sampling import sampled
 
 LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
@@ -67,7 +77,7 @@ class StreamedRows:
     scale: np.ndarray
     device: Any = None
 
-    is_streamed = True
+    is_streamed, stores_logits, can_shift, can_scale, peers = True, False, True, True, ALONE
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,19 +85,34 @@ class StreamedRows:
         return self.source.shape
 
     @property
+    def count(self) -> int:
+        """Rows that sums are taken over."""
+        return self.source.shape[0]
+
+    @property
+    def stored_dtype(self) -> np.dtype:
+        """The dtype in which X is stored."""
+        return self.source.dtype
+
+    @property
     def is_wide(self) -> bool:
         """Whether there are too many features for a sample of rows."""
         return self.shape[1] > LARGEST_FACTORISED
 
-    def fold(self, kernel: Any, *args: Any) -> Any:
-        """The sum over blocks of kernel(block, *args): one pass over the data."""
+    def net(self, params: Params) -> Net:
+        """`params` alone: no logits are stored."""
+        return Net(params, None)
+
+    def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
+        """As DeviceRows.fold: one pass over the data."""
+        each, args = kernel(part, pull), (tuple(net.params for net in nets), *args)
         units = jax.device_put((self.offset.astype(self.dtype), self.scale.astype(self.dtype)), self.device)
         total = None
         for start, X in read_ahead(self.source, self.size):
             block = jax.device_put(Block(X, *self._beside(start)), self.device)
             if total is None:
-                total = jax.device_put(no_total(kernel, jax.eval_shape(_widened, block, units), *args), self.device)
-            total = jax.block_until_ready(_added(kernel, total, block, units, args))  # before X is read over
+                total = jax.device_put(no_total(each, jax.eval_shape(_widened, block, units), *args), self.device)
+            total = jax.block_until_ready(_added(each, total, block, units, args))  # before X is read over
         return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
@@ -102,18 +127,22 @@ class StreamedRows:
         totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else self.w @ self.T.astype(np.float64)
         return jnp.asarray(totals.astype(self.dtype))
 
+    def squares(self) -> Any:
+        """As DeviceRows.squares, from the first pass."""
+        return self.variances(0)[1]
+
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
-        """As DenseFeatures.moments, from the sample."""
+        """As DeviceRows.moments, from the sample."""
         return _moments(self.survey.sample, self.survey.sample_weight.astype(self.dtype), centred)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:
-        """As DenseFeatures.variances."""
+        """As DeviceRows.variances."""
         mean, variance = self.survey.mean, self.survey.variance
         spread = variance if float(centred) else variance + mean**2
         return jnp.asarray((float(centred) * mean).astype(self.dtype)), jnp.asarray(spread.astype(self.dtype))
 
     def extent(self) -> tuple[Any, Any]:
-        """As Problem.extent."""
+        """As DeviceRows.extent."""
         return jnp.asarray(self.survey.low.astype(self.dtype)), jnp.asarray(self.survey.high.astype(self.dtype))
 
     def scaled(self, scale: np.ndarray) -> StreamedRows:
@@ -122,6 +151,21 @@ class StreamedRows:
         sample = sample.astype(np.float64) * scale
         survey = Survey(mean * scale, variance * scale**2, low * scale, high * scale, sample, weight)
         return dataclasses.replace(self, survey=survey, scale=self.scale * scale)
+
+    def shifted(self, offset: np.ndarray) -> StreamedRows:
+        """The same rows, which have their own scale, less `offset` (m,)."""
+        mean, variance, low, high, sample, weight = self.survey
+        sample = sample - offset.astype(sample.dtype)
+        survey = Survey(mean - offset, variance, low - offset, high - offset, sample, weight)
+        return dataclasses.replace(self, survey=survey, offset=self.offset + offset)
+
+    def computed_in(self, dtype: np.dtype) -> StreamedRows:
+        """The same rows, for computation in `dtype`."""
+        return dataclasses.replace(self, dtype=dtype)
+
+    def with_features_of(self, other: StreamedRows) -> StreamedRows:
+        """These rows, in their own dtype, in the units of `other`."""
+        return other.computed_in(self.dtype)
 
     def _beside(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """Targets and weights of the block that starts there; zero where it is filled up."""
@@ -132,59 +176,18 @@ class StreamedRows:
         return T if T.ndim == 1 else T.astype(self.dtype), w.astype(self.dtype)
 
 
-def stream(
-    source: RowSource,
-    T: np.ndarray,
-    w: np.ndarray,
-    l2: float,
-    intercept: bool,
-    *,
-    rows: int | None = None,
-    gradient: str = "closed_form",
-    device: Any = None,
-) -> Data:
-    """The problem of a source of rows, in the dtype of training and in float64; reads the source once.
+def survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Survey:
+    """The first pass over a source.
 
     Args:
       source: of X (n, m).
-      T: (n,) int32 class indices, or (n, k) soft targets.
       w: (n,) float64, summing to one.
-      l2: strength.
-      intercept: whether the bias is free.
-      rows: of a block, at most; None for as many as suit the free memory.
-      gradient: "closed_form" or "autodiff".
-      device: to compute on, or None for JAX's default.
+      size: rows of a block.
+      wide: dtype of the sums.
 
     Raises:
       ValueError: X is not finite; the source cannot be read.
     """
-    k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
-    rows = rows or streamed_rows(source, k, free_bytes(device))
-    size = min(rows, 1 << (source.shape[0] - 1).bit_length())
-    dtype = computed_in(source.dtype)
-    wide = np.dtype(np.float64) if jax.default_backend() != "tpu" else dtype
-    survey = _survey(source, w, size, wide)
-    offset = column_offsets(survey.low, survey.high, source.dtype) if intercept else None
-    survey = survey if offset is None else _shifted(survey, offset)
-    taken = np.zeros(source.shape[1]) if offset is None else offset
-    held = StreamedRows(source, T, w, size, dtype, survey, taken, np.ones_like(taken), device)
-
-    def build(dtype: np.dtype) -> BlockedProblem:
-        with scope(dtype):
-            l2_, free = jax.device_put((dtype.type(l2), dtype.type(intercept)), device)
-        return BlockedProblem(dataclasses.replace(held, dtype=dtype), l2_, free, gradient=gradient)
-
-    exact = build(wide)
-    return Data(exact if dtype == wide else build(dtype), exact, dtype, offset)
-
-
-def streamed_rows(source: RowSource, k: int, free: int) -> int:
-    """Rows of a block: neither their features nor their logits take more of the `free` bytes than a block may."""
-    return rows_per_block(max(source.shape[1] * source.dtype.itemsize, 8 * k), free)
-
-
-def _survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Survey:
-    """The first pass over a source."""
     n, m = source.shape
     stride = -(-n // sampled_rows(m)) if m <= LARGEST_FACTORISED else n
     some = sampled(n, stride)
@@ -205,13 +208,6 @@ def _survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Surv
         sample[first:last] = X[some[first:last] - start]
     variance = np.maximum(sums[1] - sums[0] ** 2, 0)
     return Survey(near + sums[0], variance, low, high, sample, w[some])
-
-
-def _shifted(survey: Survey, offset: np.ndarray) -> Survey:
-    """The survey of the rows less `offset` (m,)."""
-    mean, variance, low, high, sample, weight = survey
-    sample = sample - offset.astype(sample.dtype)
-    return Survey(mean - offset, variance, low - offset, high - offset, sample, weight)
 
 
 @jax.jit
@@ -255,4 +251,6 @@ def _added(kernel: Any, total: Total, block: Block, units: tuple[Any, Any], args
     return add(total, in_parts(kernel, take, len(block.w), *args))
 
 
-_finished = jax.jit(finished)
+@jax.jit
+def _finished(total: Total) -> Folded:
+    return feature_major(finished(total))

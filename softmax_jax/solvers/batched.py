@@ -8,7 +8,7 @@ in float64.
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,33 +16,33 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.solvers import batched_passes, driver, steps
+from softmax_jax.solvers import batched_passes, steps
 from softmax_jax.solvers.batched_passes import Lanes
+from softmax_jax.solvers.protocol import Solver
+from softmax_jax.solvers.solutions import Solutions
+from softmax_jax.solvers.stopping import (
+    CHUNK,
+    FIRST_CHUNK,
+    STALLED_STEPS,
+    first_target,
+    next_steps,
+    next_target,
+    rounded,
+    still,
+    verdict,
+)
 
 CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
-FIRST_STEPS = 16  # of a chunk, before the time that a step takes is known
-MISSES = 3  # certificates above tol, after the estimate was below it, that end a dtype
 
 
-class LaneOutcome(NamedTuple):
-    """What is found for each lane; leading axes B."""
-
-    params: Params  # NumPy, in the training dtype
-    objective: np.ndarray
-    duality_gap: np.ndarray
-    status: list[str]
-    n_iter: np.ndarray
-    n_passes: np.ndarray
-
-
-def begin_lanes(solver: Any, lanes: Lanes, params: Params) -> Any:
+def begin_lanes(solver: Solver, lanes: Lanes, params: Params) -> Any:
     """The first chunk of the lanes, all of l2 > 0, at `params` (B, m, k), (B, k)."""
     with scope(lanes.training.dtype):
         start = Params(*(jnp.asarray(p, lanes.training.dtype) for p in params))
         return batched_passes.begin(solver, lanes.layout, lanes.training, lanes.prepared, start)
 
 
-def restart_lanes(solver: Any, lanes: Lanes, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
+def restart_lanes(solver: Solver, lanes: Lanes, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
     """The chunk of lanes that differ from those of `chunk` in l2 alone: at `start`, or where it was if J is less there.
 
     Args:
@@ -60,8 +60,8 @@ def restart_lanes(solver: Any, lanes: Lanes, chunk: Any, start: Params, old_l2: 
 
 
 def advance_lanes(
-    solver: Any, lanes: Lanes, chunk: Any, *, tol: float, max_iter: int, keep: bool = False
-) -> tuple[LaneOutcome, Any]:
+    solver: Solver, lanes: Lanes, chunk: Any, *, tol: float, max_iter: int, keep: bool = False
+) -> tuple[Solutions, Any]:
     """Go on from `chunk`, which is used up, until every lane has a status.
 
     Args:
@@ -73,24 +73,23 @@ def advance_lanes(
       keep: whether the last chunk is wanted; slots are then kept for all lanes.
 
     Returns:
-      The outcome, and the last chunk in the training dtype where `keep`, else None.
+      The solutions, in the training dtype, and the last chunk in the training dtype where `keep`, else None.
     """
-    driver = _Driver(solver, lanes, chunk, tol, max_iter, keep)
-    driver.run()
-    outcome = driver.outcome()
-    floored = np.flatnonzero([status == "precision_floor" for status in outcome.status])
+    run = _Run(solver, lanes, chunk, tol, max_iter, keep)
+    run.to_the_end()
+    found = run.found
+    floored = np.flatnonzero([status == "precision_floor" for status in found.status])
     if len(floored) and lanes.training.dtype != lanes.exact.dtype:
-        state = driver.chunk.state if keep else None
-        outcome = _in_float64(solver, lanes, outcome, state, floored, tol, max_iter)
-    return outcome, driver.chunk if keep else None
+        _go_on_in_float64(solver, lanes, found, run.chunk.state if keep else None, floored, tol, max_iter)
+    return found, run.chunk if keep else None
 
 
-def _in_float64(
-    solver: Any, lanes: Lanes, outcome: LaneOutcome, state: Any, floored: np.ndarray, tol: float, max_iter: int
-) -> LaneOutcome:
-    """The outcome after the lanes `floored`, which float32 could bring no closer, have gone on in float64."""
+def _go_on_in_float64(
+    solver: Solver, lanes: Lanes, found: Solutions, state: Any, floored: np.ndarray, tol: float, max_iter: int
+) -> None:
+    """Let the lanes `floored`, which float32 could bring no closer, go on in float64; `found` is filled."""
     wide = lanes.in_float64(floored)
-    at = Params(*(p[floored].astype(np.float64) for p in outcome.params))
+    at = Params(*(p[floored].astype(np.float64) for p in found.params))
     if state is None:
         chunk = begin_lanes(solver, wide, at)
     else:
@@ -99,49 +98,45 @@ def _in_float64(
             chunk = batched_passes.move(
                 solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at)
             )
-    left = int(max_iter - outcome.n_iter[floored].min())
+    left = int(max_iter - found.n_iter[floored].min())
     further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
-    rounded = Params(*(p.astype(lanes.training.dtype) for p in further.params))
-    J = objectives_of(wide, rounded)
-    gap = further.duality_gap + np.maximum(J - further.objective, 0)
+    narrow = Params(*(p.astype(lanes.training.dtype) for p in further.params))
+    further = at_rounded(wide, further, narrow, tol)
     for i, lane in enumerate(floored):
-        outcome.params.W[lane], outcome.params.b[lane] = rounded.W[i], rounded.b[i]
-        outcome.status[lane] = proven(further.status[i : i + 1], gap[i : i + 1], tol)[0]
-    outcome.objective[floored], outcome.duality_gap[floored] = J, gap
-    outcome.n_iter[floored] += further.n_iter
-    outcome.n_passes[floored] += further.n_passes
-    return outcome
+        found.put(lane, further.at(i), further=True)
 
 
-def objectives_of(lanes: Lanes, params: Params) -> np.ndarray:
-    """J of every lane (B,) at `params`, in float64."""
+def at_rounded(lanes: Lanes, found: Solutions, params: Params, tol: float) -> Solutions:
+    """What is proven of `params` (B, m, k), (B, k), which rounding has made of those found.
+
+    Args:
+      lanes: the problems.
+      found: proven before.
+      params: after rounding.
+      tol: gap up to which a solution stays converged.
+    """
     with scope(np.float64):
-        return np.asarray(batched_passes.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
+        J = np.asarray(batched_passes.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
+    gap = rounded(found.duality_gap, found.objective, J)
+    status = [still(word, g, tol) for word, g in zip(found.status, gap, strict=True)]
+    return found._replace(params=params, objective=J, duality_gap=gap, status=status)
 
 
-def proven(status: list[str], gap: np.ndarray, tol: float) -> list[str]:
-    """The statuses after rounding: converged only where the gap is still at most tol."""
-    return ["precision_floor" if s == "converged" and g > tol else s for s, g in zip(status, gap, strict=True)]
+class _Run:
+    """One dtype: the state on the device, in slots, and what is known of each lane on the host."""
 
-
-class _Driver:
-    """One dtype: the state on the device, in slots, and the books about each lane on the host."""
-
-    def __init__(self, solver: Any, lanes: Lanes, chunk: Any, tol: float, max_iter: int, keep: bool) -> None:
+    def __init__(self, solver: Solver, lanes: Lanes, chunk: Any, tol: float, max_iter: int, keep: bool) -> None:
         B = lanes.count
         self.solver, self.lanes, self.chunk, self.keep = solver, lanes, chunk, keep
         self.problem = lanes.training
-        self.tol, self.max_iter, self.steps = tol, max_iter, FIRST_STEPS
+        self.tol, self.max_iter, self.steps = tol, max_iter, FIRST_CHUNK
         self.lane = np.arange(B)  # of each slot
         self.active = np.ones(B, bool)  # of each slot
-        self.target = np.full(B, 0.9 * tol)  # of each lane, as all that follow
-        self.misses = np.zeros(B, int)
-        self.status = [""] * B
-        self.objective, self.gap = np.full(B, np.nan), np.full(B, np.inf)
-        self.n_iter, self.n_passes = np.zeros(B, int), np.zeros(B, int)
-        self.params = Params(*(np.array(p) for p in chunk.state.point.params))
+        self.target = np.full(B, first_target(tol))  # of each lane, as all that follow
+        self.failed = np.zeros(B, int)
+        self.found = Solutions.unsolved(Params(*(np.array(p) for p in chunk.state.point.params)))
 
-    def run(self) -> None:
+    def to_the_end(self) -> None:
         """Chunks until no slot is active."""
         self._judge()
         while self.active.any():
@@ -156,60 +151,53 @@ class _Driver:
             prepared = jax.tree.map(lambda a: a[self.lane], prepared)
         return self.solver, lanes.layout, self.problem, prepared
 
-    def outcome(self) -> LaneOutcome:
-        """The books."""
-        return LaneOutcome(self.params, self.objective, self.gap, self.status, self.n_iter, self.n_passes)
-
     def _advance(self) -> None:
-        begin = time.perf_counter()
-        left = np.maximum(self.max_iter - self.n_iter[self.lane], 0)
-        budget = np.where(self.active, np.minimum(min(self.steps, steps.CHUNK), left), 0).astype(np.int32)
+        begin_s = time.perf_counter()
+        left = np.maximum(self.max_iter - self.found.n_iter[self.lane], 0)
+        budget = np.where(self.active, np.minimum(min(self.steps, CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
             target = jnp.asarray(self.target[self.lane], dtype)
             self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(budget))
             done = np.where(self.active, np.asarray(self.chunk.i), 0)
-        self.n_iter[self.lane] += done
-        per_step_s = (time.perf_counter() - begin) / max(done.max(), 1)
-        self.steps = int(np.clip(driver.CHUNK_WALL_S / per_step_s, 1, 2 * self.steps))
+        self.found.n_iter[self.lane] += done
+        self.steps = next_steps(self.steps, time.perf_counter() - begin_s, int(done.max()))
 
     def _judge(self) -> None:
         """Decide about every active slot, by a certificate where its estimate says that it is done."""
-        measure, quiet = np.asarray(self.chunk.measure), np.asarray(self.chunk.quiet)
-        self.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
+        found, measure = self.found, np.asarray(self.chunk.measure)
+        found.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
         finite, reached = np.isfinite(measure), measure <= self.target[self.lane]
-        stuck, exhausted = quiet >= steps.QUIET_STEPS, self.n_iter[self.lane] >= self.max_iter
+        stalled = np.asarray(self.chunk.stalled) >= STALLED_STEPS
+        exhausted = found.n_iter[self.lane] >= self.max_iter
         for slot in np.flatnonzero(self.active & ~finite):
             self._end(slot, "nonfinite")
-        slots = np.flatnonzero(self.active & (reached | stuck | exhausted))
+        slots = np.flatnonzero(self.active & (reached | stalled | exhausted))
         if not len(slots):
             return
         proofs = self._certify(slots)
-        self.misses[self.lane[slots]] += reached[slots]
+        self.failed[self.lane[slots]] += reached[slots]
         again = np.zeros(len(self.lane), bool)
         for i, slot in enumerate(slots):
-            lane = self.lane[slot]
-            self.objective[lane], self.gap[lane] = proofs.objective[i], proofs.gap[i]
-            self.params.W[lane], self.params.b[lane] = proofs.params.W[i], proofs.params.b[i]
-            if self.gap[lane] <= self.tol:
-                self._end(slot, "converged")
-            elif exhausted[slot]:
-                self._end(slot, "max_iter")
-            elif stuck[slot] or self.misses[lane] > MISSES:
-                self._end(slot, "precision_floor")
+            lane, gap = self.lane[slot], float(proofs.gap[i])
+            found.objective[lane], found.duality_gap[lane] = proofs.objective[i], gap
+            found.params.W[lane], found.params.b[lane] = proofs.params.W[i], proofs.params.b[i]
+            words = {"stalled": stalled[slot], "exhausted": exhausted[slot], "failed": self.failed[lane]}
+            if status := verdict(gap, self.tol, **words):
+                self._end(slot, status)
             else:
-                self.target[lane] *= min(0.5, 0.5 * self.tol / self.gap[lane])
+                self.target[lane] = next_target(float(self.target[lane]), self.tol, gap)
                 again[slot] = True
         if again.any():
             self._refresh(again)
 
     def _end(self, slot: Any, status: str) -> None:
-        self.status[self.lane[slot]] = status
+        self.found.status[self.lane[slot]] = status
         self.active[slot] = False
 
     def _certify(self, slots: np.ndarray) -> Any:
         """Certificates of slots, in groups that share a compiled program."""
-        k, N = self.chunk.state.point.curvature.shape[-1], self.problem.weights.shape[-1]
+        k, N = self.chunk.state.point.curvature.shape[-1], self.problem.rows.weights.shape[-1]
         size = min(_slots(len(slots)), self.lanes.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
         found = []
         for first in range(0, len(slots), size):

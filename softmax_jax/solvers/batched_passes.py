@@ -17,10 +17,9 @@ from softmax_jax.certificate.bound import certify as certify_one
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.placement.sharding import over_rows
-from softmax_jax.problem.blocked import replaced
-from softmax_jax.problem.problem import Problem
+from softmax_jax.problem.problem import OF_ROWS, Problem
 from softmax_jax.solvers import steps
-from softmax_jax.solvers.preconditioner import traced_second_moment
+from softmax_jax.solvers.protocol import Solver
 
 FIELDS = ("X", "T", "weights", "l2", "intercept", "columns")
 
@@ -74,19 +73,22 @@ class Layout(NamedTuple):
 
 def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
     with scope(problem.dtype):
-        return replaced(problem, l2=jnp.asarray(l2, problem.dtype))
+        return problem.replaced(l2=jnp.asarray(l2, problem.dtype))
 
 
 def taken(problem: Problem, varying: tuple[str, ...], lanes: np.ndarray) -> Problem:
     """The problem of some lanes."""
     with scope(problem.dtype):
         index = jnp.asarray(lanes)
-        taken = {name: jax.tree.map(lambda a: a[index], getattr(problem, name)) for name in varying}
-        return replaced(problem, **taken)
+        return problem.replaced(**{name: jax.tree.map(lambda a: a[index], _field(problem, name)) for name in varying})
 
 
 def _count(problem: Problem, varying: tuple[str, ...]) -> int:
-    return jax.tree.leaves(getattr(problem, varying[0]))[0].shape[0]
+    return jax.tree.leaves(_field(problem, varying[0]))[0].shape[0]
+
+
+def _field(problem: Problem, name: str) -> Any:
+    return getattr(problem.rows if name in OF_ROWS else problem, name)
 
 
 def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *args: Any) -> Any:
@@ -96,10 +98,10 @@ def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *arg
     """
     varying, shared = layout
     if _count(problem, varying) == 1:
-        one = replaced(problem, **{f: jax.tree.map(lambda a: a[0], getattr(problem, f)) for f in varying})
+        one = problem.replaced(**{f: jax.tree.map(lambda a: a[0], _field(problem, f)) for f in varying})
         first = prepared if shared else jax.tree.map(lambda a: a[0], prepared)
         return jax.tree.map(lambda x: x[None], function(one, first, *jax.tree.map(lambda a: a[0], args)))
-    axes: Any = replaced(problem, **{f: 0 if f in varying else None for f in FIELDS})
+    axes = problem.replaced(**{f: 0 if f in varying else None for f in FIELDS})
     in_axes = (axes, None if shared else 0, *(0 for _ in args))
     return jax.vmap(function, in_axes=in_axes)(problem, prepared, *args)
 
@@ -113,20 +115,14 @@ def _dressed(state: Any, prepared: Any) -> Any:
     return state._replace(prepared=prepared)
 
 
-@functools.partial(jax.jit, static_argnames="varying")
-def second_moments(problem: Problem, varying: tuple[str, ...]) -> Any:
-    """The factorised covariance of each lane's own X."""
-    return _mapped(lambda problem, _: traced_second_moment(problem), Layout(varying, True), problem, None)
-
-
-@functools.partial(jax.jit, static_argnames="varying")
-def spreads(problem: Problem, varying: tuple[str, ...]) -> Any:
-    """Mean and variance of the columns of each lane's own X."""
-    return _mapped(lambda problem, _: problem.variances(), Layout(varying, True), problem, None)
+@functools.partial(jax.jit, static_argnames=("solver", "varying"))
+def prepare(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
+    """What the solver prepares, for each lane's own X."""
+    return _mapped(lambda problem, _: solver.prepare_in_jit(problem), Layout(varying, True), problem, None)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
-def begin(solver: Any, layout: Layout, problem: Problem, prepared: Any, params: Params) -> Any:
+def begin(solver: Solver, layout: Layout, problem: Problem, prepared: Any, params: Params) -> Any:
     """The first chunks, at `params`."""
 
     def of_lane(problem: Problem, prepared: Any, params: Params) -> Any:
@@ -136,7 +132,7 @@ def begin(solver: Any, layout: Layout, problem: Problem, prepared: Any, params: 
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
-def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
+def run(solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
     """At most `count` more steps of each lane, fewer where it is done."""
 
     def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
@@ -147,7 +143,7 @@ def run(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
-def refresh(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, which: Any) -> Any:
+def refresh(solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, which: Any) -> Any:
     """Points anew where `which`: cached Z has gathered the rounding of every step."""
 
     @over_rows
@@ -161,7 +157,7 @@ def refresh(solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk:
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
 def restart(
-    solver: Any, layout: Layout, problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any
+    solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any
 ) -> Any:
     """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`."""
 
@@ -177,7 +173,7 @@ def restart(
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
-def move(solver: Any, layout: Layout, problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
+def move(solver: Solver, layout: Layout, problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
     """The chunk at `params` with what `state` remembers of this very problem."""
 
     @over_rows

@@ -19,19 +19,21 @@ import numpy as np
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.problem.problem import Data, Problem, composed
+from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.solvers import separability
-from softmax_jax.solvers.steps import (
+from softmax_jax.solvers.protocol import Solver
+from softmax_jax.solvers.solutions import Outcome
+from softmax_jax.solvers.steps import begin, extra_step, measure, objective_at, point_at, run, to_float64
+from softmax_jax.solvers.stopping import (
     CHUNK,
-    QUIET_STEPS,
-    Solver,
-    begin,
-    extra_step,
-    measure,
-    objective_at,
-    point_at,
-    run,
-    to_float64,
+    FIRST_CHUNK,
+    STALLED_STEPS,
+    first_target,
+    next_steps,
+    next_target,
+    rounded,
+    still,
+    verdict,
 )
 from softmax_jax.solvers.unpenalised import standardised
 from softmax_jax.storage.resuming import from_tensors, to_tensors
@@ -41,8 +43,6 @@ REVIEW_STEPS = 100  # after which a solver has to have earned its iterations, wh
 REVIEW_FALL = 0.1  # of the measured distance, by which it has
 HOPELESS = 1e-12  # gap, nats, below which no other solver is tried: what is left is rounding
 HANDED_OVER = ("slow", "nonfinite", "precision_floor")
-FIRST_CHUNK = 4  # steps, from which the time of a step is known
-CHUNK_WALL_S = 0.5
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 
 
@@ -53,18 +53,6 @@ class Progress(NamedTuple):
     objective: float
     duality_gap: float
     n_passes: int
-
-
-class Outcome(NamedTuple):
-    """What the driver returns: NumPy parameters in the training dtype, and what is certified about them."""
-
-    params: Params
-    objective: float
-    duality_gap: float
-    status: str
-    n_iter: int
-    n_passes: int
-    history: np.ndarray
 
 
 class _Driver:
@@ -78,10 +66,10 @@ class _Driver:
         self.reviewed = np.inf  # the measure at the last review
         self.passes_before = 0  # of the stages before this one
         self.tol, self.max_iter, self.callback = tol, max_iter, callback
-        self.target = 0.9 * tol if self.penalised else tol
+        self.target = first_target(tol) if self.penalised else tol
         self.history: list[np.ndarray] = []
-        self.n_iter, self.n_passes, self.misses = 0, 0, 0
-        self.steps = 1 if self.problem.is_streamed else FIRST_CHUNK
+        self.n_iter, self.n_passes, self.failed = 0, 0, 0
+        self.steps = 1 if self.problem.rows.is_streamed else FIRST_CHUNK
         self.latest: Params
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
@@ -98,16 +86,16 @@ class _Driver:
         steps = min(self.steps, CHUNK, self.max_iter - self.n_iter, REVIEW_STEPS - self._stage_iter % REVIEW_STEPS)
         if not self.penalised:
             steps = min(steps, SEPARATION_STEPS - self.n_iter % SEPARATION_STEPS)
-        begin = time.perf_counter()
+        begin_s = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
-            self.chunk = composed(self.problem, run)(self.solver, self.problem, self.chunk, target, np.int32(steps))
+            self.chunk = run(self.solver, self.problem, self.chunk, target, np.int32(steps))
             done = int(self.chunk.i)
             objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
-        per_step_s = (time.perf_counter() - begin) / max(done, 1)
+        wall_s = time.perf_counter() - begin_s
         self.n_iter += done
         self.history.append(objectives)
-        self.steps = 1 if self.problem.is_streamed else int(np.clip(CHUNK_WALL_S / per_step_s, 1, 4 * self.steps))
+        self.steps = 1 if self.problem.rows.is_streamed else next_steps(self.steps, wall_s, done)
         if np.isfinite(float(self.chunk.measure)):
             self._keep()
             status = self._judge() or self._review()
@@ -123,11 +111,11 @@ class _Driver:
 
     def snapshot(self) -> Any:
         """All that the next steps depend on, as tensors and texts."""
-        books = {"n_iter": self.n_iter, "misses": self.misses, "target": self.target}
+        books = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
         books["wide"] = self.problem is not self.data.training
         books |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
         books["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
-        books["parts"] = self.problem.peers.count  # logits of as many rows may lie in another order over other devices
+        books["parts"] = self.problem.rows.peers.count  # over other devices, logits may lie in another order
         tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
         return tensors, {"books": json.dumps(books)}
 
@@ -145,9 +133,9 @@ class _Driver:
             self._widen()
         with scope(self.problem.dtype):
             self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
-        if not whole or books["parts"] != self.problem.peers.count:
+        if not whole or books["parts"] != self.problem.rows.peers.count:
             self._refresh(self.problem)
-        self.n_iter, self.misses, self.target = books["n_iter"], books["misses"], books["target"]
+        self.n_iter, self.failed, self.target = books["n_iter"], books["failed"], books["target"]
         self.history = [tensors["history"]]
         self._keep()
         return self._judge()
@@ -157,17 +145,16 @@ class _Driver:
         if self.proof is None:
             self.proof = self._certify(self.latest)
         params, J, gap = self.proof
-        rounded = Params(*(np.array(p, self.data.dtype) for p in params))
+        found = Params(*(np.array(p, self.data.dtype) for p in params))
         if params.W.dtype != self.data.dtype:
             with scope(np.float64):
-                rounded_J = float(composed(self.data.exact, objective_at)(self.data.exact, rounded))
-            gap, J = float(gap) + max(rounded_J - float(J), 0.0), rounded_J
-            if status == "converged" and self.penalised and gap > self.tol:
-                status = "precision_floor"  # rounding the parameters has cost more than tol
+                rounded_J = float(objective_at(self.data.exact, found))
+            gap, J = rounded(float(gap), float(J), rounded_J), rounded_J
+            status = still(status, gap, self.tol) if self.penalised else status
         if self.scale is not None:
-            rounded = Params((rounded.W * self.scale[:, None]).astype(self.data.dtype), rounded.b)
+            found = Params((found.W * self.scale[:, None]).astype(self.data.dtype), found.b)
         history = np.concatenate([*self.history, np.zeros(0)])
-        return Outcome(rounded, float(J), float(gap), status, self.n_iter, self.n_passes, history)
+        return Outcome(found, float(J), float(gap), status, self.n_iter, self.n_passes, history)
 
     @property
     def solver(self) -> Solver:
@@ -188,7 +175,7 @@ class _Driver:
         solver, problem = self.solver, self.problem
         start = Params(*(np.asarray(p, problem.dtype) for p in params))
         with scope(problem.dtype):
-            self.chunk = composed(problem, begin)(solver, problem, solver.prepare(problem), start)
+            self.chunk = begin(solver, problem, solver.prepare(problem), start)
 
     def _review(self) -> str:
         """Now and then: "slow" where a stage no longer earns its iterations and another solver is there to go on."""
@@ -206,7 +193,7 @@ class _Driver:
         self.stage, self.stage_start, self.reviewed = self.stage + 1, self.n_iter, np.inf
         self.problem = self.data.exact
         self.passes_before = self.n_passes
-        self.steps, self.misses, self.target = 1, 0, 0.9 * self.tol if self.penalised else self.tol
+        self.steps, self.failed, self.target = 1, 0, first_target(self.tol) if self.penalised else self.tol
         self._start_stage(self.latest)
         self._keep()
         return ""
@@ -222,28 +209,27 @@ class _Driver:
 
     def _certify(self, params: Params) -> Any:
         with scope(np.float64):
-            return jax.tree.map(np.asarray, composed(self.data.exact, certify)(self.data.exact, params))
+            return jax.tree.map(np.asarray, certify(self.data.exact, params))
 
     def _judge(self) -> str:
         """What the end of a chunk means."""
         reached = float(self.chunk.measure) <= self.target
-        stuck = int(self.chunk.quiet) >= QUIET_STEPS
+        stuck = int(self.chunk.stalled) >= STALLED_STEPS
         exhausted = self.n_iter >= self.max_iter
         if not self.penalised:
             return self._judge_unpenalised(reached, stuck, exhausted)
         if not (reached or stuck or exhausted):
             return ""
         self.proof = self._certify(self.latest)
-        if float(self.proof.gap) <= self.tol:
-            return "converged"
-        if exhausted:
-            return "max_iter"
-        self.misses += reached
-        if stuck or self.misses > 3:
-            return self._widen() if self._can_widen() else "precision_floor"
-        self.target *= min(0.5, 0.5 * self.tol / float(self.proof.gap))
-        self._refresh(self.problem)
-        return ""
+        self.failed += reached
+        gap = float(self.proof.gap)
+        status = verdict(gap, self.tol, stalled=stuck, exhausted=exhausted, failed=self.failed)
+        if status == "precision_floor" and self._can_widen():
+            return self._widen()
+        if not status:
+            self.target = next_target(self.target, self.tol, gap)
+            self._refresh(self.problem)
+        return status
 
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
@@ -253,13 +239,13 @@ class _Driver:
             point = self._state.point
             # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
             judged = reached or stuck or exhausted or self.n_iter % SEPARATION_STEPS == 0
-            if judged and bool(composed(self.problem, separability.is_separated)(self.problem, point)):
+            if judged and bool(separability.is_separated(self.problem, point)):
                 return "diverging"
             if reached:  # where a solver is stuck short of that, the optimum may well be a step away
-                further = composed(self.problem, extra_step)(self.solver, self.problem, self._state)
-                if bool(composed(self.problem, separability.recedes)(self.problem, point, further)):
+                further = extra_step(self.solver, self.problem, self._state)
+                if bool(separability.recedes(self.problem, point, further)):
                     return "diverging"
-            if (reached or stuck) and bool(composed(self.problem, separability.is_flat)(self.problem, point)):
+            if (reached or stuck) and bool(separability.is_flat(self.problem, point)):
                 return "diverging"
         if reached:
             return "converged"
@@ -275,18 +261,18 @@ class _Driver:
         with scope(np.float64):
             self.problem = self.data.exact
             self.chunk = jax.tree.map(to_float64, self.chunk)
-            self.steps, self.misses, self.target = 1, 0, 0.9 * self.tol
+            self.steps, self.failed, self.target = 1, 0, first_target(self.tol)
         self._refresh(self.problem)
         return ""
 
     def _refresh(self, problem: Problem) -> None:
         """Evaluate the point anew: cached Z has gathered the rounding of every step."""
         with scope(problem.dtype):
-            point = composed(problem, point_at)(problem, self._state.point.params)
+            point = point_at(problem, self._state.point.params)
             m = measure(problem.penalty, point)
-            quiet = jnp.zeros_like(self.chunk.quiet)
+            stalled = jnp.zeros_like(self.chunk.stalled)
             state = self._state._replace(point=point, passes=self._state.passes + 1)
-            self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), quiet=quiet)
+            self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), stalled=stalled)
 
 
 def optimise(

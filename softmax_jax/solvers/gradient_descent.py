@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 import numbers
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,10 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.runtime.traced import refuse_traced
-from softmax_jax.solvers.driver import Outcome, Progress
+from softmax_jax.solvers.driver import Progress
+from softmax_jax.solvers.solutions import Outcome
+from softmax_jax.solvers.steps import objective_at
+from softmax_jax.solvers.stopping import rounded
 from softmax_jax.storage.checkpoints import CheckpointError
 from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.storage.saving import Saving
@@ -46,6 +49,11 @@ class SGD:
     epochs: int = 100
     minibatches: int | None = None
     optimiser: optax.GradientTransformation | None = None
+
+    gradient: ClassVar[str] = "closed_form"
+    is_exact: ClassVar[bool] = False
+    needs_rows: ClassVar[bool] = True
+    always_float64: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -87,12 +95,12 @@ def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) ->
 
 def minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
     """J on some rows of the data: the mean over rows >= 0 (others are padding) of n w_i H_i, and the penalty."""
-    X, w = problem.X.take(rows), jnp.where(rows >= 0, problem.weights[rows] * n, 0)
+    X, w = problem.rows.X.take(rows), jnp.where(rows >= 0, problem.rows.weights[rows] * n, 0)
     Z = net_input(params, X)
-    if problem.T.ndim == 1:
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(Z, problem.T[rows])
+    if problem.rows.T.ndim == 1:
+        losses = optax.losses.softmax_cross_entropy_with_integer_labels(Z, problem.rows.T[rows])
     else:
-        losses = optax.losses.softmax_cross_entropy(Z, problem.T[:, rows].T)
+        losses = optax.losses.softmax_cross_entropy(Z, problem.rows.T[:, rows].T)
     mean = jnp.sum(w * losses) / jnp.sum(rows >= 0)
     return mean + problem.l2 / 2 * jnp.sum(jnp.square(params.W))
 
@@ -213,7 +221,8 @@ def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, h
     costs = np.concatenate([*history, np.zeros(0)])
     with scope(np.float64):
         # the parameters are returned as descent left them: certified at the refitted bias, plus what it would gain
-        J, gap = (float(x) for x in _certify_unchanged(data.exact, params))
+        proof, J = certify(data.exact, params), float(objective_at(data.exact, params))
+        gap = float(rounded(float(proof.gap), float(proof.objective), J))
     gap = gap if np.isfinite(gap) else np.inf
     k = params.b.shape[0]
     uniform = np.log(k) if k > 1 else np.inf
@@ -221,9 +230,3 @@ def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, h
         worse = costs.size > 0 and max(costs[0], uniform) < J
         status = "diverging" if worse else "converged" if gap <= tol else "max_iter"
     return Outcome(params, J, gap, status, epochs, epochs, costs)
-
-
-def _certify_unchanged(problem: Problem, params: Params) -> tuple[Any, Any]:
-    proof = certify(problem, params)
-    J = problem.objective(jax.tree.map(lambda p: jnp.asarray(p, problem.dtype), params))
-    return J, proof.gap + jnp.maximum(J - proof.objective, 0)

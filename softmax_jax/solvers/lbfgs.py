@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from softmax_jax.model import Params
 from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import Step, search
 from softmax_jax.solvers.newton_cg import accurate_point
-from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
+from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment, traced_second_moment
 from softmax_jax.solvers.vectors import add_scaled, dot, negative
 
 
@@ -45,16 +45,24 @@ class LBFGS:
     memory: int = 20
     gradient: str = "closed_form"
 
+    is_exact: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = False
+    always_float64: ClassVar[bool] = False
+
     def prepare(self, problem: Problem) -> SecondMoment:
         """The preconditioner; called once per data, outside jit."""
         return second_moment(problem)
 
-    def init(self, problem: Problem, moment: SecondMoment, params: Params) -> LBFGSState:
+    def prepare_in_jit(self, problem: Problem) -> SecondMoment:
+        """As `prepare`, inside jit: for many problems with features of their own."""
+        return traced_second_moment(problem)
+
+    def init(self, problem: Problem, prepared: SecondMoment, params: Params) -> LBFGSState:
         """The state at `params`, with an empty memory."""
         empty = jax.tree.map(lambda p: jnp.zeros((self.memory, *p.shape), p.dtype), params)
         rho = jnp.zeros(self.memory, problem.dtype)
         none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
-        return LBFGSState(problem.at(params), moment, empty, empty, rho, none, one)
+        return LBFGSState(problem.at(params), prepared, empty, empty, rho, none, one)
 
     def restart(self, problem: Problem, state: LBFGSState, point: Point, old_l2: Any) -> LBFGSState:
         """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s."""

@@ -14,15 +14,15 @@ A factor that has just served well serves for the next step too.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jax import lax
 
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.placement.sharding import over_rows
+from softmax_jax.placement.sharding import compiled
+from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 from softmax_jax.problem.problem import Point, Problem, Spread
 from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.vectors import centre_classes, dot, negative
@@ -61,15 +61,23 @@ class Newton:
 
     gradient: str = "closed_form"
 
+    is_exact: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = True
+    always_float64: ClassVar[bool] = True
+
     def prepare(self, problem: Problem) -> Spread:
         """Mean and variance of the columns; called once per data, outside jit."""
         return spread(problem)
 
+    def prepare_in_jit(self, problem: Problem) -> Spread:
+        """As `prepare`, inside jit: for many problems with features of their own."""
+        return problem.variances()
+
     def init(self, problem: Problem, prepared: Spread, params: Params) -> NewtonState:
         """The state at `params`."""
         unknowns = params.W.size + params.b.size
-        rows = problem.X.shape[0] // problem.hessian_blocks
-        blocks = jnp.minimum(1 + ROWS_PER_UNKNOWN * unknowns // rows, problem.hessian_blocks)
+        rows = problem.shape[0] // hessian_blocks(problem)
+        blocks = jnp.minimum(1 + ROWS_PER_UNKNOWN * unknowns // rows, hessian_blocks(problem))
         infinite = jnp.full((), jnp.inf, problem.dtype)
         none = Factor(jnp.zeros((unknowns, unknowns), problem.dtype), jnp.zeros(unknowns, problem.dtype))
         one = jnp.ones((), jnp.int32)
@@ -83,7 +91,7 @@ class Newton:
 
     def accurate_step(self, problem: Problem, state: NewtonState) -> Point:
         """The point a step further, with the Hessian of all rows."""
-        everything = jnp.full_like(state.blocks, problem.hessian_blocks)
+        everything = jnp.full_like(state.blocks, hessian_blocks(problem))
         return self.step(problem, state._replace(keep=jnp.zeros_like(state.keep), blocks=everything)).point
 
     def step(self, problem: Problem, state: NewtonState) -> NewtonState:
@@ -91,24 +99,23 @@ class Newton:
         point, blocks = state.point, state.blocks
 
         def renewed() -> Factor:
-            return _factor(problem.hessian(point, blocks, state.prepared), point.gradient.W.shape)
+            return _factor(dense_hessian(problem, point, blocks, state.prepared), point.gradient.W.shape)
 
-        one_block = problem.hessian_blocks == 1
+        one_block = hessian_blocks(problem) == 1
         factor = renewed() if one_block else lax.cond(state.keep, lambda: state.factor, renewed)
         W, b = centre_classes(_solve(factor, _centred(point.gradient, state.prepared.mean)))
         b = problem.intercept * b - jnp.matmul(state.prepared.mean, W, precision=PRECISION)
         direction = negative(Params(W, b))
         new = search(problem, point, direction, accuracy=0.1)
-        decrement = problem.peers.largest(-dot(point.gradient, direction))
+        decrement = problem.rows.peers.largest(-dot(point.gradient, direction))
         slow = ~(decrement < SLOW * state.decrement) & ~state.keep
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
-        passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // problem.hessian_blocks)
-        blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, problem.hessian_blocks)
+        passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // hessian_blocks(problem))
+        blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, hessian_blocks(problem))
         return NewtonState(new.point, state.prepared, factor, keep, blocks, decrement, passes)
 
 
-@jax.jit
-@over_rows
+@compiled()
 def spread(problem: Problem) -> Spread:
     """Mean and variance of the columns."""
     return problem.variances()

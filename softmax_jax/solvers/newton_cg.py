@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.line_search import search
-from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment
+from softmax_jax.solvers.preconditioner import SecondMoment, precondition, second_moment, traced_second_moment
 from softmax_jax.solvers.vectors import add_scaled, dot, negative
 
 
@@ -41,13 +41,21 @@ class NewtonCG:
     forcing: float = 0.1
     gradient: str = "closed_form"
 
+    is_exact: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = False
+    always_float64: ClassVar[bool] = False
+
     def prepare(self, problem: Problem) -> SecondMoment:
         """The preconditioner; called once per data, outside jit."""
         return second_moment(problem)
 
-    def init(self, problem: Problem, moment: SecondMoment, params: Params) -> NewtonCGState:
+    def prepare_in_jit(self, problem: Problem) -> SecondMoment:
+        """As `prepare`, inside jit: for many problems with features of their own."""
+        return traced_second_moment(problem)
+
+    def init(self, problem: Problem, prepared: SecondMoment, params: Params) -> NewtonCGState:
         """The state at `params`."""
-        return NewtonCGState(problem.at(params), moment, jnp.ones((), jnp.int32))
+        return NewtonCGState(problem.at(params), prepared, jnp.ones((), jnp.int32))
 
     def restart(self, problem: Problem, state: NewtonCGState, point: Point, old_l2: Any) -> NewtonCGState:
         """The state at `point` of a problem that differs in l2 alone."""

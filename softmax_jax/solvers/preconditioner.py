@@ -15,9 +15,10 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.placement.sharding import over_rows
+from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.features import sampled_rows
-from softmax_jax.problem.problem import Penalty, Problem, composed, missed_variance
+from softmax_jax.problem.hessian import missed_variance
+from softmax_jax.problem.problem import Penalty, Problem
 
 
 class SecondMoment(NamedTuple):
@@ -33,9 +34,9 @@ def second_moment(problem: Problem) -> SecondMoment:
 
     Columns of very different scale would lose their small eigenvalues in float32.
     """
-    if problem.is_wide:
-        return composed(problem, _diagonal)(problem)
-    mean, Q, missed = composed(problem, _moment)(problem)
+    if problem.rows.is_wide:
+        return _diagonal(problem)
+    mean, Q, missed = _moment(problem)
     dtype = np.dtype(problem.dtype)
     eps = np.finfo(dtype).eps
     if jax.default_backend() == "tpu":
@@ -47,14 +48,13 @@ def second_moment(problem: Problem) -> SecondMoment:
 
 def traced_second_moment(problem: Problem) -> SecondMoment:
     """The factorised covariance, inside jit: in the problem's own dtype."""
-    if problem.is_wide:
+    if problem.rows.is_wide:
         return _diagonal(problem)
     mean, Q, missed = _moment(problem)
     return SecondMoment(mean, *_eigh(mean, Q, missed, jnp.finfo(problem.dtype).eps))
 
 
-@jax.jit
-@over_rows
+@compiled()
 def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     """Mean from all rows, covariance from a sample of them, and what that missed of each column's variance.
 
@@ -66,8 +66,7 @@ def _moment(problem: Problem) -> tuple[Any, Any, Any]:
     return mean, Q, jnp.where(variance + mean**2 > 0, missed, jnp.max(variance))
 
 
-@jax.jit
-@over_rows
+@compiled()
 def _diagonal(problem: Problem) -> SecondMoment:
     mean, q = problem.variances()
     kind = jnp.finfo(q.dtype)

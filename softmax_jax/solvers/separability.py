@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from softmax_jax.model import Params
-from softmax_jax.placement.sharding import over_rows
+from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import MASSLESS_BIAS, Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
@@ -27,8 +27,7 @@ IMPOSSIBLE = 40.0  # below the largest logit; what moves there is seen by `is_fl
 LOGIT_STEP = 0.3  # along a direction of recession a Newton step moves logits by about 1, at an optimum by nothing
 
 
-@jax.jit
-@over_rows
+@compiled()
 def is_separated(problem: Problem, point: Point) -> Any:
     """Whether the net input puts every row of positive weight strictly on the side of its class: a proof.
 
@@ -38,15 +37,13 @@ def is_separated(problem: Problem, point: Point) -> Any:
     return problem.count(_is_mistaken, point) == 0
 
 
-@jax.jit
-@over_rows
+@compiled()
 def recedes(problem: Problem, before: Point, after: Point) -> Any:
     """Whether a logit of a row of positive weight changes by more than LOGIT_STEP, up to a shift of all classes."""
     return problem.count(_is_moved, before, after) > 0
 
 
-@jax.jit
-@over_rows
+@compiled()
 def is_flat(problem: Problem, point: Point) -> Any:
     """Whether the loss has next to no curvature along some direction in which logits move.
 
@@ -55,7 +52,7 @@ def is_flat(problem: Problem, point: Point) -> Any:
     so that collinear ones do not count.
     """
     W, b = point.params
-    massless = problem.target_totals(b.shape[0]) == 0
+    massless = problem.rows.target_totals(b.shape[0]) == 0
     zero = problem.at(Params(jnp.zeros_like(W), jnp.where(massless, MASSLESS_BIAS, jnp.zeros_like(b))))
     keys = jax.random.split(jax.random.key(0))
     random = [jax.random.normal(k, p.shape, p.dtype) for k, p in zip(keys, point.params, strict=True)]

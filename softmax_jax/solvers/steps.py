@@ -6,43 +6,17 @@ after a number of steps.
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.model import Params
-from softmax_jax.placement.sharding import over_rows
+from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import Penalty, Point, Problem
-
-CHUNK = 64  # most steps in one dispatch
-QUIET_STEPS = 6  # steps without visible progress after which a dtype has given what it can
-
-
-class Solver(Protocol):
-    """What the driver asks of a solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
-
-    def prepare(self, problem: Problem) -> Any:
-        """What is computed once per data, outside jit."""
-        ...
-
-    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
-        """The state at `params`."""
-        ...
-
-    def step(self, problem: Problem, state: Any) -> Any:
-        """The next state."""
-        ...
-
-    def accurate_step(self, problem: Problem, state: Any) -> Point:
-        """The point a Newton step further, with the Hessian of all rows: how far the optimum is, if there is one."""
-        ...
-
-    def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
-        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
-        ...
+from softmax_jax.solvers.protocol import Solver
+from softmax_jax.solvers.stopping import CHUNK, STALLED_STEPS
 
 
 class Chunk(NamedTuple):
@@ -53,7 +27,7 @@ class Chunk(NamedTuple):
     objectives: Any  # (CHUNK,)
     measure: Any
     best: Any
-    quiet: Any
+    stalled: Any
 
 
 @jax.jit
@@ -78,27 +52,27 @@ def started(problem: Problem, state: Any) -> Chunk:
     return Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
 
 
-@functools.partial(jax.jit, static_argnames="solver")
-@over_rows
-def begin(solver: Any, problem: Problem, prepared: Any, params: Params) -> Chunk:
+@compiled(static="solver")
+def begin(solver: Solver, problem: Problem, prepared: Any, params: Params) -> Chunk:
     """The chunk before the first step."""
     return started(problem, solver.init(problem, prepared, params))
 
 
-@functools.partial(jax.jit, static_argnames="solver", donate_argnames="chunk")
-@over_rows
-def run(solver: Any, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
+@compiled(static="solver", donate="chunk")
+def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    steps = problem.peers.least(steps)  # each process has its own clock
+    steps = problem.rows.peers.least(steps)  # each process has its own clock
 
     def unfinished(c: Chunk) -> Any:
-        return (c.i < steps) & (c.measure > target) & (c.quiet < QUIET_STEPS) & jnp.isfinite(c.measure)
+        return (c.i < steps) & (c.measure > target) & (c.stalled < STALLED_STEPS) & jnp.isfinite(c.measure)
 
     def body(c: Chunk) -> Chunk:
         return _noted(problem.penalty, c, solver.step(problem, c.state))
 
     end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
-    return end._replace(measure=problem.peers.largest(end.measure), quiet=problem.peers.largest(end.quiet))
+    return end._replace(
+        measure=problem.rows.peers.largest(end.measure), stalled=problem.rows.peers.largest(end.stalled)
+    )
 
 
 @jax.jit
@@ -107,26 +81,23 @@ def _noted(penalty: Penalty, c: Chunk, state: Any) -> Chunk:
     m = measure(penalty, state.point)
     old, new = c.state.point.objective, state.point.objective
     still = (m > 0.7 * c.best) & (old - new <= 2 * jnp.finfo(new.dtype).eps * jnp.abs(new))
-    quiet = jnp.where(still, c.quiet + 1, 0)
-    return Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), quiet)
+    stalled = jnp.where(still, c.stalled + 1, 0)
+    return Chunk(state, c.i + 1, c.objectives.at[c.i].set(new), m, jnp.minimum(m, c.best), stalled)
 
 
-@functools.partial(jax.jit, static_argnames="solver")
-@over_rows
-def extra_step(solver: Any, problem: Problem, state: Any) -> Any:
+@compiled(static="solver")
+def extra_step(solver: Solver, problem: Problem, state: Any) -> Any:
     """The point one accurate Newton step further."""
     return solver.accurate_step(problem, state)
 
 
-@jax.jit
-@over_rows
+@compiled()
 def point_at(problem: Problem, params: Params) -> Point:
     """The point at `params`, evaluated anew."""
     return problem.at(params)
 
 
-@jax.jit
-@over_rows
+@compiled()
 def objective_at(problem: Problem, params: Params) -> Any:
     """J () at `params`, in the dtype of the problem."""
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from softmax_jax.certificate.bound import duality_gap
+from softmax_jax.certificate import duality_gap
 from softmax_jax.fitting.single import fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
+from cases import by_blocks
 
 import softmax_jax as sj
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
-from softmax_jax.problem.blocked import by_blocks_of
+from softmax_jax.placement.place import place
 
 N, M, K = 96, 3, 4
 
@@ -33,7 +31,7 @@ def problem(seed, l2):
 def test_the_bound_is_never_below_the_truth_and_close_to_the_plain_one(seed):
     for l2 in (1e-10, 1e-4, 1.0):
         plain, best, rng = problem(seed, l2)
-        blocked = by_blocks_of(plain, 32)
+        blocked = by_blocks(plain, 32)
         assert blocked.rows.size < plain.shape[0]
         for scale in (0.0, 1e-4, 1.0):
             noise = Params(*(scale * rng.standard_normal(p.shape) for p in best.params))
@@ -55,13 +53,13 @@ def test_the_refitted_bias_has_the_dtype_of_the_parameters_and_more_classes_take
     params = Params(np.zeros((2, k), np.float32), rng.standard_normal(k).astype(np.float32))
     with scope(np.float64):
         expected = jax.tree.map(np.asarray, certify(plain, params))
-        actual = jax.tree.map(np.asarray, certify(by_blocks_of(plain, 64), params))
+        actual = jax.tree.map(np.asarray, certify(by_blocks(plain, 64), params))
     assert actual.params.b.dtype == np.float32
     assert 0 < actual.gap <= 1.1 * expected.gap
 
 
 def test_without_a_penalty_there_is_no_bound():
     plain, best, _ = problem(1, 1e-4)
-    blocked = by_blocks_of(dataclasses.replace(plain, l2=np.float64(0)), 32)
+    blocked = by_blocks(plain, 32).replaced(l2=np.float64(0))
     with scope(np.float64):
         assert float(certify(blocked, best.params).gap) == np.inf

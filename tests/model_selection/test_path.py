@@ -51,11 +51,6 @@ def test_every_entry_agrees_with_an_independent_fit_to_its_gap(dtype):
         assert sj.duality_gap(exact, X[:60], T, l2) <= path.duality_gap[i] + 1e-8
 
 
-def test_side_by_side_is_one_by_one(path):
-    X, y = data()
-    check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, side_by_side=True))
-
-
 def test_eight_devices_are_one_device(path):
     X, y = data()
     check_paths_agree(path, sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL, devices=8))
@@ -154,7 +149,6 @@ def test_ctrl_c_keeps_what_is_solved():
         ({"X_val": np.zeros((1, 3)), "y_val": [0]}, "X_val has 3 features"),
         ({"solver": sj.SGD()}, "solver must be None or an exact solver"),
         ({"solver": "lbfgs"}, "solver must be None or an exact solver"),
-        ({"side_by_side": True, "callback": print}, "callback must be None where side_by_side"),
         ({"retire": "luck"}, "retire must be one of"),
         ({"retire": "proof"}, "needs X_val and y_val"),
         ({"tol": 0}, "'tol' parameter"),

@@ -8,9 +8,8 @@ from streamed_cases import ROWS, Case, Counting, N
 
 import softmax_jax as sj
 from softmax_jax.data import open_rows
-from softmax_jax.fitting import single
 from softmax_jax.model_selection import sweep
-from softmax_jax.placement import budget
+from softmax_jax.placement import budget, place
 
 STRENGTHS = [1e-3, 1.0, 0.1, 1e-2]
 TOL = 1e-6
@@ -83,9 +82,11 @@ def test_interruption_leaves_the_rest_unsolved(rows, monkeypatch):
 
 def test_a_large_memory_map_is_read_by_blocks(rows, monkeypatch):
     X, sizes = np.load(rows, mmap_mode="r"), []
-    monkeypatch.setattr("softmax_jax.fitting.single.MAPPED_SHARE", 0.0)
-    stream = single.stream
-    monkeypatch.setattr(single, "stream", lambda *a, rows, **s: sizes.append(rows) or stream(*a, rows=rows, **s))
+    monkeypatch.setattr("softmax_jax.placement.place.MAPPED_SHARE", 0.0)
+    survey = place.survey
+    monkeypatch.setattr(
+        place, "survey", lambda source, w, size, wide: sizes.append(size) or survey(source, w, size, wide)
+    )
     assert sj.fit_path(X, CASE.y, [0.1]).status == ["converged"]
     assert sizes == [ROWS]
 
@@ -112,9 +113,7 @@ def test_memory_that_runs_out_on_the_way_means_smaller_blocks(streamed, rows, mo
 
 def test_what_needs_x_in_memory_says_so(rows):
     source = open_rows(rows)
-    with pytest.raises(ValueError, match="need X in memory, got rows that are read by blocks"):
-        sj.fit_path(source, CASE.y, STRENGTHS, side_by_side=True)
-    with pytest.raises(ValueError, match="need X in memory, got rows that are read by blocks"):
+    with pytest.raises(ValueError, match="needs X in memory, got rows that are read by blocks"):
         sj.fit_path(source, CASE.y, STRENGTHS, retire="proof", X_val=CASE.X, y_val=CASE.y)
     with pytest.raises(ValueError, match=r"solver must be None, LBFGS\(\) or NewtonCG\(\) where X is read by blocks"):
         sj.fit_path(source, CASE.y, STRENGTHS, solver=sj.Newton())

@@ -59,11 +59,6 @@ def test_strengths_that_were_given_up_stay_so(retire, tmp_path):
     assert bits(parts) == bits(whole)
 
 
-def test_what_cannot_be_kept_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="checkpoint must be None where side_by_side is true"):
-        sj.fit_path(**SWEEP, side_by_side=True, checkpoint=tmp_path)
-
-
 @pytest.mark.slow
 def test_a_sweep_killed_at_ten_random_moments_ends_in_the_same_bits(uninterrupted, tmp_path_factory, tmp_path):
     cache, rng = str(tmp_path_factory.mktemp("compiled")), np.random.default_rng(0)

@@ -12,9 +12,9 @@ from jax.sharding import PartitionSpec as P
 import softmax_jax as sj
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params, init_params
 from softmax_jax.placement.devices import mesh_of
+from softmax_jax.placement.place import place
 from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.collectives import ALONE
 from softmax_jax.solvers import driver, preconditioner
@@ -144,16 +144,16 @@ def test_solvers_run_on_the_devices_given_and_no_other():
     X, y = _data()
     mesh = jax.sharding.Mesh(np.array(jax.devices()[2:6]), ("rows",))
     data = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS(), mesh)
-    assert data.training.X.X.sharding.device_set == set(jax.devices()[2:6])
-    assert data.training.X.X.sharding.shard_shape(data.training.X.shape) == (64, M)  # 51 rows and padding
-    assert data.exact.weights.sharding.device_set == set(jax.devices()[2:6])
-    np.testing.assert_allclose(np.asarray(data.exact.weights).sum(), 1, rtol=1e-12)
+    assert data.training.rows.X.X.sharding.device_set == set(jax.devices()[2:6])
+    assert data.training.rows.X.X.sharding.shard_shape(data.training.shape) == (64, M)  # 51 rows and padding
+    assert data.exact.rows.weights.sharding.device_set == set(jax.devices()[2:6])
+    np.testing.assert_allclose(np.asarray(data.exact.rows.weights).sum(), 1, rtol=1e-12)
 
 
 def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     X, y = _data()
     problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
-    assert over_rows(lambda problem, x: (problem.peers, x))(problem, 3) == (ALONE, 3)
+    assert over_rows(lambda problem, x: (problem.rows.peers, x))(problem, 3) == (ALONE, 3)
 
 
 @pytest.mark.filterwarnings("ignore::softmax_jax.storage.checkpoints.CheckpointWarning")

@@ -5,21 +5,22 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from cases import by_blocks
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import single
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.placement import budget
 from softmax_jax.placement.memory import DeviceMemoryError, free_bytes
-from softmax_jax.problem.blocked import BlockedProblem, by_blocks_of
+from softmax_jax.placement.place import place
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block
+from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 
 TOLERANCE = 1e-12
 AT = jax.jit(lambda problem, params: problem.at(params))
 PRODUCT = jax.jit(lambda problem, params, v: problem.hessian_product(problem.at(params), v))
-HESSIAN = jax.jit(lambda problem, params: problem.hessian(problem.at(params), problem.hessian_blocks))
+HESSIAN = jax.jit(lambda problem, params: dense_hessian(problem, problem.at(params), hessian_blocks(problem)))
 OBJECTIVE = jax.jit(lambda problem, params: problem.objective(params))
 
 
@@ -37,8 +38,8 @@ def test_passes_equal_those_of_the_plain_problem(gradient):
     T, weight = rng.dirichlet(np.ones(3), len(X)), rng.uniform(0, 1, len(X))
     direction = Params(rng.standard_normal((4, 3)), rng.standard_normal(3))
     plain = place(X, T, weight, 0.1, True, sj.LBFGS(gradient=gradient)).exact
-    blocked = by_blocks_of(plain, 64)
-    assert isinstance(blocked, BlockedProblem) and blocked.shape[0] // blocked.rows.size > 2
+    blocked = by_blocks(plain, 64)
+    assert not blocked.rows.stores_logits and blocked.shape[0] // blocked.rows.size > 2
     with scope(np.float64):
         others = [(PRODUCT, params, direction), (HESSIAN, params), (OBJECTIVE, params)]
         for function, *args in [(AT, params), *(others if gradient == "closed_form" else [])]:
@@ -55,7 +56,10 @@ def test_its_error_is_at_most_that_of_the_plain_problem():
     exact = Params(*(p.astype(np.float64) for p in params))
     with scope(np.float64):
         truth = jax.tree.map(np.asarray, AT(plain.exact, exact))
-    stored, blocked = AT(plain.training, params), AT(by_blocks_of(plain.training, 256), params)
+    stored, blocked = (
+        AT(plain.training, params),
+        AT(by_blocks(plain.training, 256), params),
+    )
     for name in ("objective", "gradient", "curvature"):
         pairs = (jax.tree.leaves(getattr(point, name)) for point in (truth, stored, blocked))
         for true, s, b in zip(*pairs, strict=True):
@@ -76,10 +80,10 @@ def test_fit_by_blocks_ends_where_the_plain_fit_does(scarce, monkeypatch):
     run = single.run_solver
     monkeypatch.setattr(single, "run_solver", lambda solver, d, *rest: seen.append(d.training) or run(solver, d, *rest))
     results = [sj.fit(X, y, l2=1e-3, solver=s, tol=1e-10, sample_weight=weight) for s in (sj.LBFGS(), sj.NewtonCG())]
-    assert all(isinstance(each, BlockedProblem) and each.rows.size == 16 for each in seen)
+    assert all(each.rows.size == 16 for each in seen)
     monkeypatch.setattr(budget, "free_bytes", lambda device=None: 10**9)
     plain = sj.fit(X, y, l2=1e-3, solver=sj.LBFGS(), tol=1e-10, sample_weight=weight)
-    assert not isinstance(seen[-1], BlockedProblem)
+    assert seen[-1].rows.stores_logits
     for result in results:
         assert result.status == plain.status == "converged"
         assert result.objective == pytest.approx(plain.objective, abs=1e-10)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.gradients import closed_form_gradient, closed_form_hvp
 from softmax_jax.losses import objective
 from softmax_jax.model import Params
+from softmax_jax.placement.place import place
+from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.solvers import LBFGS
 
@@ -54,7 +55,7 @@ def test_the_dense_hessian_times_a_vector_is_the_hessian_vector_product(rng):
     params, V = (Params(rng.standard_normal((m, k)), rng.standard_normal(k)) for _ in range(2))
     problem = place(X, labels, None, 0.2, True, LBFGS()).training
     with scope(np.float64):
-        H = np.asarray(problem.hessian(problem.at(params), problem.hessian_blocks))
+        H = np.asarray(dense_hessian(problem, problem.at(params), hessian_blocks(problem)))
     vector = np.vstack([V.W, V.b]).T.ravel()
     expected = closed_form_hvp(params, X, np.eye(k)[labels], 0.2, V)
     np.testing.assert_allclose((H @ vector).reshape(k, m + 1).T, np.vstack([expected.W, expected.b]), atol=TOLERANCE)

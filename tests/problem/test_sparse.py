@@ -15,9 +15,11 @@ from sklearn.pipeline import make_pipeline
 import softmax_jax as sj
 from softmax_jax.certificate import bound
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
+from softmax_jax.estimators.regression import DegenerateDataWarning
 from softmax_jax.model import Params
+from softmax_jax.placement.place import place
 from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 from softmax_jax.problem.sparse import LARGEST_BLOCK, LARGEST_FACTORISED
 from softmax_jax.solvers import driver, preconditioner
 
@@ -61,15 +63,15 @@ def test_passes_equal_those_of_the_dense_twin(k, soft, gradient, rng):
         a, b = jax.jit(sparse.at)(params), jax.jit(dense.at)(params)
         assert_same(a, b)
         assert_same(sparse.hessian_product(a, V), dense.hessian_product(b, V))
-        assert_same(sparse.hessian(a, sparse.hessian_blocks), dense.hessian(b, dense.hessian_blocks))
+        assert_same(dense_hessian(sparse, a, hessian_blocks(sparse)), dense_hessian(dense, b, hessian_blocks(dense)))
         assert_same(sparse.variances(), dense.variances())
         assert_same(sparse.second_moment(10**6), dense.second_moment(10**6))
-        assert_same(sparse.X.squares(sparse.weights), dense.X.squares(dense.weights))
+        assert_same(sparse.rows.squares(), dense.rows.squares())
 
 
 def test_products_with_float32_features_are_in_the_dtype_of_the_other_factor(rng):
     sparse, dense = problems(dtype=np.float32)
-    assert sparse.training.X.rows.data.dtype == np.float32
+    assert sparse.training.rows.X.rows.data.dtype == np.float32
     params = Params(rng.standard_normal((12, 3)), rng.standard_normal(3))
     with scope(np.float64):
         assert_same(sparse.exact.at(params), dense.exact.at(params))
@@ -78,7 +80,7 @@ def test_products_with_float32_features_are_in_the_dtype_of_the_other_factor(rng
 
 
 def test_rows_are_taken_by_index_and_minus_one_is_a_row_of_zeros():
-    sparse, dense = (data.training.X for data in problems())
+    sparse, dense = (data.training.rows.X for data in problems())
     rows = np.array([5, 0, 1, 299, 5])
     with scope(np.float64):
         np.testing.assert_array_equal(sparse.take(rows), dense.take(rows))
@@ -242,10 +244,10 @@ def test_data_of_similar_size_share_one_program():
     solver = sj.LBFGS(memory=7)  # a record that no other test compiles for
     sj.fit(X, y, solver=solver)
     programs = (driver.run, driver.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
-    compiled = [program._cache_size() for program in programs]
+    compiled = [program.jitted._cache_size() for program in programs]
     sj.fit(X, y, solver=solver, l2=1e-3)
     sj.fit(other, labels, solver=solver)
-    assert [program._cache_size() for program in programs] == compiled
+    assert [program.jitted._cache_size() for program in programs] == compiled
 
 
 def test_predictions_are_those_of_the_dense_twin():
@@ -272,9 +274,9 @@ def test_a_pipeline_with_term_weights_and_remarks_on_dependent_features():
     X.data = np.ceil(np.abs(X.data))
     model = make_pipeline(TfidfTransformer(), sj.SoftmaxRegression(l2=1e-3)).fit(X, y)
     assert model[-1].converged_ and model.score(X, y) > 0.6
-    with pytest.warns(sj.estimator.DegenerateDataWarning, match="not unique"):
+    with pytest.warns(DegenerateDataWarning, match="not unique"):
         sj.SoftmaxRegression(l2=0, tol=1e-4).fit(X, y)  # the empty column
-    with pytest.warns(sj.estimator.DegenerateDataWarning, match="numerically constant"):
+    with pytest.warns(DegenerateDataWarning, match="numerically constant"):
         sj.SoftmaxRegression().fit(sp.csr_array(np.full((6, 2), 1.0)), [0, 1, 0, 1, 2, 2])
 
 

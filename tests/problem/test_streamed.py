@@ -16,9 +16,9 @@ from softmax_jax.data import open_rows
 from softmax_jax.data.rows.iterable import rows_of_array
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting import single
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
 from softmax_jax.placement import budget
+from softmax_jax.placement.place import place
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +105,10 @@ def test_a_large_memory_map_is_streamed_and_a_small_one_copied(case, folder, mon
     X, seen = np.load(folder / "X.npy", mmap_mode="r"), []
     monkeypatch.setattr(single, "run_solver", lambda solver, data, *rest: seen.append(data.training) or stopped())
     for free in (X.nbytes, 4 * X.nbytes):
-        monkeypatch.setattr(single, "free_bytes", lambda device=None, free=free: free)
+        monkeypatch.setattr("softmax_jax.placement.place.free_bytes", lambda device=None, free=free: free)
         with pytest.raises(KeyError):
             sj.fit(X, case.y)
-    assert [problem.is_streamed for problem in seen] == [True, False]
+    assert [problem.rows.is_streamed for problem in seen] == [True, False]
 
 
 def stopped():

@@ -1,0 +1,74 @@
+"""`duality_gap`: how far any parameters are from the optimum, at most."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.certificate.bound import gap_at
+from softmax_jax.dtypes import scope
+from softmax_jax.inputs import checks
+from softmax_jax.model import Params, check_shapes
+from softmax_jax.placement.offsets import inward, shifted
+from softmax_jax.placement.place import checked_rows, place
+from softmax_jax.problem.problem import Data
+from softmax_jax.runtime.settings import on_host
+
+
+@dataclasses.dataclass(frozen=True)
+class _InFloat64:
+    """What the bound asks of the data."""
+
+    gradient: str = "closed_form"
+
+    always_float64: ClassVar[bool] = True
+
+
+@on_host
+def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None, fit_intercept: bool = True) -> Any:
+    """A proven upper bound on J(params) - J*, the distance to the optimum in nats per sample.
+
+    Args:
+      params: W (m, k) and b (k,), any.
+      X: (n, m) features; a SciPy sparse matrix stays sparse, and a source of rows is read by blocks.
+      T: (n, k) one-hot or soft targets, rows sum to 1.
+      l2: scalar >= 0; there is no such bound for 0.
+      sample_weight: (n,) >= 0, normalised to mean 1.
+      fit_intercept: whether the optimum is taken over b too, or at this b only.
+
+    Returns:
+      () NumPy float64 scalar, nats per sample; inf for l2 = 0.
+
+    Raises:
+      ValueError: shapes disagree.
+
+    Example:
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))  # J = log 2 = 0.69 there
+        >>> gap = duality_gap(zero, X, T, l2=1.0)
+        >>> print(f"{gap:.2f}")  # so that J >= 0.69 - 0.06, whatever the parameters
+        0.06
+    """
+    X = checked_rows(X)
+    check_shapes(X, np.asarray(params.W), np.asarray(params.b))
+    n, k = np.shape(X)[0], np.shape(params.W)[1]
+    T = checks.distributions(T, n, k)
+    weight = checks.weights(sample_weight, n)
+    data = shifted(place(X, T, weight, float(l2), fit_intercept, _InFloat64()))
+    given = inward(Params(*(np.asarray(p, np.float64) for p in params)), data.offset)
+    with scope(np.float64):
+        given = Params(*(jnp.asarray(p) for p in given))
+        return np.float64(gap_at(data.exact, given) + _moved_by_rounding(data, given))
+
+
+def _moved_by_rounding(data: Data, params: Params) -> Any:
+    """A bound on what J changes by the rounding of the bias b + o W of shifted columns: a gradient is below 2."""
+    if data.offset is None:
+        return 0.0
+    digits = np.finfo(np.longdouble).eps * (len(data.offset) + 2)
+    summed = np.abs(data.offset) @ np.abs(np.asarray(params.W)) + np.abs(np.asarray(params.b))
+    size = float(np.max(digits * summed + np.finfo(np.float64).eps * np.abs(np.asarray(params.b))))
+    return 2 * size + size**2

@@ -1,0 +1,56 @@
+"""The arguments that fits have in common, checked at their entry."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from softmax_jax.data.rows.opening import refuse_labels_among
+from softmax_jax.inputs import checks
+from softmax_jax.placement.place import Kind, checked_rows, kind_of
+
+LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
+
+
+class Given(NamedTuple):
+    """Checked data: X (n, m), T (n,) class indices or (n, k) soft targets, classes (k,), weights (n,) or None."""
+
+    X: Any
+    T: np.ndarray
+    classes: np.ndarray
+    weight: np.ndarray | None
+    kind: Kind
+
+
+def given(X: Any, y: Any, sample_weight: Any = None, devices: Any = None) -> Given:
+    """The data of a fit.
+
+    Args:
+      X: (n, m) features, or a source of rows.
+      y: (n,) labels, or soft targets (n, k).
+      sample_weight: (n,) >= 0, or None.
+      devices: as in `fit`.
+
+    Raises:
+      ValueError, TypeError: an argument is not as described; the message names it.
+    """
+    X = checked_rows(X, devices)
+    T, classes = checks.targets(y, X.shape[0])
+    refuse_labels_among(X, T)
+    return Given(X, T, classes, checks.weights(sample_weight, X.shape[0]), kind_of(X))
+
+
+def strength(l2: Any) -> float:
+    """`l2` >= 0, at most LARGEST_L2."""
+    return min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
+
+
+def tolerance(tol: Any) -> float:
+    """`tol` > 0."""
+    return checks.number(tol, "tol", low=0, low_open=True)
+
+
+def iterations(max_iter: Any, least: int = 0) -> int:
+    """`max_iter`, an integer >= `least`."""
+    return checks.number(max_iter, "max_iter", low=least, integer=True)

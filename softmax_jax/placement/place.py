@@ -1,0 +1,161 @@
+"""Checked data onto devices, as the one problem that solvers iterate on and certificates are evaluated on.
+
+This is the one place that asks how rows are stored: dense or sparse in memory, or read by blocks from where they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from softmax_jax.data.rows.opening import as_source, is_source, open_rows
+from softmax_jax.data.rows.source import RowSource, computed_in
+from softmax_jax.dtypes import compute_dtype, has_float64, scope
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.placement.devices import memories_of, mesh_of
+from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.shards import Shards, shards_of
+from softmax_jax.problem.blocks import streamed_rows
+from softmax_jax.problem.collectives import Peers
+from softmax_jax.problem.device_rows import DeviceRows
+from softmax_jax.problem.problem import Data, Problem
+from softmax_jax.problem.streamed import StreamedRows, survey
+from softmax_jax.runtime.meshes import with_auto_axes
+
+MAPPED_SHARE = 0.5  # of the free memory, up to which a memory map is copied into memory rather than streamed
+
+
+class Needs(Protocol):
+    """What whoever works on the data asks of them; a solver's record says it.
+
+    Attributes:
+      gradient: its source, "closed_form" or "autodiff".
+      always_float64: whether all is computed in float64, whatever the dtype of X.
+    """
+
+    always_float64: ClassVar[bool]
+
+    @property
+    def gradient(self) -> str:
+        """The source of gradients: "closed_form" or "autodiff"."""
+        ...
+
+
+class Kind(NamedTuple):
+    """How the rows of X (n, m) are stored."""
+
+    shape: tuple[int, int]
+    is_sparse: bool
+    is_streamed: bool
+
+
+def kind_of(X: Any) -> Kind:
+    """How the rows of X, which `checked_rows` has checked, are stored."""
+    return Kind((int(X.shape[0]), int(X.shape[1])), is_sparse(X), is_source(X))
+
+
+def checked_rows(X: Any, devices: Any = None) -> Any:
+    """X in memory, checked, or a source of rows; a memory map is one where it would take too much of the memory.
+
+    Args:
+      X: (n, m) features, or what is read by blocks.
+      devices: as in `fit`.
+    """
+    if isinstance(X, np.memmap) and X.ndim == 2:
+        one, _ = memories_of(mesh_of(devices))
+        X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
+    return as_source(X) if is_source(X) else with_auto_axes(checks.features(X, sparse=True))
+
+
+def place(
+    X: Any,
+    T: np.ndarray,
+    weight: np.ndarray | None,
+    l2: float,
+    fit_intercept: bool,
+    needs: Needs,
+    device: Any = None,
+    rows: int | None = None,
+) -> Data:
+    """The data on the device, padded to `padded_rows` with rows of weight zero; a source is read once.
+
+    Args:
+      X: (n, m) checked features, dense or canonical CSR; a JAX array stays on its device; or a source of rows.
+      T: (n,) int32 labels or (n, k) soft targets.
+      weight: (n,) or None.
+      l2: strength.
+      fit_intercept: whether the bias is free.
+      needs: a solver's record.
+      device: where to: a device, a mesh, or None for JAX's default.
+      rows: of a block, where logits are not to be stored; None to store them.
+    """
+    n = X.shape[0]
+    s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+    if is_source(X):
+        return _streamed(X, T, s, l2, fit_intercept, needs, device, rows)
+    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, needs, rows)
+
+
+def place_shards(
+    shards: Shards,
+    X: Any,
+    T: np.ndarray,
+    s: np.ndarray,
+    l2: float,
+    fit_intercept: bool,
+    needs: Needs,
+    rows: int | None = None,
+) -> Data:
+    """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows.
+
+    Args:
+      shards: where the rows go.
+      X: (n, m), in memory.
+      T: as in `place`.
+      s: weights.
+      l2: strength.
+      fit_intercept: whether the bias is free.
+      needs: a solver's record.
+      rows: as in `place`.
+    """
+    dtype = compute_dtype(X)
+    with scope(dtype):
+        features = shards.features(X)
+
+    def build(dtype: np.dtype) -> Problem:
+        with scope(dtype):
+            target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
+            scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
+            held = DeviceRows(features, target, shards.spread(s.astype(dtype)), peers=Peers(mesh=shards.mesh))
+            return Problem(held if rows is None else held.by_blocks(rows), *scalars, gradient=needs.gradient)
+
+    return _twice(build, dtype, needs)
+
+
+def _streamed(
+    source: RowSource, T: np.ndarray, s: np.ndarray, l2: float, free: bool, needs: Needs, device: Any, rows: int | None
+) -> Data:
+    k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
+    rows = rows or streamed_rows(source.shape[1] * source.dtype.itemsize, k, free_bytes(device))
+    size = min(rows, 1 << (source.shape[0] - 1).bit_length())
+    dtype = computed_in(source.dtype)
+    seen = survey(source, s, size, np.dtype(np.float64) if has_float64() else dtype)
+    m = source.shape[1]
+    held = StreamedRows(source, T, s, size, dtype, seen, np.zeros(m), np.ones(m), device)
+
+    def build(dtype: np.dtype) -> Problem:
+        with scope(dtype):
+            scalars = jax.device_put((dtype.type(l2), dtype.type(free)), device)
+        return Problem(held.computed_in(dtype), *scalars, gradient=needs.gradient)
+
+    return _twice(build, dtype, needs)
+
+
+def _twice(build: Any, dtype: np.dtype, needs: Needs) -> Data:
+    """What `build` makes in float64, where there is float64, and in the dtype of training."""
+    wide = np.dtype(np.float64) if has_float64() else dtype
+    exact = build(wide)
+    return Data(exact if dtype == wide or needs.always_float64 else build(dtype), exact, dtype)

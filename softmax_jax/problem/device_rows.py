@@ -1,0 +1,172 @@
+"""Rows in device memory: with all logits stored beside them, or worked on by blocks, so that logits are short-lived."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from softmax_jax.model import Params
+from softmax_jax.problem import logits
+from softmax_jax.problem.blocks import (
+    Block,
+    Folded,
+    Net,
+    Part,
+    add,
+    feature_major,
+    finished,
+    in_parts,
+    kernel,
+    no_total,
+)
+from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.logits import block_rows
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class DeviceRows:
+    """X, T and weights in device memory.
+
+    Attributes:
+      X: features record of N rows, such as DenseFeatures; padding rows are zero.
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
+      size: rows of a block, a divisor of N; None to store the logits of all rows.
+      peers: the devices that share the rows; where there are several, the passes are to be called inside
+        `sharding.over_rows`.
+    """
+
+    X: Any
+    T: Any
+    weights: Any
+    size: int | None = dataclasses.field(default=None, metadata={"static": True})
+    peers: Peers = dataclasses.field(default=ALONE, metadata={"static": True})
+
+    is_streamed = False
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of all computation."""
+        return self.weights.dtype
+
+    @property
+    def stored_dtype(self) -> Any:
+        """The dtype in which X is stored."""
+        return self.X.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, m) of the features, padding included."""
+        return self.X.shape
+
+    @property
+    def count(self) -> int:
+        """Rows that sums are taken over, on all devices."""
+        return self.X.shape[0] * self.peers.count
+
+    @property
+    def stores_logits(self) -> bool:
+        """Whether the net input of all rows is kept."""
+        return self.size is None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the m x m covariance of the features is too large to be factorised."""
+        return self.X.is_wide
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether columns may be shifted: zeros that are not stored have to stay zeros."""
+        return not self.X.is_sparse
+
+    @property
+    def can_scale(self) -> bool:
+        """Whether powers of two are exact in the dtype in which X is stored: float16 has too few."""
+        return self.X.dtype != jnp.float16
+
+    def net(self, params: Params) -> Net:
+        """The net input of `params`: one forward product where logits are stored, nothing where they are not."""
+        if not self.stores_logits:
+            return Net(params, None)
+        return Net(params, self.X.forward(params.W.astype(self.dtype)) + params.b.astype(self.dtype)[:, None])
+
+    def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
+        """What `part` finds, summed over all rows.
+
+        Args:
+          part: see blocks.py.
+          nets: what `net` gave.
+          args: further ones of the part.
+          pull: None, or how the R of the part is pulled back: "closed_form" or "autodiff".
+        """
+        if self.stores_logits:
+            sums, R = part(*(net.Z for net in nets), self.T, self.weights, *args)
+            if pull is None:
+                return self.peers.total(Folded(sums))
+            dW = self.X.transposed(R) if pull == "autodiff" else self.X.backward(R)
+            return self.peers.total(Folded(sums, dW, jnp.sum(R, axis=1)))
+        found = self._by_blocks(kernel(part, pull), tuple(net.params for net in nets), *args)
+        return feature_major(self.peers.total(found))
+
+    def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
+        """`lax.while_loop`, for loops in which there are passes."""
+        return self.peers.while_loop(unfinished, body, carry)
+
+    def target_totals(self, k: int) -> Any:
+        """Weighted class totals of T (k,)."""
+        return self.peers.total(logits.target_totals(self.T, self.weights, k))
+
+    def squares(self) -> Any:
+        """Sum over rows of w_i x_i^2 (m,)."""
+        return self.peers.total(self.X.squares(self.weights))
+
+    def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
+        """Weighted mean (m,), zero where `centred` is 0, and covariance (m, m) about it, from about `rows` rows."""
+        return self.X.moments(self.weights, centred, rows // self.peers.count, self.peers.total)
+
+    def variances(self, centred: Any) -> tuple[Any, Any]:
+        """`moments` without the covariances, from all rows."""
+        return self.X.variances(self.weights, centred, self.peers.total)
+
+    def extent(self) -> tuple[Any, Any]:
+        """The least and the largest entry of each column (m,), in rows of positive weight."""
+        low, high = self.X.extent(self.weights)
+        return self.peers.least(low), self.peers.largest(high)
+
+    def scaled(self, scale: Any) -> DeviceRows:
+        """The same rows with their columns multiplied by `scale` (m,)."""
+        return dataclasses.replace(self, X=self.X.scaled(scale))
+
+    def shifted(self, offset: Any) -> DeviceRows:
+        """The same rows less `offset` (m,)."""
+        return dataclasses.replace(self, X=self.X.shifted(offset, self.weights))
+
+    def with_features_of(self, other: DeviceRows) -> DeviceRows:
+        """These rows, in their own dtype, with the X of `other`."""
+        return dataclasses.replace(self, X=other.X)
+
+    def by_blocks(self, rows: int) -> DeviceRows:
+        """The same rows, dense, by blocks of at most `rows`."""
+        return dataclasses.replace(self, size=block_rows(self.shape[0] // self.peers.count, rows))
+
+    def _by_blocks(self, kernel: Any, *args: Any) -> Folded:
+        size = self.size or self.shape[0]
+        blocks = self.shape[0] // size
+
+        def block(i: Any) -> Any:
+            return in_parts(kernel, lambda start, rows: self._take(i * size + start, rows), size, *args)
+
+        if blocks == 1:
+            return block(0)
+        first = jax.eval_shape(lambda: self._take(0, size))
+        return finished(lax.fori_loop(0, blocks, lambda i, t: add(t, block(i)), no_total(kernel, first, *args)))
+
+    def _take(self, start: Any, rows: int) -> Block:
+        """The rows from `start` on, in the dtype of computation."""
+        T, w = (lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1) for a in (self.T, self.weights))
+        return Block(lax.dynamic_slice_in_dim(self.X.X, start, rows).astype(self.dtype), T, w)

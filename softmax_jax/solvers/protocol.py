@@ -1,0 +1,62 @@
+"""What the driver asks of a solver. Whoever adds one writes a frozen record with these, and a line in `selection`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, TypeGuard
+
+from softmax_jax.model import Params
+from softmax_jax.problem.problem import Point, Problem
+
+
+class Record(Protocol):
+    """What is asked of a solver before it runs.
+
+    Attributes:
+      gradient: "closed_form" or "autodiff".
+      is_exact: whether it goes to the optimum, with a proof; gradient descent follows its own path.
+      needs_rows: whether it takes rows by index, which rows that are read by blocks do not offer.
+      always_float64: whether it computes in float64, whatever the dtype of X.
+    """
+
+    is_exact: ClassVar[bool]
+    needs_rows: ClassVar[bool]
+    always_float64: ClassVar[bool]
+
+    @property
+    def gradient(self) -> str:
+        """The source of gradients."""
+        ...
+
+
+class Solver(Record, Protocol):
+    """An exact solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
+
+    def prepare(self, problem: Problem) -> Any:
+        """What is computed once per data, outside jit."""
+        ...
+
+    def prepare_in_jit(self, problem: Problem) -> Any:
+        """The same inside jit: for many problems with features of their own."""
+        ...
+
+    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
+        """The state at `params`."""
+        ...
+
+    def step(self, problem: Problem, state: Any) -> Any:
+        """The next state."""
+        ...
+
+    def accurate_step(self, problem: Problem, state: Any) -> Point:
+        """The point a Newton step further, with the Hessian of all rows: how far the optimum is, if there is one."""
+        ...
+
+    def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
+        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
+        ...
+
+
+def is_record(solver: Any) -> TypeGuard[Record]:
+    """Whether `solver` is a solver's record, not its class, whoever wrote it."""
+    traits = ("is_exact", "needs_rows", "always_float64", "gradient")
+    return not isinstance(solver, type) and all(hasattr(solver, name) for name in traits)
