@@ -53,8 +53,14 @@ def cross_entropy(params: Params, X: Any, T: Any, sample_weight: Any = None) -> 
     Z = net_input(params, X)
     T = jnp.asarray(T)
     check_targets(T, Z)
-    losses = optax.losses.softmax_cross_entropy(Z, T.astype(Z.dtype))
-    return jnp.sum(normalised_weights(sample_weight, Z.shape[0], Z.dtype) * losses)
+    return jnp.sum(normalised_weights(sample_weight, Z.shape[0], Z.dtype) * sample_losses(Z, T))
+
+
+def sample_losses(Z: Any, T: Any) -> Any:
+    """H(T_i, O_i) of each row (n,), for net input Z (n, k) and class indices T (n,) or targets (n, k)."""
+    if T.ndim == 1:
+        return optax.losses.softmax_cross_entropy_with_integer_labels(Z, T)
+    return optax.losses.softmax_cross_entropy(Z, T.astype(Z.dtype))
 
 
 @follows_dtype

@@ -19,6 +19,7 @@ from jax import lax
 
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
+from softmax_jax.losses import ridge, sample_losses
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.runtime.traced import refuse_traced
@@ -29,6 +30,7 @@ from softmax_jax.solvers.stopping import rounded
 from softmax_jax.storage.checkpoints import CheckpointError
 from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.storage.saving import Saving
+from softmax_jax.updates import update
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,14 +97,12 @@ def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) ->
 
 def minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
     """J on some rows of the data: the mean over rows >= 0 (others are padding) of n w_i H_i, and the penalty."""
-    X, w = problem.rows.X.take(rows), jnp.where(rows >= 0, problem.rows.weights[rows] * n, 0)
-    Z = net_input(params, X)
-    if problem.rows.T.ndim == 1:
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(Z, problem.rows.T[rows])
-    else:
-        losses = optax.losses.softmax_cross_entropy(Z, problem.rows.T[:, rows].T)
-    mean = jnp.sum(w * losses) / jnp.sum(rows >= 0)
-    return mean + problem.l2 / 2 * jnp.sum(jnp.square(params.W))
+    data, fixed = problem.rows, lax.stop_gradient(params.b)
+    X, w = data.X.take(rows), jnp.where(rows >= 0, data.weights[rows] * n, 0)
+    params = Params(params.W, fixed + problem.intercept * (params.b - fixed))
+    T = data.T[rows] if data.T.ndim == 1 else data.T[:, rows].T
+    losses = sample_losses(net_input(params, X), T)
+    return jnp.sum(w * losses) / jnp.sum(rows >= 0) + ridge(params.W, problem.l2)
 
 
 @functools.partial(jax.jit, static_argnames="optimiser")
@@ -114,14 +114,11 @@ def epoch(
     Returns the carry and the cost of each update, at the parameters before it (updates,).
     """
 
-    def update(carry: _Carry, rows: Any) -> tuple[_Carry, Any]:
-        cost, gradient = jax.value_and_grad(minibatch_objective)(carry.params, problem, rows, n)
-        gradient = gradient._replace(b=problem.intercept * gradient.b)
-        change, state = optimiser.update(gradient, carry.optimiser, carry.params)
-        updated: Any = optax.apply_updates(carry.params, change)
-        return _Carry(updated, state), cost
+    def step(carry: _Carry, rows: Any) -> tuple[_Carry, Any]:
+        params, state, cost = update(minibatch_objective, optimiser, *carry, problem, rows, n)
+        return _Carry(params, state), cost
 
-    return lax.scan(update, carry, batches)
+    return lax.scan(step, carry, batches)
 
 
 def shuffled(generator: np.random.Generator, n: int, samples: int) -> np.ndarray:
