@@ -1,6 +1,7 @@
 """One fit: check, place, choose a solver, run, certify.
 
 single         `fit` and its result
+arguments      what fits have in common, checked at their entry
 starts         where a fit starts, classes without mass aside
 messages       what a status means, and the next thing to do
 data_warnings  what is odd about data whose fit is right

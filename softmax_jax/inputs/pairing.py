@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from softmax_jax.data.rows.source import RowSource
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.inputs.conversion import column_names
 
@@ -14,7 +13,7 @@ _SHOWN = 8  # names in a message
 
 def table_names(X: Any) -> list[Any]:
     """Names of the columns of a frame, or of a source of rows that has them; empty for anything else."""
-    if not isinstance(X, RowSource):
+    if not callable(getattr(X, "reader", None)):
         return column_names(X)
     columns = getattr(getattr(X, "parts", (X,))[0], "columns", None) or ()
     return list(columns) if len(columns) == X.shape[1] else []

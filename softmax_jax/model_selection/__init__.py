@@ -2,7 +2,6 @@
 
 path              `fit_path`
 sweep             one strength after another, for several weightings of the same rows at once
-streamed_sweep    the same where rows are read by blocks
 sweep_checkpoint  what a sweep keeps after each strength, and how it goes on
 warm_starts       where to begin at one strength, from the optima at others
 validation        scores of held-out rows along a path

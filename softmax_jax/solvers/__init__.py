@@ -1,4 +1,23 @@
-"""Solvers: one algorithm per file, each a frozen record with pure `init` and `step`."""
+"""Solvers: one algorithm per file, each a frozen record with pure `init` and `step`; and the one loop that runs them.
+
+protocol          what is asked of a solver
+lbfgs             L-BFGS
+newton_cg         Newton's method with conjugate gradients
+newton            Newton's method with the dense Hessian
+gradient_descent  gradient descent by minibatches, with any optax optimiser
+line_search       the step along a direction
+preconditioner    the second moment of the features, factorised
+conjugate_gradients, vectors: what algorithms share
+steps             what is dispatched: a chunk of steps of any solver
+stopping          when a fit has ended, and as what
+driver            the loop over chunks: certificate, callback, checkpoint, float64, next solver
+batched, batched_passes: the same for many problems in one program
+solutions         what is found, for one problem and for many
+unpenalised       l2 = 0: what a gradient is measured in
+separability      are the data separated, so that l2 = 0 has no optimum
+selection         which solver suits a problem
+hyperparameters   from the words of a user to a record
+"""
 
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
