@@ -1,116 +1,226 @@
-"""What the readers of Parquet files share: which columns hold numbers, lists of them, or the index of a data frame."""
+"""What a Parquet file holds, and its rows as features: what both readers, into memory and by blocks, stand on.
+
+Features are columns of numbers, and the entries of columns of lists of numbers, all of one length. Decimals become
+float64; dictionaries are their values. What has missing values or NaN, or is no matrix, is refused by column and row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from softmax_jax.data.columns import NAMELESS, normalised
+from softmax_jax.data.files import Stamp, stamp, told
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+
+class Column(NamedTuple):
+    """A column of a file.
+
+    Attributes:
+      name: as the file spells it.
+      kind: the type of its numbers; its whole type where it holds none.
+      width: how many numbers its lists hold, by its type or else the first row, 0 where that is missing; None where it
+        does not hold lists of numbers.
+    """
+
+    name: str
+    kind: pa.DataType
+    width: int | None
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it holds numbers, or lists of them."""
+        return _is_number(self.kind)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of its numbers in NumPy."""
+        import pyarrow.types as kinds
+
+        return np.dtype(np.float64 if kinds.is_decimal(self.kind) else self.kind.to_pandas_dtype())
+
+
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+      path: the file.
+      n: its rows.
+      columns: by their names in NFC.
+      index: names, in NFC, of the columns that number the rows of a data frame.
+      stamp: of the file when it was looked into.
+    """
+
+    path: Path
+    n: int
+    columns: dict[str, Column]
+    index: tuple[str, ...]
+    stamp: Stamp
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """What may go wrong with the bytes of a file, as a ValueError that names it; an ImportError without pyarrow."""
+def opened(path: Path) -> Iterator[ParquetFile]:
+    """The open file; what may be wrong with it is a ValueError that names it, and an ImportError without pyarrow."""
     try:
-        import pyarrow.parquet  # noqa: F401
+        import pyarrow.parquet as pq
         from pyarrow import ArrowException
     except ImportError as error:
         raise ImportError("reading Parquet files needs pyarrow: pip install 'softmax_jax[data]'") from error
-    try:
-        yield
-    except (ArrowException, OSError) as error:
-        words = getattr(error, "strerror", None) or " ".join(str(error).split())[:200].rstrip(".")
-        raise ValueError(f"{path} cannot be read as a Parquet file: {words}.") from error
+    with told(path, ArrowException, kind="as a Parquet file"), pq.ParquetFile(path) as file:
+        yield file
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The open Parquet file."""
-    with told(path):
-        import pyarrow.parquet as pq
+def contents(path: Path) -> Contents:
+    """What a file holds.
 
-        with pq.ParquetFile(path) as file:
-            yield file
+    Raises:
+      ValueError: it cannot be read, has no rows, or two columns of the same name.
+      ImportError: pyarrow is not installed.
+    """
+    state = stamp(path)
+    with opened(path) as file:
+        schema, n = file.schema_arrow, file.metadata.num_rows
+        if n == 0:
+            raise ValueError(f"{path} has columns but no rows of data, expected at least one row.")
+        columns = [_column(file, field) for field in schema]
+    found = _distinct([(normalised(column.name), column) for column in columns], path)
+    return Contents(path, n, found, tuple(map(normalised, _index_columns(schema))), state)
 
 
-def index_columns(schema: Any) -> tuple[str, ...]:
+def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, tuple[str, int]]:
+    """The names of features, and the column and the entry that each stands for: "e_0", "e_1", ... of lists "e".
+
+    Args:
+      columns: by their names in NFC.
+      path: of their file.
+
+    Raises:
+      ValueError: two are the same.
+    """
+    homes: list[tuple[str, tuple[str, int]]] = []
+    for name, column in columns.items():
+        entries = range(max(1, column.width or 0))  # lists of none are refused where they are read
+        homes += [(name if column.width is None else f"{name}_{j}", (name, j)) for j in entries]
+    return _distinct(homes, path)
+
+
+def feature_columns(batch: pa.RecordBatch, columns: Sequence[Column], path: Path, first: int) -> Iterator[np.ndarray]:
+    """Each of `columns` as finite numbers (rows, width).
+
+    Args:
+      batch: rows of the file.
+      columns: numeric ones.
+      path: the file.
+      first: the place of the first of these rows in the file.
+
+    Raises:
+      ValueError: a value is missing or not finite, or lists are not of one length; the message names column and row.
+    """
+    for column in columns:
+        values, where = batch.column(column.name), f"{path}, column {column.name!r}"
+        if values.null_count:
+            row = first + _first(values.is_null())
+            raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
+        width = column.width
+        X = numbers(values)[:, None] if width is None else _list_numbers(values, width, where, first)
+        finite = X.dtype.kind != "f" or np.isfinite(X)
+        if not np.all(finite):
+            value, row = X[~finite][0], first + _first(~finite) // X.shape[1]
+            raise ValueError(f"{where}: expected finite numbers, got {value} in row {row}.")
+        yield X
+
+
+def numbers(values: pa.Array) -> np.ndarray:
+    """Numbers of an array without nulls in NumPy, decimals as float64."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    return values.to_numpy(zero_copy_only=False)
+
+
+def without_numbers(column: Column, path: Path) -> str:
+    """Words for a column that is not numeric.
+
+    Args:
+      column: of the file.
+      path: the file.
+    """
+    with opened(path) as file:
+        example = next(file.iter_batches(1, columns=[column.name])).column(column.name)[0].as_py()
+    return (
+        f"{path}, column {column.name!r}: expected numbers, or lists of them, got {column.kind}, such as "
+        f"{example!r:.40}"
+    )
+
+
+def _column(file: ParquetFile, field: pa.Field) -> Column:
+    import pyarrow.types as kinds
+
+    kind = field.type
+    if kinds.is_dictionary(kind):
+        return Column(field.name, kind.value_type, None)
+    is_list = kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
+    if not is_list or not _is_number(kind.value_type):
+        return Column(field.name, kind, None)
+    if kinds.is_fixed_size_list(kind):
+        return Column(field.name, kind.value_type, kind.list_size)
+    first = next(file.iter_batches(1, columns=[field.name])).column(field.name)[0].as_py()
+    return Column(field.name, kind.value_type, len(first or ()))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow.types as kinds
+
+    return kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind)
+
+
+def _index_columns(schema: pa.Schema) -> list[str]:
     """Columns, in the file's spelling, that number the rows: by the file's pandas metadata, or by pandas' own names."""
     try:
         metadata = schema.pandas_metadata or {}
     except ValueError:  # not JSON
         metadata = {}
     named = [name for name in metadata.get("index_columns", ()) if isinstance(name, str)]  # a range is not stored
-    return tuple(name for name in schema.names if name in named or NAMELESS.fullmatch(name))
+    return [name for name in schema.names if name in named or NAMELESS.fullmatch(name)]
 
 
-def spelled(schema: Any, path: Path) -> dict[str, str]:
-    """The name of each column in NFC, and as the file spells it.
-
-    Raises:
-      ValueError: two columns have the same name.
-    """
-    found: dict[str, str] = {}
-    for name in schema.names:
-        if normalised(name) in found:
+def _distinct(named: Sequence[tuple[str, Any]], path: Path) -> dict[str, Any]:
+    """Pairs of a name and what it stands for as a dict."""
+    found: dict[str, Any] = {}
+    for name, value in named:
+        if name in found:
             raise ValueError(f"{path}: column names must differ, {name!r} occurs more than once.")
-        found[normalised(name)] = name
+        found[name] = value
     return found
 
 
-def is_number(kind: Any) -> bool:
-    """Whether a pyarrow type is one of numbers."""
-    import pyarrow.types as kinds
-
-    return kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind)
-
-
-def is_list(kind: Any) -> bool:
-    """Whether a pyarrow type is one of lists, of a fixed size or not."""
-    import pyarrow.types as kinds
-
-    return kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
-
-
-def list_width(file: Any, field: Any) -> int:
-    """How many numbers the lists of a column hold, by its type or else its first row; 0 where that is missing."""
-    size = getattr(field.type, "list_size", None)
-    if size is not None:
-        return size
-    batch = next(file.iter_batches(batch_size=1, columns=[field.name]), None)
-    first = None if batch is None else batch.column(0)[0].as_py()
-    return 0 if first is None else len(first)
-
-
-def list_numbers(column: Any, width: int, where: str, start: int = 0) -> np.ndarray:
-    """The lists of an array without nulls as (rows, width).
-
-    Raises:
-      ValueError: one is of another length, or lacks a number; rows count from `start`.
-    """
-    values = column.flatten()
-    lengths = np.asarray(column.value_lengths())
+def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:
+    """The lists of an array without nulls as (rows, width)."""
+    values = lists.flatten()
+    lengths = np.asarray(lists.value_lengths())
     if (lengths != width).any() or values.null_count or width == 0:
-        row, what = int(np.argmax(lengths != width)), "missing numbers"
+        row, what = _first(lengths != width), "missing numbers"
         if lengths[row] != width or width == 0:
             what = f"{lengths[row]} numbers"
         else:
-            row = int(np.argmax(np.asarray(values.is_null()))) // width
+            row = _first(values.is_null()) // width
         raise ValueError(
-            f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {what} in row {start + row}."
+            f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {what} in row {first + row}."
         )
-    return plain_numbers(values).reshape(len(column), width)
+    return numbers(values).reshape(len(lists), width)
 
 
-def plain_numbers(column: Any) -> np.ndarray:
-    """Numbers of an array without nulls in NumPy, decimals as float64."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64(), safe=False)
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+def _first(where: Any) -> int:
+    """The place of the first true entry."""
+    return int(np.argmax(np.asarray(where)))

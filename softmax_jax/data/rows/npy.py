@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from softmax_jax.data.rows.source import Fill, Stamp, stamp, storage_dtype, unchanged
+from softmax_jax.data.files import Stamp, stamp, unchanged
+from softmax_jax.data.rows.source import Fill, storage_dtype
 
 
 @dataclasses.dataclass(frozen=True)

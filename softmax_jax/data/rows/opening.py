@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.data.columns import normalised
 from softmax_jax.data.label_columns import refuse_copies
 from softmax_jax.data.rows.iterable import rows_of_array, rows_of_blocks, rows_of_function
 from softmax_jax.data.rows.npy import open_npy, rows_of_memmap
@@ -73,14 +72,17 @@ def as_source(X: Any) -> RowSource:
     return X if isinstance(X, RowSource) else rows_of_blocks(X)
 
 
-def refuse_labels_among(X: Any, T: np.ndarray) -> None:
-    """Raise ValueError where Parquet files hold their own labels T (n,) as a feature that nobody asked for by name."""
+def refuse_labels_among(X: RowSource, T: np.ndarray) -> None:
+    """Raise ValueError where Parquet files hold their own labels as a feature that nobody asked for by name.
+
+    Args:
+      X: source of rows.
+      T: (n,) the class of each row; of soft targets nothing is said.
+    """
     parts = X.parts if isinstance(X, ShardedRows) else (X,)
     files = [part for part in parts if isinstance(part, ParquetRows) and not part.chosen]
     if T.ndim == 1 and len(files) == len(parts):
-        first = files[0]
-        names = [name for name, width in zip(first.columns, first.widths, strict=True) if width is None]
-        refuse_copies([part.path for part in files], [normalised(name) for name in names], T)
+        refuse_copies(files, T)
 
 
 def _open_path(path: Path, columns: Sequence[str] | str | None, target: str | None, dtype: Any) -> RowSource:

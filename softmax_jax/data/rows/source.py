@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,44 +41,6 @@ class RowSource(Protocol):
     def place(self, row: int) -> str:
         """Words for where `row` is stored."""
         ...
-
-
-class Stamp(NamedTuple):
-    """What tells that a file is still the one it was."""
-
-    size: int
-    mtime_ns: int
-
-
-def stamp(path: Path) -> Stamp:
-    """The stamp of a file.
-
-    Raises:
-      ValueError: it cannot be read.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return Stamp(status.st_size, status.st_mtime_ns)
-
-
-@contextlib.contextmanager
-def unchanged(path: Path, expected: Stamp) -> Iterator[None]:
-    """Raise ValueError if the file is not as it was, before a pass or after it."""
-    _check_unchanged(path, expected)
-    yield
-    _check_unchanged(path, expected)
-
-
-def _check_unchanged(path: Path, expected: Stamp) -> None:
-    found = stamp(path)
-    if found != expected:
-        raise ValueError(
-            f"{path} changed while it was in use: it had {expected.size} bytes, last written at "
-            f"{expected.mtime_ns / 1e9:.3f} s, and has {found.size} bytes, written at {found.mtime_ns / 1e9:.3f} s. "
-            "Fit again on a file that nobody writes to."
-        )
 
 
 def storage_dtype(dtype: Any, name: str) -> np.dtype:

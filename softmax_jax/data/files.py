@@ -1,0 +1,71 @@
+"""What may go wrong with a file that is read: its bytes, said by name, and that somebody writes to it meanwhile."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+
+@contextmanager
+def told(path: str | Path, *damage: type[Exception], kind: str = "") -> Iterator[None]:
+    """What goes wrong with the bytes of a file, as a ValueError that names it.
+
+    Args:
+      path: the file.
+      *damage: what its reader raises where the bytes are not what they should be.
+      kind: "as a ... file", where the message is to say so.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it so.") from error
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged, or ends early: {error}.") from error
+    except (OSError, *damage) as error:
+        words = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        what = " ".join(["cannot be read", *kind.split()])
+        raise ValueError(f"{path} {what}: {' '.join(words.split())[:200].rstrip('.')}.") from error
+
+
+class Stamp(NamedTuple):
+    """What tells that a file is still the one it was."""
+
+    size: int
+    mtime_ns: int
+
+
+def stamp(path: Path) -> Stamp:
+    """The stamp of a file.
+
+    Raises:
+      ValueError: it cannot be read.
+    """
+    with told(path):
+        status = path.stat()
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+@contextmanager
+def unchanged(path: Path, expected: Stamp) -> Iterator[None]:
+    """Raise ValueError if a file is not as it was, before it is read or after.
+
+    Args:
+      path: the file.
+      expected: its stamp when it was opened.
+    """
+    _check_unchanged(path, expected)
+    yield
+    _check_unchanged(path, expected)
+
+
+def _check_unchanged(path: Path, expected: Stamp) -> None:
+    found = stamp(path)
+    if found != expected:
+        raise ValueError(
+            f"{path} changed while it was in use: it had {expected.size} bytes, last written at "
+            f"{expected.mtime_ns / 1e9:.3f} s, and has {found.size} bytes, written at {found.mtime_ns / 1e9:.3f} s. "
+            "Fit again on a file that nobody writes to."
+        )
