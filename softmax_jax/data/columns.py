@@ -80,7 +80,10 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
         left = "".join(f" ({note})" for note in notes)
         raise ValueError(f"{table.path}: no column is left for features{left}; columns: {shown(table.names)}.")
     table.prepare([*features, *used[1:]], target)
-    w = None if weights is None else _weights(table, weights)
+    w = None
+    if weights is not None:
+        column = table.numbers([weights])[:, 0]
+        w = checked_weights(column, len(column), f"{table.path}, column {weights!r}")
     X = table.numbers(features)
     name = table.path.name.split(".")[0]
     return Dataset(name, X, table.labels(target), tuple(features), weights=w, notes=notes)
@@ -174,18 +177,24 @@ def shown(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _weights(table: Table, name: str) -> np.ndarray:
-    """The column of sample weights (n,), of which none is negative and one is positive."""
-    weights = table.numbers([name])[:, 0].astype(np.float64)
-    check_weights(weights, f"{table.path}, column {name!r}")
-    return weights
+def checked_weights(weights: np.ndarray, n: int, where: str) -> np.ndarray:
+    """Sample weights (n,) in float64.
 
+    Args:
+      weights: as a file holds them.
+      n: rows of X.
+      where: words for their place, for the error.
 
-def check_weights(weights: np.ndarray, where: str) -> None:
-    """Raise ValueError if a weight is negative or not finite, or all are zero."""
+    Raises:
+      ValueError: they are not n numbers, one is negative or not finite, or all are zero.
+    """
+    if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+        raise ValueError(f"{where} must be {n} numbers, one per row of X, got {weights.dtype} {weights.shape}.")
+    weights = weights.astype(np.float64)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         i = int(np.argmax(bad))
         raise ValueError(f"{where}: a sample weight must be finite and not negative, got {weights[i]:g} in row {i}.")
     if not (weights > 0).any():
         raise ValueError(f"{where}: at least one sample weight must be positive, got all zero.")
+    return weights

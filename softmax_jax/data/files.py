@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+PICKLED = "holds Python objects, which are never unpickled (pickle is refused); store numbers or strings"
+
 
 @contextmanager
-def told(path: str | Path, *damage: type[Exception], kind: str = "") -> Iterator[None]:
+def told(path: str | Path, *damage: type[Exception], what: str = "cannot be read") -> Iterator[None]:
     """What goes wrong with the bytes of a file, as a ValueError that names it.
 
     Args:
       path: the file.
       *damage: what its reader raises where the bytes are not what they should be.
-      kind: "as a ... file", where the message is to say so.
+      what: words for that.
     """
     try:
         yield
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it so.") from error
-    except (EOFError, zlib.error) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path} is damaged, or ends early: {error}.") from error
     except (OSError, *damage) as error:
         words = str(getattr(error, "strerror", None) or error or type(error).__name__)
-        what = " ".join(["cannot be read", *kind.split()])
+        words = f"it {PICKLED}" if "pickle" in words.lower() else words
         raise ValueError(f"{path} {what}: {' '.join(words.split())[:200].rstrip('.')}.") from error
 
 

@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 
 from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.files import told
 
 _DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -33,15 +34,10 @@ def read_idx(path: str | Path) -> np.ndarray:
     Raises:
       ValueError: no such file, not IDX, or more or fewer values than the file states.
     """
-    try:
-        with Path(path).open("rb") as raw:
-            compressed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            return _read(gzip.open(raw) if compressed else raw, path)  # type: ignore[arg-type] # both read bytes
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file, or ends early: {error}.") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+    with told(path), Path(path).open("rb") as raw:
+        compressed = raw.read(2) == _GZIP_MAGIC
+        raw.seek(0)
+        return _read(gzip.open(raw) if compressed else raw, path)  # type: ignore[arg-type] # both read bytes
 
 
 def read_images(images: str | Path, labels: str | Path) -> Dataset:

@@ -18,7 +18,7 @@ from softmax_jax.data.labels import refuse_twins, whole_labels
 from softmax_jax.data.parquet_schema import contents, feature_names, opened, without_numbers
 from softmax_jax.data.rows.parquet import parquet_rows
 
-_BLOCK = 1 << 24  # numbers that are converted at once
+_BLOCK = 1 << 22  # numbers that are converted at once
 
 
 class ParquetTable:

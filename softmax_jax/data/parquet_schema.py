@@ -74,7 +74,7 @@ def opened(path: Path) -> Iterator[ParquetFile]:
         from pyarrow import ArrowException
     except ImportError as error:
         raise ImportError("reading Parquet files needs pyarrow: pip install 'softmax_jax[data]'") from error
-    with told(path, ArrowException, kind="as a Parquet file"), pq.ParquetFile(path) as file:
+    with told(path, ArrowException, what="cannot be read as a Parquet file"), pq.ParquetFile(path) as file:
         yield file
 
 
@@ -112,30 +112,37 @@ def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, tuple[
     return _distinct(homes, path)
 
 
-def feature_columns(batch: pa.RecordBatch, columns: Sequence[Column], path: Path, first: int) -> Iterator[np.ndarray]:
-    """Each of `columns` as finite numbers (rows, width).
+def feature_matrix(
+    batch: pa.RecordBatch, columns: Sequence[Column], dtype: np.dtype, path: Path, first: int
+) -> np.ndarray:
+    """The features (rows, m) in some rows of a file, all finite.
 
     Args:
-      batch: rows of the file.
-      columns: numeric ones.
+      batch: the rows.
+      columns: numeric ones, in order.
+      dtype: that holds all of them.
       path: the file.
       first: the place of the first of these rows in the file.
 
     Raises:
       ValueError: a value is missing or not finite, or lists are not of one length; the message names column and row.
     """
-    for column in columns:
+    width = [1 if column.width is None else column.width for column in columns]
+    X, ends = np.empty((batch.num_rows, sum(width)), dtype), np.cumsum(width)
+    for column, end in zip(columns, ends, strict=True):
         values, where = batch.column(column.name), f"{path}, column {column.name!r}"
         if values.null_count:
             row = first + _first(values.is_null())
             raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
-        width = column.width
-        X = numbers(values)[:, None] if width is None else _list_numbers(values, width, where, first)
-        finite = X.dtype.kind != "f" or np.isfinite(X)
-        if not np.all(finite):
-            value, row = X[~finite][0], first + _first(~finite) // X.shape[1]
-            raise ValueError(f"{where}: expected finite numbers, got {value} in row {row}.")
-        yield X
+        if column.width is None:
+            X[:, end - 1] = numbers(values)
+        else:
+            X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
+    if dtype.kind not in "biu" and not np.isfinite(X).all():
+        row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
+        name = columns[int(np.searchsorted(ends, j, side="right"))].name
+        raise ValueError(f"{path}, column {name!r}: expected finite numbers, got {X[row, j]} in row {first + row}.")
+    return X
 
 
 def numbers(values: pa.Array) -> np.ndarray:

@@ -13,9 +13,7 @@ import io
 import re
 import shlex
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +22,7 @@ import numpy as np
 from softmax_jax.data.columns import NAMELESS, labelled, normalised
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.fields import all_lines_have
+from softmax_jax.data.files import told
 from softmax_jax.data.labels import encoded, whole_or_text
 from softmax_jax.data.numerals import TextFormat, format_hint, is_number
 
@@ -53,7 +52,7 @@ class CsvTable:
         suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
         self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
         self._frame: Any = {}
-        with _told(self.path):
+        with told(self.path, csv.Error):
             self.compression: Any = self._compression()
             self.names = _column_names(self)
             # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
@@ -65,7 +64,7 @@ class CsvTable:
 
     def prepare(self, numbers: Sequence[str], labels: str) -> None:
         """Read these columns now, in one pass, for `numbers` and `labels`."""
-        with _told(self.path):
+        with told(self.path, csv.Error):
             self._frame = _read_frame(self, [*numbers, labels], text=[labels])
 
     def members(self, name: str) -> list[str]:
@@ -74,13 +73,13 @@ class CsvTable:
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
-        with _told(self.path):
+        with told(self.path, csv.Error):
             there = all(name in self._frame for name in names)
             return _features(self, self._frame if there else _read_frame(self, names), names)
 
     def labels(self, name: str) -> np.ndarray:
         """The column `name` (n,): integers where every label is one, else text."""
-        with _told(self.path):
+        with told(self.path, csv.Error):
             frame = self._frame if name in self._frame else _read_frame(self, [name], text=[name])
             return _labels(self, frame[name].to_numpy(dtype=object), name)
 
@@ -132,21 +131,6 @@ def read_table(
       ImportError: pandas is not installed.
     """
     return labelled(CsvTable(path, TextFormat(delimiter, header, decimal, thousands)), target)
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What may go wrong with the bytes of a file, as a ValueError that names it."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it so.") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file, or ends early: {error}.") from error
-    except csv.Error as error:
-        raise ValueError(f"{path} cannot be split into fields: {error}.") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _column_names(table: CsvTable) -> list[str]:

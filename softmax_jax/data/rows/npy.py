@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from softmax_jax.data.files import Stamp, stamp, unchanged
+from softmax_jax.data.npy import read_header
 from softmax_jax.data.rows.source import Fill, storage_dtype
 
 
@@ -29,8 +29,7 @@ class NpyRows:
       dtype: of storage, in native byte order.
       offset: bytes before the first row.
       swapped: whether the file is in the other byte order.
-      by_columns: whether the file holds one column after the other (Fortran order), of `height` rows each.
-      height: rows in a column of the file.
+      by_columns: whether the file holds one column after the other (Fortran order).
       stamp: of the file when it was opened.
     """
 
@@ -40,7 +39,6 @@ class NpyRows:
     offset: int
     swapped: bool
     by_columns: bool
-    height: int
     stamp: Stamp
 
     @contextlib.contextmanager
@@ -65,7 +63,7 @@ class NpyRows:
         if self.by_columns:
             column = np.empty(len(out), self.dtype)
             for j in range(m):
-                file.seek(self.offset + (j * self.height + start) * size)
+                file.seek(self.offset + (j * self.shape[0] + start) * size)
                 self._fill(file, column)
                 out[:, j] = column
         else:
@@ -95,24 +93,12 @@ def open_npy(path: Path, dtype: Any = None) -> NpyRows:
       ValueError: no such file, not .npy, not two-dimensional, of Python objects, or shorter than its header says.
       TypeError: not of numbers.
     """
-    try:
-        with path.open("rb") as file:
-            shape, by_columns, stored = _header(file)
-            offset = file.tell()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not a .npy file: {error}") from error
-    if dtype is not None:
-        stored = _reinterpreted(stored, np.dtype(dtype), path)
-    native = storage_dtype(stored, str(path))
+    header = read_header(path)
+    stored = header.dtype if dtype is None else _reinterpreted(header.dtype, np.dtype(dtype), path)
+    native, shape = storage_dtype(stored, str(path)), header.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{path} must hold a matrix of samples and features, got shape {shape}.")
-    state = stamp(path)
-    held, expected = (state.size - offset) // native.itemsize, math.prod(shape)
-    if held < expected:
-        raise ValueError(f"{path} is cut short: expected {expected} elements for shape {shape}, file holds {held}.")
-    return NpyRows(path, shape, native, offset, not stored.isnative, by_columns, shape[0], state)
+    return NpyRows(path, shape, native, header.offset, not stored.isnative, header.by_columns, header.stamp)
 
 
 def rows_of_memmap(X: np.memmap) -> NpyRows | None:
@@ -131,21 +117,12 @@ def rows_of_memmap(X: np.memmap) -> NpyRows | None:
     path, by_columns = Path(X.filename), not X.flags.c_contiguous
     first = _map_start(X)
     native = storage_dtype(X.dtype, "X")
-    return NpyRows(path, X.shape, native, first + inside, not X.dtype.isnative, by_columns, X.shape[0], stamp(path))
+    return NpyRows(path, X.shape, native, first + inside, not X.dtype.isnative, by_columns, stamp(path))
 
 
 def _map_start(X: np.memmap) -> int:
     """Where in the file the map of X starts; a view keeps the offset that its whole array was made with."""
     return X.offset - X.offset % mmap.ALLOCATIONGRANULARITY
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
-    raise ValueError(f"version {version} is not supported.")
 
 
 def _reinterpreted(stored: np.dtype, dtype: np.dtype, path: Path) -> np.dtype:

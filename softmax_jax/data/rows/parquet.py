@@ -21,7 +21,7 @@ from softmax_jax.data.parquet_schema import (
     Column,
     Contents,
     contents,
-    feature_columns,
+    feature_matrix,
     feature_names,
     opened,
     without_numbers,
@@ -70,12 +70,8 @@ class ParquetRows:
         """The features (rows, m) of each batch."""
         first = 0
         for batch in batches:
-            X, start = np.empty((batch.num_rows, self.shape[1]), self.dtype), 0
-            for part in feature_columns(batch, self.columns, self.path, first):
-                X[:, start : start + part.shape[1]] = part
-                start += part.shape[1]
+            yield feature_matrix(batch, self.columns, self.dtype, self.path, first)
             first += batch.num_rows
-            yield X
 
 
 def parquet_rows(file: Contents, names: Sequence[str], dtype: np.dtype | None = None) -> ParquetRows:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from softmax_jax.data.files import PICKLED
 from softmax_jax.inputs.conversion import FLOATS
 
 Fill = Callable[[np.ndarray], None]
@@ -51,9 +52,9 @@ def storage_dtype(dtype: Any, name: str) -> np.dtype:
     """
     dtype = np.dtype(dtype)
     if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which would have to be unpickled: pickle is refused.")
+        raise ValueError(f"{name} {PICKLED}.")
     if dtype.kind not in "biu" and dtype.name not in FLOATS:
-        hint = " (for bfloat16, give dtype='bfloat16')" if dtype == np.dtype("V2") else ""
+        hint = " (for bfloat16, give dtype='bfloat16' to open_rows)" if dtype == np.dtype("V2") else ""
         raise TypeError(f"{name} must hold {', '.join(FLOATS)}, integers or bool, got dtype {dtype}{hint}.")
     return dtype.newbyteorder("=")
 
