@@ -181,7 +181,7 @@ def _counted(y: np.ndarray, where: str, n: int, path: Path) -> np.ndarray:
 
 def _n_rows(path: Path) -> int:
     """The number of rows in a .npy file."""
-    shape = read_header(path).shape
+    shape, *_ = read_header(path)
     if not shape:
         raise ValueError(f"{path} holds a single number, expected rows of features.")
     return shape[0]

@@ -96,12 +96,16 @@ def is_idx(path: str | Path) -> bool:
     if magic[:2] == _GZIP_MAGIC:
         with suppress(EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as file:
             magic = file.read(4)
+    return _is_magic(magic)
+
+
+def _is_magic(magic: bytes) -> bool:
     return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in _DTYPES and magic[3] > 0
 
 
 def _read(file: IO[bytes], path: str | Path) -> np.ndarray:
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+    if not _is_magic(magic):
         raise ValueError(f"{path} is not an IDX file: it starts with {magic!r}.")
     dtype = np.dtype(_DTYPES[magic[2]])
     sizes = file.read(4 * magic[3])

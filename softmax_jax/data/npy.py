@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import tokenize
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from softmax_jax.data.files import PICKLED, Stamp, stamp, told
+from softmax_jax.data.files import PICKLED, stamp, told
 
 DAMAGED = (SyntaxError, ValueError, tokenize.TokenError)  # of the header, which is written in Python
 _HEADERS = {
@@ -23,31 +22,16 @@ _HEADERS = {
 }
 
 
-class NpyHeader(NamedTuple):
-    """What a file says of its array.
-
-    Attributes:
-      shape: of the array.
-      by_columns: whether the file holds one column after the other (Fortran order).
-      dtype: of storage, in the file's byte order.
-      offset: bytes before the array.
-      stamp: of the file when it was opened.
-    """
-
-    shape: tuple[int, ...]
-    by_columns: bool
-    dtype: np.dtype
-    offset: int
-    stamp: Stamp
-
-
-def read_header(path: Path) -> NpyHeader:
+def read_header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """The header of a file, checked against its length.
+
+    Returns:
+      Shape; whether the file holds one column after the other (Fortran order); dtype of storage; the array's offset.
 
     Raises:
       ValueError: no such file, not .npy, of another length than it says, or of Python objects.
     """
-    state = stamp(path)
+    size = stamp(path).size
     not_npy = told(path, *DAMAGED, what="cannot be read: it is not a .npy file")
     with told(path), path.open("rb") as file, not_npy:
         version = np.lib.format.read_magic(file)
@@ -57,14 +41,14 @@ def read_header(path: Path) -> NpyHeader:
         offset = file.tell()
     if dtype.hasobject:
         raise ValueError(f"{path} {PICKLED}.")
-    count, there = math.prod(shape), state.size - offset
+    count, there = math.prod(shape), size - offset
     if there != count * dtype.itemsize:
         fault = "cut short" if there < count * dtype.itemsize else "too long"
         held = there // max(1, dtype.itemsize)
         raise ValueError(
             f"{path} is {fault}: expected {count} elements for shape {shape} of {dtype}, file holds {held}."
         )
-    return NpyHeader(shape, by_columns, dtype, offset, state)
+    return shape, by_columns, dtype, offset
 
 
 def read_npy(path: str | Path) -> np.ndarray:

@@ -12,80 +12,64 @@ from pathlib import Path
 
 import numpy as np
 
-from softmax_jax.data.columns import labelled
+from softmax_jax.data.columns import labelled, shown
 from softmax_jax.data.dataset import Dataset
-from softmax_jax.data.labels import refuse_twins, whole_labels
-from softmax_jax.data.parquet_schema import contents, feature_names, opened, without_numbers
+from softmax_jax.data.labels import checked_labels, joined_labels
+from softmax_jax.data.parquet_schema import Contents, check_numeric, contents, feature_names, opened
 from softmax_jax.data.rows.parquet import parquet_rows
+from softmax_jax.data.rows.shards import ShardedRows
 
 _BLOCK = 1 << 22  # numbers that are converted at once
 
 
 class ParquetTable:
-    """A Parquet file: its names at once, its columns when asked for.
+    """A Parquet file, or several with the same columns, found by name: its names at once, its columns when asked for.
 
     Args:
-      path: the file.
+      path: the file, or the folder of the shards.
+      shards: files whose rows are one after the other; by default the file alone.
+      notes: what was decided in reading, in words.
 
     Raises:
-      ValueError: not a readable Parquet file, or without rows.
+      ValueError: not a readable Parquet file, without rows, or shards of different columns.
       ImportError: pyarrow is not installed.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Read the schema; of a list column also a row, where only it tells the length."""
-        self.path = Path(path)
-        self.notes: tuple[str, ...] = ()
-        self._file = contents(self.path)
-        self._homes = feature_names(self._file.columns, self.path)
-        self.names = list(self._homes)
-        self.index = tuple(name for name, (column, _) in self._homes.items() if column in self._file.index)
-
-    def prepare(self, numbers: Sequence[str], labels: str) -> None:
-        """Nothing: columns are read by themselves at no more cost."""
-
-    def members(self, name: str) -> list[str]:
-        """The names of the entries of a column of lists."""
-        return [entry for entry, (column, _) in self._homes.items() if column == name != entry]
+    def __init__(self, path: str | Path, shards: Sequence[Path] = (), notes: tuple[str, ...] = ()) -> None:
+        """Read the schemas; of a list column also a row, where only it tells the length."""
+        self.path, self.notes = Path(path), notes
+        self._files = [contents(part) for part in shards or (self.path,)]
+        homes = [feature_names(file.columns, file.path) for file in self._files]
+        pairs = list(zip(self._files, homes, strict=True))
+        index = {name for file, named in pairs for name, column in named.items() if column in file.index}
+        for file, named in pairs[1:]:
+            odd = sorted((named.keys() ^ homes[0].keys()) - index)
+            if odd:
+                first = self._files[0].path.name
+                raise ValueError(f"{file.path} and {first} must have the same columns; {shown(odd)} differ.")
+        self.names = {name: column for name, column in homes[0].items() if all(name in named for named in homes)}
+        self.index = tuple(name for name in self.names if name in index)
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)): float32 where all of them are at most that wide, else float64."""
-        taken = {column: self._file.columns[column] for column, _ in map(self._homes.__getitem__, names)}
-        for name, column in taken.items():
-            if not column.is_numeric:
-                words = without_numbers(column, self.path)
-                raise ValueError(f"{words}; --drop {shlex.quote(name)} leaves a column out.")
-        floats = [column.dtype if column.dtype.kind == "f" else np.float64 for column in taken.values()]
-        source = parquet_rows(self._file, list(taken), np.result_type(np.float32, *floats))
-        X = np.empty(source.shape, source.dtype)
+        asked = {self.names[name] for name in names}
+        columns = [name for name in self._files[0].columns if name in asked]
+        for file in self._files:
+            check_numeric(file, columns, ValueError, lambda name: f"--drop {shlex.quote(name)} leaves a column out")
+        dtypes = [file.columns[name].dtype for file in self._files for name in columns]
+        dtype = np.result_type(np.float32, *(each if each.kind == "f" else np.float64 for each in dtypes))
+        source = ShardedRows(tuple(parquet_rows(file, columns, dtype) for file in self._files))
+        X = np.empty(source.shape, dtype)
         with source.reader(max(1, _BLOCK // X.shape[1])) as fill:
             fill(X)
-        at = {name: j for j, name in enumerate(feature_names(taken, self.path))}
-        return X if list(at) == list(names) else X[:, [at[name] for name in names]]
+        there = [name for name, column in self.names.items() if column in asked]
+        at = dict(zip(there, range(len(there)), strict=True))
+        return X if there == list(names) else X[:, [at[name] for name in names]]
 
-    def labels(self, name: str) -> np.ndarray:
+    def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
         """The column `name` (n,): integers, bool or text, as it is stored."""
-        import pyarrow as pa
-
-        stored = self._file.columns[self._homes[name][0]].name
-        with opened(self.path) as file:
-            column = file.read(columns=[stored]).column(stored)
-        where = f"{self.path}, column {stored!r}"
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        kind = column.type
-        if column.null_count:
-            row = int(np.argmax(np.asarray(column.is_null())))
-            raise ValueError(f"{where}: the label is missing in row {row}.")
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            labels = np.array(column.to_pylist(), str)
-            refuse_twins(np.unique(labels).tolist(), where)
-            return labels
-        if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-            return column.to_numpy()
-        if pa.types.is_floating(kind):
-            return whole_labels(column.to_numpy(), where)
-        raise ValueError(f"{where}: expected labels (text, integers or bool), got {kind}.")
+        parts = [_labels(file, self.names[name]) for file in self._files]
+        return joined_labels(parts, [file.path for file in self._files])
 
 
 def read_parquet(path: str | Path, target: str | None) -> Dataset:
@@ -103,3 +87,23 @@ def read_parquet(path: str | Path, target: str | None) -> Dataset:
       ImportError: pyarrow is not installed.
     """
     return labelled(ParquetTable(path), target)
+
+
+def _labels(file: Contents, name: str) -> np.ndarray:
+    """The column `name` of a file as labels."""
+    import pyarrow as pa
+
+    stored, where = file.columns[name].name, f"{file.path}, column {name!r}"
+    with opened(file.path) as opened_file:
+        column = opened_file.read(columns=[stored]).column(stored)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if column.null_count:
+        row = int(np.argmax(np.asarray(column.is_null())))
+        raise ValueError(f"{where}: the label is missing in row {row}.")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return checked_labels(np.array(column.to_pylist(), str), where)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind):
+        return checked_labels(column.to_numpy(), where)
+    raise ValueError(f"{where}: expected labels (text, integers or bool), got {kind}.")

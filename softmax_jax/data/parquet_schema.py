@@ -6,14 +6,14 @@ float64; dictionaries are their values. What has missing values or NaN, or is no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data.columns import NAMELESS, normalised
+from softmax_jax.data.columns import NAMELESS, distinct, normalised
 from softmax_jax.data.files import Stamp, stamp, told
 
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def contents(path: Path) -> Contents:
         if n == 0:
             raise ValueError(f"{path} has columns but no rows of data, expected at least one row.")
         columns = [_column(file, field) for field in schema]
-    found = _distinct([(normalised(column.name), column) for column in columns], path)
+    found = distinct([(normalised(column.name), column) for column in columns], path)
     return Contents(path, n, found, tuple(map(normalised, _index_columns(schema))), state)
 
 
-def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, tuple[str, int]]:
-    """The names of features, and the column and the entry that each stands for: "e_0", "e_1", ... of lists "e".
+def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, str]:
+    """The names of features, and the column of each: "e_0", "e_1", ... are the entries of lists "e".
 
     Args:
       columns: by their names in NFC.
@@ -105,11 +105,11 @@ def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, tuple[
     Raises:
       ValueError: two are the same.
     """
-    homes: list[tuple[str, tuple[str, int]]] = []
+    named: list[tuple[str, str]] = []
     for name, column in columns.items():
-        entries = range(max(1, column.width or 0))  # lists of none are refused where they are read
-        homes += [(name if column.width is None else f"{name}_{j}", (name, j)) for j in entries]
-    return _distinct(homes, path)
+        width = column.width  # lists of 0 are refused where they are read
+        named += [(name, name)] if width is None else [(f"{name}_{j}", name) for j in range(max(1, width))]
+    return distinct(named, path)
 
 
 def feature_matrix(
@@ -156,19 +156,24 @@ def numbers(values: pa.Array) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def without_numbers(column: Column, path: Path) -> str:
-    """Words for a column that is not numeric.
+def check_numeric(file: Contents, names: Sequence[str], error: type[Exception], remedy: Callable[[str], str]) -> None:
+    """Refuse columns that are not numeric.
 
     Args:
-      column: of the file.
-      path: the file.
+      file: that holds them.
+      names: of columns, in NFC.
+      error: what is raised.
+      remedy: from the name of a column to what to do.
     """
-    with opened(path) as file:
-        example = next(file.iter_batches(1, columns=[column.name])).column(column.name)[0].as_py()
-    return (
-        f"{path}, column {column.name!r}: expected numbers, or lists of them, got {column.kind}, such as "
-        f"{example!r:.40}"
-    )
+    for name in names:
+        column = file.columns[name]
+        if not column.is_numeric:
+            with opened(file.path) as source:
+                example = _first_value(source, column.name)
+            raise error(
+                f"{file.path}, column {name!r}: expected numbers, or lists of them, got {column.kind}, such as "
+                f"{example!r:.40}; {remedy(name)}."
+            )
 
 
 def _column(file: ParquetFile, field: pa.Field) -> Column:
@@ -182,8 +187,11 @@ def _column(file: ParquetFile, field: pa.Field) -> Column:
         return Column(field.name, kind, None)
     if kinds.is_fixed_size_list(kind):
         return Column(field.name, kind.value_type, kind.list_size)
-    first = next(file.iter_batches(1, columns=[field.name])).column(field.name)[0].as_py()
-    return Column(field.name, kind.value_type, len(first or ()))
+    return Column(field.name, kind.value_type, len(_first_value(file, field.name) or ()))
+
+
+def _first_value(file: ParquetFile, name: str) -> Any:
+    return next(file.iter_batches(1, columns=[name])).column(name)[0].as_py()
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -200,16 +208,6 @@ def _index_columns(schema: pa.Schema) -> list[str]:
         metadata = {}
     named = [name for name in metadata.get("index_columns", ()) if isinstance(name, str)]  # a range is not stored
     return [name for name in schema.names if name in named or NAMELESS.fullmatch(name)]
-
-
-def _distinct(named: Sequence[tuple[str, Any]], path: Path) -> dict[str, Any]:
-    """Pairs of a name and what it stands for as a dict."""
-    found: dict[str, Any] = {}
-    for name, value in named:
-        if name in found:
-            raise ValueError(f"{path}: column names must differ, {name!r} occurs more than once.")
-        found[name] = value
-    return found
 
 
 def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:

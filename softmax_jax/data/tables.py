@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from softmax_jax.data.columns import NAMELESS, labelled, normalised
+from softmax_jax.data.columns import NAMELESS, distinct, labelled, normalised, positions
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.fields import all_lines_have
 from softmax_jax.data.files import told
@@ -62,26 +62,17 @@ class CsvTable:
                 _find_bad_row(self, len(self.names))
         self.index = tuple(name for name in self.names if form.header and NAMELESS.fullmatch(name))
 
-    def prepare(self, numbers: Sequence[str], labels: str) -> None:
-        """Read these columns now, in one pass, for `numbers` and `labels`."""
-        with told(self.path, csv.Error):
-            self._frame = _read_frame(self, [*numbers, labels], text=[labels])
-
-    def members(self, name: str) -> list[str]:
-        """None: a cell is one value."""
-        return []
-
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
         with told(self.path, csv.Error):
             there = all(name in self._frame for name in names)
             return _features(self, self._frame if there else _read_frame(self, names), names)
 
-    def labels(self, name: str) -> np.ndarray:
-        """The column `name` (n,): integers where every label is one, else text."""
+    def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
+        """The column `name` (n,): integers where every label is one, else text; `beside` is read in the same pass."""
         with told(self.path, csv.Error):
-            frame = self._frame if name in self._frame else _read_frame(self, [name], text=[name])
-            return _labels(self, frame[name].to_numpy(dtype=object), name)
+            self._frame = _read_frame(self, [*beside, name], text=[name])
+            return _labels(self, self._frame[name].to_numpy(dtype=object), name)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with the number of its last line."""
@@ -133,7 +124,7 @@ def read_table(
     return labelled(CsvTable(path, TextFormat(delimiter, header, decimal, thousands)), target)
 
 
-def _column_names(table: CsvTable) -> list[str]:
+def _column_names(table: CsvTable) -> dict[str, str]:
     """The names of the columns, checked against the first row of data."""
     rows = table.rows()
     first = next(rows, (0, []))[1]
@@ -142,7 +133,7 @@ def _column_names(table: CsvTable) -> list[str]:
     if len(first) == 1:
         raise ValueError(_one_column(table.path, first[0], table.delimiter))
     if not table.form.header:
-        return [str(j) for j in range(len(first))]
+        return {name: name for name in positions(len(first))}
     if next(rows, None) is None:
         raise ValueError(f"{table.path} has a line of names but no rows of data.")
     names = [normalised(name.strip()) for name in first]
@@ -150,15 +141,12 @@ def _column_names(table: CsvTable) -> list[str]:
         raise ValueError(
             f"{table.path}: column {names.index('') + 1} has no name; name it, or drop it if it only numbers the rows."
         )
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise ValueError(f"{table.path}: column names must differ, {twice[0]!r} occurs more than once.")
-    if all(is_number(name) for name in names):
+    if all(map(is_number, names)):
         warnings.warn(
             f"{table.path}: every column name is a number; if line 1 is data, say --no-header (header=False)",
             stacklevel=3,
         )
-    return names
+    return distinct([(name, name) for name in names], table.path)
 
 
 def _one_column(path: Path, line: str, delimiter: str) -> str:
@@ -173,26 +161,24 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
         import pandas as pd  # the library itself does without it
     except ImportError as error:
         raise ImportError("reading CSV files needs pandas: pip install 'softmax_jax[cli]'") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
-            return pd.read_csv(
-                table.path,
-                sep=table.delimiter,
-                header=0 if table.form.header else None,
-                names=table.names,
-                usecols=list(names),
-                index_col=False,  # else pandas makes the first column an index where every row is too long
-                dtype=dict.fromkeys(text, object),
-                keep_default_na=False,
-                na_values={name: [""] for name in names if name not in text},
-                decimal=table.form.decimal,
-                skipinitialspace=table.delimiter != "\t",
-                compression=table.compression,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"{table.path} cannot be read as a table: {str(error).strip()}.") from error
+    damage = pd.errors.ParserError, pd.errors.ParserWarning
+    with told(table.path, *damage, what="cannot be read as a table"), warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
+        return pd.read_csv(
+            table.path,
+            sep=table.delimiter,
+            header=0 if table.form.header else None,
+            names=list(table.names),
+            usecols=list(names),
+            index_col=False,  # else pandas makes the first column an index where every row is too long
+            dtype=dict.fromkeys(text, object),
+            keep_default_na=False,
+            na_values={name: [""] for name in names if name not in text},
+            decimal=table.form.decimal,
+            skipinitialspace=table.delimiter != "\t",
+            compression=table.compression,
+        )
 
 
 def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
@@ -229,7 +215,7 @@ def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
     if any("\0" in label for label in labels):
         raise ValueError(f"{table.path}: a label in column {target!r} holds a NUL byte; is the file damaged?")
     if not all(labels):
-        _find_bad_row(table, None, table.names.index(target), target)
+        _find_bad_row(table, None, list(table.names).index(target), target)
     plain = [table.form.plain(label) for label in labels]
     numbers = [number for number in plain if number is not None]
     written = numbers if len(numbers) == len(labels) else labels
@@ -248,7 +234,7 @@ def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: st
 
 def _find_bad_cell(table: CsvTable, name: str) -> None:
     """Raise for the first cell of column `name` that is no finite number."""
-    j = table.names.index(name)
+    j = list(table.names).index(name)
     rows = [(line, row[j].strip()) for line, row in table.rows()][table.form.header :]
     for line, cell in rows:
         where = f"{table.path}, line {line}, column {name!r}"

@@ -93,12 +93,14 @@ def open_npy(path: Path, dtype: Any = None) -> NpyRows:
       ValueError: no such file, not .npy, not two-dimensional, of Python objects, or shorter than its header says.
       TypeError: not of numbers.
     """
-    header = read_header(path)
-    stored = header.dtype if dtype is None else _reinterpreted(header.dtype, np.dtype(dtype), path)
-    native, shape = storage_dtype(stored, str(path)), header.shape
+    state = stamp(path)
+    shape, by_columns, stored, offset = read_header(path)
+    if dtype is not None:
+        stored = _reinterpreted(stored, np.dtype(dtype), path)
+    native = storage_dtype(stored, str(path))
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{path} must hold a matrix of samples and features, got shape {shape}.")
-    return NpyRows(path, shape, native, header.offset, not stored.isnative, header.by_columns, header.stamp)
+    return NpyRows(path, shape, native, offset, not stored.isnative, by_columns, state)
 
 
 def rows_of_memmap(X: np.memmap) -> NpyRows | None:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +20,11 @@ from softmax_jax.data.label_columns import refuse_label_columns
 from softmax_jax.data.parquet_schema import (
     Column,
     Contents,
+    check_numeric,
     contents,
     feature_matrix,
     feature_names,
     opened,
-    without_numbers,
 )
 from softmax_jax.data.rows.source import Fill, packed, storage_dtype
 
@@ -107,69 +107,54 @@ def open_parquet(
       TypeError: a column is not of numbers.
     """
     files = [contents(path) for path in paths]
-    choice = _choice(files[0], columns, target)
+    names, left_out = _choice(files, columns, target)
     for file in files:
-        _check(file, files[0], choice)
-    parts = [parquet_rows(file, choice.names) for file in files]
+        _check(file, files[0], names, columns is None)
+    parts = [parquet_rows(file, names) for file in files]
     dtype = np.result_type(*(part.dtype for part in parts))
-    widths = {name: files[0].columns[name].width for name in choice.names}
+    widths = {name: files[0].columns[name].width for name in names}
     taken = [name if width is None else f"{name} ({width} numbers)" for name, width in widths.items()]
-    notes = (f"features from the columns {shown(taken)}", *choice.notes)
-    parts = tuple(dataclasses.replace(part, dtype=dtype, chosen=choice.explicit, notes=notes) for part in parts)
-    if not choice.explicit and target is None:
-        refuse_label_columns(parts)
-    return parts
+    notes = (f"features from the columns {shown(taken)}", *left_out)
+    rows = tuple(dataclasses.replace(part, dtype=dtype, chosen=columns is not None, notes=notes) for part in parts)
+    if columns is None and target is None:
+        refuse_label_columns(rows)
+    return rows
 
 
-class _Choice(NamedTuple):
-    """The columns to take, in NFC; those that are left out; whether the caller has named the columns."""
-
-    names: tuple[str, ...]
-    target: str | None
-    index: tuple[str, ...]
-    explicit: bool
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to say of the columns that are left out."""
-        return (*index_notes(self.index), *([f"left out as the target: {self.target}"] if self.target else []))
-
-
-def _choice(file: Contents, columns: Sequence[str] | str | None, target: str | None) -> _Choice:
-    there, path = list(file.columns), file.path
+def _choice(
+    files: Sequence[Contents], columns: Sequence[str] | str | None, target: str | None
+) -> tuple[list[str], tuple[str, ...]]:
+    """The names, in NFC, of the columns to take, and what to say of those that are left out."""
+    there, path = list(files[0].columns), files[0].path
     left = None if target is None else column_of(there, target, "target", str(path))
+    notes = () if left is None else (f"left out as the target: {left}",)
     if columns is not None:
         asked = [columns] if isinstance(columns, str) else list(columns)
-        names = tuple(normalised(name) for name in asked)
+        names = [normalised(name) for name in asked]
         missing = [name for name in names if name not in there]
         if missing or not asked:
             raise ValueError(f"columns must be some of {there[:12]} in {path}, got {missing or asked}.")
         if left in names or len(set(names)) < len(names):
             raise ValueError(f"columns must be different ones without the target, got {asked}, target {target!r}.")
-        return _Choice(names, left, (), True)
-    index = tuple(name for name in file.index if name != left)
-    choice = _Choice(tuple(name for name in there if name != left and name not in index), left, index, False)
-    if not choice.names:
-        raise ValueError(f"{path} has no column for features: {'; '.join(choice.notes) or 'it has none at all'}.")
-    return choice
+        return names, notes
+    index = [name for name in there if name != left and any(name in file.index for file in files)]
+    names, notes = [name for name in there if name not in {left, *index}], (*index_notes(index), *notes)
+    if not names:
+        raise ValueError(f"{path} has no column for features: {'; '.join(notes) or 'it has none at all'}.")
+    return names, notes
 
 
-def _check(file: Contents, first: Contents, choice: _Choice) -> None:
+def _check(file: Contents, first: Contents, names: Sequence[str], all_columns: bool) -> None:
     """Refuse a file whose columns are not those of the first, in any order, or not of numbers."""
     path, own = file.path, file.columns
-    missing = [name for name in choice.names if name not in own]
+    missing = [name for name in names if name not in own]
     if missing:
         raise ValueError(f"{path} lacks the columns {shown(missing)} of the first file; it has {shown(list(own))}.")
-    known = {*choice.names, choice.target, *file.index}
-    others = [] if choice.explicit else [name for name in own if name not in known]
+    others = [name for name in own if all_columns and name not in first.columns and name not in file.index]
     if others:
         raise ValueError(f"{path} has the columns {shown(others)}, which the first has not; give columns=[...].")
-    widths, expected = (tuple(each.columns[name].width for name in choice.names) for each in (file, first))
+    widths, expected = (tuple(each.columns[name].width for name in names) for each in (file, first))
     if widths != expected:
         raise ValueError(f"{path}: lists of {widths} numbers, but {expected} in {first.path.name}.")
-    for name in choice.names:
-        if not own[name].is_numeric:
-            raise TypeError(
-                f"{without_numbers(own[name], path)}; say target={name!r} if it holds the labels, or columns=[...] to "
-                "choose the features."
-            )
+    remedy = "say target={!r} if it holds the labels, or columns=[...] to choose the features"
+    check_numeric(file, names, TypeError, remedy.format)

@@ -47,6 +47,10 @@ class RowSource(Protocol):
 def storage_dtype(dtype: Any, name: str) -> np.dtype:
     """`dtype` in native byte order, if rows may be stored in it.
 
+    Args:
+      dtype: of an array.
+      name: what error messages call it.
+
     Raises:
       TypeError: it is not of real numbers that JAX can read.
     """
@@ -67,7 +71,16 @@ def computed_in(dtype: np.dtype) -> np.dtype:
 
 @contextlib.contextmanager
 def packed(pieces: Iterator[Any], source: RowSource, name: str) -> Iterator[Fill]:
-    """A reader from pieces of any number of rows."""
+    """A reader from pieces of any number of rows.
+
+    Args:
+      pieces: arrays (., m), the rows of one pass.
+      source: whose rows they are.
+      name: what error messages call it.
+
+    Raises:
+      ValueError: a piece has other columns or another dtype, or the rows are fewer or more than those of the source.
+    """
     rest, count = np.empty((0, source.shape[1]), source.dtype), 0
 
     def take() -> np.ndarray:
