@@ -69,7 +69,7 @@ def read_arrays(
         raise ValueError(f"{path} holds features only; give a .npy or text file of their labels by --labels.")
     X, names, image_shape, _ = read_array_features(path)
     if labels is not None:
-        y = _counted_labels(Path(labels), len(X), path)
+        y = _counted(read_labels(labels), str(labels), len(X), path)
     else:
         y = _counted(_member(path, target or "y"), f"{path}: {target or 'y'}", len(X), path)
     w = None if weights is None else checked_weights(_member(path, weights), len(X), f"{path}: {weights}")
@@ -142,9 +142,9 @@ def _shard_labels(shards: Shards) -> Callable[[Path], np.ndarray]:
         )
     if len(shards.labels) == len(shards.features):
         files = dict(zip(shards.features, shards.labels, strict=True))
-        return lambda path: _counted_labels(files[path], _n_rows(path), path)
+        return lambda path: _counted(read_labels(files[path]), str(files[path]), _n_rows(path), path)
     rows = list(map(_n_rows, shards.features))
-    y = _counted_labels(shards.labels[0], sum(rows), shards.folder)
+    y = _counted(read_labels(shards.labels[0]), str(shards.labels[0]), sum(rows), shards.folder)
     return dict(zip(shards.features, np.split(y, np.cumsum(rows)[:-1]), strict=True)).__getitem__
 
 
@@ -167,12 +167,8 @@ def _stacked(shards: Shards) -> Unlabelled:
     return Unlabelled(X, first.names, first.image_shape, shards.notes)
 
 
-def _counted_labels(labels: Path, n: int, path: Path) -> np.ndarray:
-    """The labels in a file, one for each of the n rows of X in `path`."""
-    return _counted(read_labels(labels), str(labels), n, path)
-
-
 def _counted(y: np.ndarray, where: str, n: int, path: Path) -> np.ndarray:
+    """Labels y, one for each of the n rows of X in `path`."""
     y = checked_labels(y, where)
     if len(y) != n:
         raise ValueError(f"{where} holds {len(y)} labels, but X in {path} has {n} rows.")

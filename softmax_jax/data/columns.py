@@ -188,14 +188,9 @@ def is_positions(names: Sequence[str]) -> bool:
     return tuple(names) == positions(len(names))
 
 
-def shown(names: Sequence[str], most: int = 12) -> str:
-    """A few names as words.
-
-    Args:
-      names: to show.
-      most: of them that are shown.
-    """
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def shown(names: Sequence[str]) -> str:
+    """A few names as words."""
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def checked_weights(weights: np.ndarray, n: int, where: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 PICKLED = "holds Python objects, which are never unpickled (pickle is refused); store numbers or strings"
 
@@ -31,6 +31,18 @@ def told(path: str | Path, *damage: type[Exception], what: str = "cannot be read
         words = str(getattr(error, "strerror", None) or error or type(error).__name__)
         words = f"it {PICKLED}" if "pickle" in words.lower() else words
         raise ValueError(f"{path} {what}: {' '.join(words.split())[:200].rstrip('.')}.") from error
+
+
+def is_gzip(path: str | Path) -> bool:
+    """Whether a file is gzip by its first two bytes, whatever its name."""
+    with Path(path).open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def unpacked(path: str | Path) -> IO[bytes]:
+    """The open file; of a gzip file what is within."""
+    opener: Any = gzip.open if is_gzip(path) else open
+    return opener(path, "rb")
 
 
 class Stamp(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from softmax_jax.data.columns import labelled, shown
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.labels import checked_labels, joined_labels
-from softmax_jax.data.parquet_schema import Contents, check_numeric, contents, feature_names, opened
+from softmax_jax.data.parquet_schema import Contents, contents, opened
 from softmax_jax.data.rows.parquet import parquet_rows
 from softmax_jax.data.rows.shards import ShardedRows
 
@@ -39,7 +39,7 @@ class ParquetTable:
         """Read the schemas; of a list column also a row, where only it tells the length."""
         self.path, self.notes = Path(path), notes
         self._files = [contents(part) for part in shards or (self.path,)]
-        homes = [feature_names(file.columns, file.path) for file in self._files]
+        homes = [file.features(file.columns) for file in self._files]
         pairs = list(zip(self._files, homes, strict=True))
         index = {name for file, named in pairs for name, column in named.items() if column in file.index}
         for file, named in pairs[1:]:
@@ -55,7 +55,8 @@ class ParquetTable:
         asked = {self.names[name] for name in names}
         columns = [name for name in self._files[0].columns if name in asked]
         for file in self._files:
-            check_numeric(file, columns, ValueError, lambda name: f"--drop {shlex.quote(name)} leaves a column out")
+            for name, words in file.without_numbers(columns):
+                raise ValueError(f"{words}; --drop {shlex.quote(name)} leaves a column out.")
         dtypes = [file.columns[name].dtype for file in self._files for name in columns]
         dtype = np.result_type(np.float32, *(each if each.kind == "f" else np.float64 for each in dtypes))
         source = ShardedRows(tuple(parquet_rows(file, columns, dtype) for file in self._files))
@@ -67,7 +68,12 @@ class ParquetTable:
         return X if there == list(names) else X[:, [at[name] for name in names]]
 
     def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
-        """The column `name` (n,): integers, bool or text, as it is stored."""
+        """The column `name` (n,): integers, bool or text, as it is stored.
+
+        Args:
+          name: of the column.
+          beside: columns that are read by themselves at no more cost.
+        """
         parts = [_labels(file, self.names[name]) for file in self._files]
         return joined_labels(parts, [file.path for file in self._files])
 

@@ -1,12 +1,12 @@
-"""What a Parquet file holds, and its rows as features: what both readers, into memory and by blocks, stand on.
+"""What a Parquet file holds: what both of its readers, into memory and by blocks, stand on.
 
 Features are columns of numbers, and the entries of columns of lists of numbers, all of one length. Decimals become
-float64; dictionaries are their values. What has missing values or NaN, or is no matrix, is refused by column and row.
+float64; dictionaries are their values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,6 +65,28 @@ class Contents(NamedTuple):
     index: tuple[str, ...]
     stamp: Stamp
 
+    def features(self, names: Iterable[str]) -> dict[str, str]:
+        """The features in the columns `names`, and the column of each: "e_0", "e_1", ... are the entries of lists "e".
+
+        Raises:
+          ValueError: two are of the same name.
+        """
+        named: list[tuple[str, str]] = []
+        for name in names:
+            width = self.columns[name].width  # lists of 0 are refused where they are read
+            named += [(name, name)] if width is None else [(f"{name}_{j}", name) for j in range(max(1, width))]
+        return distinct(named, self.path)
+
+    def without_numbers(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Those of the columns `names` that are not numeric, each with words for what it is instead."""
+        for name in names:
+            column = self.columns[name]
+            if not column.is_numeric:
+                with opened(self.path) as file:
+                    example = _first_value(file, column.name)
+                words = f"expected numbers, or lists of them, got {column.kind}, such as {example!r:.40}"
+                yield name, f"{self.path}, column {name!r}: {words}"
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[ParquetFile]:
@@ -95,56 +117,6 @@ def contents(path: Path) -> Contents:
     return Contents(path, n, found, tuple(map(normalised, _index_columns(schema))), state)
 
 
-def feature_names(columns: Mapping[str, Column], path: Path) -> dict[str, str]:
-    """The names of features, and the column of each: "e_0", "e_1", ... are the entries of lists "e".
-
-    Args:
-      columns: by their names in NFC.
-      path: of their file.
-
-    Raises:
-      ValueError: two are the same.
-    """
-    named: list[tuple[str, str]] = []
-    for name, column in columns.items():
-        width = column.width  # lists of 0 are refused where they are read
-        named += [(name, name)] if width is None else [(f"{name}_{j}", name) for j in range(max(1, width))]
-    return distinct(named, path)
-
-
-def feature_matrix(
-    batch: pa.RecordBatch, columns: Sequence[Column], dtype: np.dtype, path: Path, first: int
-) -> np.ndarray:
-    """The features (rows, m) in some rows of a file, all finite.
-
-    Args:
-      batch: the rows.
-      columns: numeric ones, in order.
-      dtype: that holds all of them.
-      path: the file.
-      first: the place of the first of these rows in the file.
-
-    Raises:
-      ValueError: a value is missing or not finite, or lists are not of one length; the message names column and row.
-    """
-    width = [1 if column.width is None else column.width for column in columns]
-    X, ends = np.empty((batch.num_rows, sum(width)), dtype), np.cumsum(width)
-    for column, end in zip(columns, ends, strict=True):
-        values, where = batch.column(column.name), f"{path}, column {column.name!r}"
-        if values.null_count:
-            row = first + _first(values.is_null())
-            raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
-        if column.width is None:
-            X[:, end - 1] = numbers(values)
-        else:
-            X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
-    if dtype.kind not in "biu" and not np.isfinite(X).all():
-        row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
-        name = columns[int(np.searchsorted(ends, j, side="right"))].name
-        raise ValueError(f"{path}, column {name!r}: expected finite numbers, got {X[row, j]} in row {first + row}.")
-    return X
-
-
 def numbers(values: pa.Array) -> np.ndarray:
     """Numbers of an array without nulls in NumPy, decimals as float64."""
     import pyarrow as pa
@@ -154,26 +126,6 @@ def numbers(values: pa.Array) -> np.ndarray:
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64(), safe=False)
     return values.to_numpy(zero_copy_only=False)
-
-
-def check_numeric(file: Contents, names: Sequence[str], error: type[Exception], remedy: Callable[[str], str]) -> None:
-    """Refuse columns that are not numeric.
-
-    Args:
-      file: that holds them.
-      names: of columns, in NFC.
-      error: what is raised.
-      remedy: from the name of a column to what to do.
-    """
-    for name in names:
-        column = file.columns[name]
-        if not column.is_numeric:
-            with opened(file.path) as source:
-                example = _first_value(source, column.name)
-            raise error(
-                f"{file.path}, column {name!r}: expected numbers, or lists of them, got {column.kind}, such as "
-                f"{example!r:.40}; {remedy(name)}."
-            )
 
 
 def _column(file: ParquetFile, field: pa.Field) -> Column:
@@ -208,24 +160,3 @@ def _index_columns(schema: pa.Schema) -> list[str]:
         metadata = {}
     named = [name for name in metadata.get("index_columns", ()) if isinstance(name, str)]  # a range is not stored
     return [name for name in schema.names if name in named or NAMELESS.fullmatch(name)]
-
-
-def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:
-    """The lists of an array without nulls as (rows, width)."""
-    values = lists.flatten()
-    lengths = np.asarray(lists.value_lengths())
-    if (lengths != width).any() or values.null_count or width == 0:
-        row, what = _first(lengths != width), "missing numbers"
-        if lengths[row] != width or width == 0:
-            what = f"{lengths[row]} numbers"
-        else:
-            row = _first(values.is_null()) // width
-        raise ValueError(
-            f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {what} in row {first + row}."
-        )
-    return numbers(values).reshape(len(lists), width)
-
-
-def _first(where: Any) -> int:
-    """The place of the first true entry."""
-    return int(np.argmax(np.asarray(where)))

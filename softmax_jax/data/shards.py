@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from softmax_jax.data.columns import normalised, shown
+from softmax_jax.data.columns import normalised
 
 PARQUET = (".parquet", ".pq")
 _ARRAY = (".npy",)
@@ -197,4 +197,5 @@ def _run(features: dict[Path, Key]) -> str:
 
 
 def _few(files: Sequence[Path] | dict[Path, Key]) -> str:
-    return shown([file.name for file in files], 4)
+    names = [file.name for file in files]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

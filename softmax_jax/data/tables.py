@@ -8,21 +8,20 @@ a class and a long identifier is not rounded.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from softmax_jax.data.columns import NAMELESS, distinct, labelled, normalised, positions
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.fields import all_lines_have
-from softmax_jax.data.files import told
+from softmax_jax.data.files import is_gzip, told, unpacked
 from softmax_jax.data.labels import encoded, whole_or_text
 from softmax_jax.data.numerals import TextFormat, format_hint, is_number
 
@@ -53,10 +52,10 @@ class CsvTable:
         self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
         self._frame: Any = {}
         with told(self.path, csv.Error):
-            self.compression: Any = self._compression()
+            self._refuse_other_encodings()
             self.names = _column_names(self)
             # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
-            with self._bytes() as file:
+            with unpacked(self.path) as file:
                 regular = all_lines_have(file, len(self.names), self.delimiter)
             if not regular:
                 _find_bad_row(self, len(self.names))
@@ -69,30 +68,30 @@ class CsvTable:
             return _features(self, self._frame if there else _read_frame(self, names), names)
 
     def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
-        """The column `name` (n,): integers where every label is one, else text; `beside` is read in the same pass."""
+        """The column `name` (n,): integers where every label is one, else text.
+
+        Args:
+          name: of the column.
+          beside: columns of numbers that are read in the same pass.
+        """
         with told(self.path, csv.Error):
             self._frame = _read_frame(self, [*beside, name], text=[name])
             return _labels(self, self._frame[name].to_numpy(dtype=object), name)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with the number of its last line."""
-        with self._bytes() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        with unpacked(self.path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
             for row in reader:
                 if row:
                     yield reader.line_num, row
 
-    def _bytes(self) -> IO[bytes]:
-        opener: Any = gzip.open if self.compression else io.open
-        return opener(self.path, "rb")
-
-    def _compression(self) -> str | None:
+    def _refuse_other_encodings(self) -> None:
         with self.path.open("rb") as file:
             start = file.read(4)
         for bom, encoding in _BOMS.items():
             if start.startswith(bom):
                 raise ValueError(f"{self.path} is {encoding} text, expected UTF-8; save it as UTF-8.")
-        return "gzip" if start[:2] == b"\x1f\x8b" else None
 
 
 def read_table(
@@ -177,7 +176,7 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
             na_values={name: [""] for name in names if name not in text},
             decimal=table.form.decimal,
             skipinitialspace=table.delimiter != "\t",
-            compression=table.compression,
+            compression="gzip" if is_gzip(table.path) else None,
         )
 
 

@@ -95,8 +95,10 @@ def open_npy(path: Path, dtype: Any = None) -> NpyRows:
     """
     state = stamp(path)
     shape, by_columns, stored, offset = read_header(path)
-    if dtype is not None:
-        stored = _reinterpreted(stored, np.dtype(dtype), path)
+    if dtype is not None and stored != np.dtype(dtype):
+        if stored.kind != "V" or stored.itemsize != np.dtype(dtype).itemsize:
+            raise ValueError(f"dtype of {path} must be {stored}, as its header says, got {np.dtype(dtype)}.")
+        stored = np.dtype(dtype)
     native = storage_dtype(stored, str(path))
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{path} must hold a matrix of samples and features, got shape {shape}.")
@@ -117,17 +119,6 @@ def rows_of_memmap(X: np.memmap) -> NpyRows | None:
     if X.mode in ("r+", "w+"):
         X.flush()  # written back later, changes would look like those of another process
     path, by_columns = Path(X.filename), not X.flags.c_contiguous
-    first = _map_start(X)
+    start = X.offset - X.offset % mmap.ALLOCATIONGRANULARITY  # of the map; a view keeps the offset of its whole array
     native = storage_dtype(X.dtype, "X")
-    return NpyRows(path, X.shape, native, first + inside, not X.dtype.isnative, by_columns, stamp(path))
-
-
-def _map_start(X: np.memmap) -> int:
-    """Where in the file the map of X starts; a view keeps the offset that its whole array was made with."""
-    return X.offset - X.offset % mmap.ALLOCATIONGRANULARITY
-
-
-def _reinterpreted(stored: np.dtype, dtype: np.dtype, path: Path) -> np.dtype:
-    if stored != dtype and (stored.kind != "V" or stored.itemsize != dtype.itemsize):
-        raise ValueError(f"dtype of {path} must be {stored}, as its header says, got {dtype}.")
-    return dtype
+    return NpyRows(path, X.shape, native, start + inside, not X.dtype.isnative, by_columns, stamp(path))

@@ -17,15 +17,7 @@ import numpy as np
 from softmax_jax.data.columns import column_of, index_notes, normalised, shown
 from softmax_jax.data.files import Stamp, unchanged
 from softmax_jax.data.label_columns import refuse_label_columns
-from softmax_jax.data.parquet_schema import (
-    Column,
-    Contents,
-    check_numeric,
-    contents,
-    feature_matrix,
-    feature_names,
-    opened,
-)
+from softmax_jax.data.parquet_schema import Column, Contents, contents, numbers, opened
 from softmax_jax.data.rows.source import Fill, packed, storage_dtype
 
 if TYPE_CHECKING:
@@ -70,8 +62,47 @@ class ParquetRows:
         """The features (rows, m) of each batch."""
         first = 0
         for batch in batches:
-            yield feature_matrix(batch, self.columns, self.dtype, self.path, first)
+            yield self._matrix(batch, first)
             first += batch.num_rows
+
+    def _matrix(self, batch: pa.RecordBatch, first: int) -> np.ndarray:
+        """The features of rows of which the first is in row `first` of the file: none missing, all finite."""
+        widths = [1 if column.width is None else column.width for column in self.columns]
+        X, ends = np.empty((batch.num_rows, sum(widths)), self.dtype), np.cumsum(widths)
+        for column, end in zip(self.columns, ends, strict=True):
+            values, where = batch.column(column.name), f"{self.path}, column {column.name!r}"
+            if values.null_count:
+                row = first + _first(values.is_null())
+                raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
+            if column.width is None:
+                X[:, end - 1] = numbers(values)
+            else:
+                X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
+        if self.dtype.kind == "f" and not np.isfinite(X).all():
+            row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
+            where = f"{self.path}, column {self.columns[int(np.searchsorted(ends, j, side='right'))].name!r}"
+            raise ValueError(f"{where}: expected finite numbers, got {X[row, j]} in row {first + row}.")
+        return X
+
+
+def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:
+    """The lists of an array without nulls as (rows, width)."""
+    values, lengths = lists.flatten(), np.asarray(lists.value_lengths())
+    row, found = _first(lengths != width), "missing numbers"
+    if lengths[row] != width or width == 0:
+        found = f"{lengths[row]} numbers"
+    elif not values.null_count:
+        return numbers(values).reshape(len(lists), width)
+    else:
+        row = _first(values.is_null()) // width
+    raise ValueError(
+        f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {found} in row {first + row}."
+    )
+
+
+def _first(where: np.ndarray | pa.BooleanArray) -> int:
+    """The place of the first true entry."""
+    return int(np.argmax(np.asarray(where)))
 
 
 def parquet_rows(file: Contents, names: Sequence[str], dtype: np.dtype | None = None) -> ParquetRows:
@@ -87,7 +118,7 @@ def parquet_rows(file: Contents, names: Sequence[str], dtype: np.dtype | None = 
     """
     columns = {name: file.columns[name] for name in names}
     common = storage_dtype(dtype or np.result_type(*(column.dtype for column in columns.values())), str(file.path))
-    shape = file.n, len(feature_names(columns, file.path))
+    shape = file.n, len(file.features(names))
     return ParquetRows(file.path, shape, common, tuple(columns.values()), file.stamp)
 
 
@@ -156,5 +187,6 @@ def _check(file: Contents, first: Contents, names: Sequence[str], all_columns: b
     widths, expected = (tuple(each.columns[name].width for name in names) for each in (file, first))
     if widths != expected:
         raise ValueError(f"{path}: lists of {widths} numbers, but {expected} in {first.path.name}.")
-    remedy = "say target={!r} if it holds the labels, or columns=[...] to choose the features"
-    check_numeric(file, names, TypeError, remedy.format)
+    for name, words in file.without_numbers(names):
+        remedy = f"say target={name!r} if it holds the labels, or columns=[...] to choose the features"
+        raise TypeError(f"{words}; {remedy}.")
