@@ -54,7 +54,7 @@ def read_arrays(
       ValueError: a file cannot be read, or its arrays are not as described.
     """
     path = Path(path)
-    npz = _is_npz(path)
+    npz = path.suffix.lower() == ".npz"
     if not npz and (target is not None or weights is not None):
         name = "target" if target is not None else "weights"
         raise ValueError(
@@ -89,7 +89,7 @@ def read_array_features(path: str | Path) -> Unlabelled:
     path = Path(path)
     if path.is_dir():
         return _stacked(find_shards(path))
-    if _is_npz(path):
+    if path.suffix.lower() == ".npz":
         array, where = _member(path, "X"), f"X in {path}"
     else:
         array, where = read_npy(path), str(path)
@@ -183,13 +183,9 @@ def _n_rows(path: Path) -> int:
     return shape[0]
 
 
-def _is_npz(path: Path) -> bool:
-    return path.suffix.lower() == ".npz"
-
-
 def _names(path: Path, m: int) -> tuple[str, ...]:
     """`feature_names` of a .npz file where it has them, else positions."""
-    if _is_npz(path):
+    if path.suffix.lower() == ".npz":
         with _archive(path) as archive:
             names = archive["feature_names"] if "feature_names" in archive.files else None
         if names is not None:

@@ -90,7 +90,7 @@ def joined_labels(parts: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndar
 
 
 def _refuse_twins(labels: Sequence[str], where: str) -> None:
-    """Refuse labels of which two labels look the same because they are two Unicode spellings of one text."""
+    """Refuse labels of which two look the same because they are two Unicode spellings of one text."""
     forms: dict[str, str] = {}
     for label in labels:
         other = forms.setdefault(unicodedata.normalize("NFC", label), label)

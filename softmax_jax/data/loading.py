@@ -147,9 +147,7 @@ def _table(path: Path, form: TextFormat) -> Table | None:
 
 
 def _is_arrays(path: Path) -> bool:
-    if path.is_dir():
-        return has_shards(path)
-    return path.is_file() and path.suffix.lower() in _ARRAYS
+    return has_shards(path) if path.is_dir() else path.is_file() and path.suffix.lower() in _ARRAYS
 
 
 def _unknown(source: str, path: Path) -> str:

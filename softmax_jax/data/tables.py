@@ -14,7 +14,7 @@ import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from softmax_jax.data.fields import all_lines_have
 from softmax_jax.data.files import is_gzip, told, unpacked
 from softmax_jax.data.labels import encoded, whole_or_text
 from softmax_jax.data.numerals import TextFormat, format_hint, is_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "a tab", ",": "','", "|": "'|'"}
@@ -50,7 +53,7 @@ class CsvTable:
         self.notes: tuple[str, ...] = ()
         suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
         self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
-        self._frame: Any = {}
+        self._frame: pd.DataFrame | None = None
         with told(self.path, csv.Error):
             self._refuse_other_encodings()
             self.names = _column_names(self)
@@ -58,14 +61,16 @@ class CsvTable:
             with unpacked(self.path) as file:
                 regular = all_lines_have(file, len(self.names), self.delimiter)
             if not regular:
-                _find_bad_row(self, len(self.names))
+                _find_bad_row(self)
         self.index = tuple(name for name in self.names if form.header and NAMELESS.fullmatch(name))
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
         with told(self.path, csv.Error):
-            there = all(name in self._frame for name in names)
-            return _features(self, self._frame if there else _read_frame(self, names), names)
+            frame = self._frame
+            if frame is None or any(name not in frame for name in names):
+                frame = _read_frame(self, names)
+            return _features(self, frame, names)
 
     def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
         """The column `name` (n,): integers where every label is one, else text.
@@ -154,7 +159,7 @@ def _one_column(path: Path, line: str, delimiter: str) -> str:
     return f"{path}: 1 column found, expected one of labels and at least one of features{hint}."
 
 
-def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = ()) -> Any:
+def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = ()) -> pd.DataFrame:
     """The columns `names` as a pandas frame: those of `text` as they stand, the others numbers where they are."""
     try:
         import pandas as pd  # the library itself does without it
@@ -180,7 +185,7 @@ def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = 
         )
 
 
-def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
+def _features(table: CsvTable, frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """(n, m) float64, or the error that names the first cell that is not a finite number."""
     columns = []
     for name in names:
@@ -214,21 +219,20 @@ def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
     if any("\0" in label for label in labels):
         raise ValueError(f"{table.path}: a label in column {target!r} holds a NUL byte; is the file damaged?")
     if not all(labels):
-        _find_bad_row(table, None, list(table.names).index(target), target)
+        j = list(table.names).index(target)
+        line = next(line for line, row in table.rows() if not row[j].strip())
+        raise ValueError(f"{table.path}, line {line}, column {target!r}: the label is missing.")
     plain = [table.form.plain(label) for label in labels]
     numbers = [number for number in plain if number is not None]
     written = numbers if len(numbers) == len(labels) else labels
     return whole_or_text(written, f"{table.path}: target {target!r}")[codes]
 
 
-def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: str = "") -> None:
-    """Raise for the first row that is not of `fields` fields, or has no label in `column`."""
+def _find_bad_row(table: CsvTable) -> None:
+    """Raise for the first row that has not as many fields as the first."""
     for line, row in table.rows():
-        fields = len(row) if fields is None else fields
-        if len(row) != fields:
-            raise ValueError(f"{table.path}, line {line}: expected {fields} fields, got {len(row)}.")
-        if name and not row[column].strip():
-            raise ValueError(f"{table.path}, line {line}, column {name!r}: the label is missing.")
+        if len(row) != len(table.names):
+            raise ValueError(f"{table.path}, line {line}: expected {len(table.names)} fields, got {len(row)}.")
 
 
 def _find_bad_cell(table: CsvTable, name: str) -> None:

@@ -23,7 +23,7 @@ class IterableRows:
       name: what error messages call it.
     """
 
-    blocks: Callable[[int], Iterable[Any]]
+    blocks: Callable[[int], Iterable[np.ndarray]]
     shape: tuple[int, int]
     dtype: np.dtype
     name: str

@@ -9,10 +9,12 @@ import contextlib
 import dataclasses
 import mmap
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from softmax_jax.data.files import Stamp, stamp, unchanged
 from softmax_jax.data.npy import read_header
@@ -58,7 +60,7 @@ class NpyRows:
         """The file and the row in it."""
         return f"{self.path}, row {row}"
 
-    def _read(self, file: Any, start: int, out: np.ndarray) -> None:
+    def _read(self, file: FileIO, start: int, out: np.ndarray) -> None:
         m, size = self.shape[1], self.dtype.itemsize
         if self.by_columns:
             column = np.empty(len(out), self.dtype)
@@ -72,7 +74,7 @@ class NpyRows:
         if self.swapped:
             out.byteswap(inplace=True)
 
-    def _fill(self, file: Any, out: np.ndarray) -> None:
+    def _fill(self, file: FileIO, out: np.ndarray) -> None:
         """Fill the contiguous `out` from where the file stands."""
         left = out.reshape(-1).view(np.uint8).data
         while left.nbytes:
@@ -82,7 +84,7 @@ class NpyRows:
             left = left[count:]
 
 
-def open_npy(path: Path, dtype: Any = None) -> NpyRows:
+def open_npy(path: Path, dtype: DTypeLike | None = None) -> NpyRows:
     """The rows of a .npy file (n, m), checked against its header.
 
     Args:
@@ -90,7 +92,7 @@ def open_npy(path: Path, dtype: Any = None) -> NpyRows:
       dtype: what its two-byte items are, where the header cannot say: "bfloat16".
 
     Raises:
-      ValueError: no such file, not .npy, not two-dimensional, of Python objects, or shorter than its header says.
+      ValueError: no such file, not .npy, not two-dimensional, of Python objects, or of another length than it says.
       TypeError: not of numbers.
     """
     state = stamp(path)

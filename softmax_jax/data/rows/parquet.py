@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class ParquetRows:
         """The file and the row in it."""
         return f"{self.path}, row {row}"
 
-    def _matrices(self, batches: Iterator[pa.RecordBatch]) -> Iterator[np.ndarray]:
+    def _matrices(self, batches: Iterable[pa.RecordBatch]) -> Iterator[np.ndarray]:
         """The features (rows, m) of each batch."""
         first = 0
         for batch in batches:

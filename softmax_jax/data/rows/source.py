@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from softmax_jax.data.files import PICKLED
 from softmax_jax.inputs.conversion import FLOATS
@@ -44,7 +45,7 @@ class RowSource(Protocol):
         ...
 
 
-def storage_dtype(dtype: Any, name: str) -> np.dtype:
+def storage_dtype(dtype: DTypeLike, name: str) -> np.dtype:
     """`dtype` in native byte order, if rows may be stored in it.
 
     Args:
@@ -70,7 +71,7 @@ def computed_in(dtype: np.dtype) -> np.dtype:
 
 
 @contextlib.contextmanager
-def packed(pieces: Iterator[Any], source: RowSource, name: str) -> Iterator[Fill]:
+def packed(pieces: Iterator[np.ndarray], source: RowSource, name: str) -> Iterator[Fill]:
     """A reader from pieces of any number of rows.
 
     Args:
