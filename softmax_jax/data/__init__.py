@@ -7,7 +7,7 @@ tables          CSV and TSV files
 numerals        decimal and thousands signs in them
 fields          how many fields their lines have
 parquet         Parquet files into memory
-parquet_schema  what a Parquet file holds, and its rows as features
+parquet_schema  what a Parquet file holds
 label_columns   which of its columns may be labels
 arrays          .npz and .npy files and folders of them into memory
 npy             the header of a .npy file
@@ -15,11 +15,11 @@ idx             images and labels in the format of MNIST
 named           the data sets of scikit-learn
 labels          what labels are, however a file writes them
 shards          the order of the files of a folder, and which labels belong to which
-files           what may go wrong with a file
+files           plain or gzip, and what may go wrong with a file
 rows.opening    from a path, a function or an object to rows that are read by blocks
 rows.source     what a source of rows is
 rows.npy        rows of a .npy file or a memory map
-rows.parquet    rows of Parquet files
+rows.parquet    rows of Parquet files; in memory they are these, read whole
 rows.shards     several sources as one
 rows.iterable   rows from blocks that the user's code yields
 """

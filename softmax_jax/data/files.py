@@ -1,4 +1,4 @@
-"""What may go wrong with a file that is read: its bytes, said by name, and that somebody writes to it meanwhile."""
+"""Files that are read: plain or gzip, what may be wrong with their bytes, and that somebody writes to one meanwhile."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def told(path: str | Path, *damage: type[Exception], what: str = "cannot be read
         words = str(getattr(error, "strerror", None) or error or type(error).__name__)
         words = f"it {PICKLED}" if "pickle" in words.lower() else words
         raise ValueError(f"{path} {what}: {' '.join(words.split())[:200].rstrip('.')}.") from error
+
+
+def suffix(path: Path) -> str:
+    """The ending of a file's name, in small letters and without that of gzip."""
+    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
 
 
 def is_gzip(path: str | Path) -> bool:

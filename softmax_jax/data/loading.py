@@ -19,6 +19,7 @@ from pathlib import Path
 from softmax_jax.data.arrays import read_array_features, read_arrays
 from softmax_jax.data.columns import Table, features_by_name, labelled, matched, normalised
 from softmax_jax.data.dataset import Dataset, Features
+from softmax_jax.data.files import suffix
 from softmax_jax.data.idx import is_idx, read_images, read_pixels
 from softmax_jax.data.named import NAMES, load_named
 from softmax_jax.data.numerals import TextFormat
@@ -139,8 +140,7 @@ def _table(path: Path, form: TextFormat) -> Table | None:
         return ParquetTable(path, shards.features, shards.notes)
     if not path.is_file():
         return None
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    last = suffixes[-1] if suffixes else ""
+    last = suffix(path)
     if last in PARQUET:
         return ParquetTable(path)
     return CsvTable(path, form) if form.delimiter or last in DELIMITERS else None

@@ -21,7 +21,7 @@ import numpy as np
 from softmax_jax.data.columns import NAMELESS, distinct, labelled, normalised, positions
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.fields import all_lines_have
-from softmax_jax.data.files import is_gzip, told, unpacked
+from softmax_jax.data.files import is_gzip, suffix, told, unpacked
 from softmax_jax.data.labels import encoded, whole_or_text
 from softmax_jax.data.numerals import TextFormat, format_hint, is_number
 
@@ -51,8 +51,7 @@ class CsvTable:
         form.check()
         self.path, self.form = Path(path), form
         self.notes: tuple[str, ...] = ()
-        suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
-        self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
+        self.delimiter = form.delimiter or DELIMITERS.get(suffix(self.path), ",")
         self._frame: pd.DataFrame | None = None
         with told(self.path, csv.Error):
             self._refuse_other_encodings()
@@ -204,12 +203,9 @@ def _features(table: CsvTable, frame: pd.DataFrame, names: Sequence[str]) -> np.
 
 def _numbers(table: CsvTable, column: np.ndarray) -> np.ndarray:
     """Cells that pandas left as objects as the numbers that they are: beyond 64 bits, or with separators."""
-    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else _number(cell) for cell in column]
-    return column if None in plain else np.array(plain).astype(np.float64)
-
-
-def _number(cell: object) -> str | None:
-    return None if isinstance(cell, (bool, np.bool_)) else str(cell)
+    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else str(cell) for cell in column]
+    truths = any(isinstance(cell, bool | np.bool_) for cell in column)
+    return column if truths or None in plain else np.array(plain).astype(np.float64)
 
 
 def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
@@ -222,8 +218,7 @@ def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
         j = list(table.names).index(target)
         line = next(line for line, row in table.rows() if not row[j].strip())
         raise ValueError(f"{table.path}, line {line}, column {target!r}: the label is missing.")
-    plain = [table.form.plain(label) for label in labels]
-    numbers = [number for number in plain if number is not None]
+    numbers = [number for number in map(table.form.plain, labels) if number is not None]
     written = numbers if len(numbers) == len(labels) else labels
     return whole_or_text(written, f"{table.path}: target {target!r}")[codes]
 
