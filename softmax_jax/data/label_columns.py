@@ -41,7 +41,7 @@ def refuse_label_columns(parts: Sequence[ParquetRows]) -> None:
     few = min(max(_FEW, sum(part.shape[0] for part in parts) // 2), _MOST)
     suspects = [j for j in _left(parts, few_and_whole) if 2 <= len(found[j]) <= few]
     if suspects:
-        name, *others = (normalised(parts[0].columns[j].name) for j in suspects)
+        name, *others = (normalised(parts[0].columns[j]) for j in suspects)
         so_do = f" (and so does {shown(others)})" if others else ""
         raise ValueError(
             f"{parts[0].path}: column {name!r} holds {len(found[suspects[0]])} different whole numbers, as labels "
@@ -59,7 +59,7 @@ def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
     k = int(codes.max()) + 1
     if k < 2:
         return
-    known = np.full((len(parts[0].columns), k), np.nan)  # the one value that each class has in a column
+    known = np.full((len(parts[0].taken), k), np.nan)  # the one value that each class has in a column
 
     def tells(j: int, column: pa.Array, start: int) -> bool:
         if column.null_count:
@@ -72,7 +72,7 @@ def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
 
     for j in _left(parts, tells):
         if len(np.unique(known[j])) == k:
-            name = normalised(parts[0].columns[j].name)
+            name = normalised(parts[0].columns[j])
             raise ValueError(
                 f"{parts[0].path}: column {name!r} is y itself, in other values or the same; say target={name!r} to "
                 "leave it out, or columns=[...] to choose the features."
@@ -81,11 +81,11 @@ def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
 
 def _left(parts: Sequence[ParquetRows], keep: Callable[[int, pa.Array, int], bool]) -> list[int]:
     """The columns of numbers, by place, for which `keep(place, values, first row)` is true throughout."""
-    left = [j for j, column in enumerate(parts[0].columns) if column.width is None]
+    left = [j for j, column in enumerate(parts[0].taken) if column.width is None]
     for some, rows, most in ((parts[:1], _FIRST, 1), (parts, 1 << 16, None)):
         start = 0
         for part in some:
-            names = {j: part.columns[j].name for j in left}
+            names = {j: part.taken[j].name for j in left}
             with opened(part.path) as file:
                 for batch in itertools.islice(file.iter_batches(rows, columns=list(names.values())), most):
                     left = [j for j in left if keep(j, batch.column(names[j]), start)]

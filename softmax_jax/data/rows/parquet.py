@@ -32,7 +32,7 @@ class ParquetRows:
       path: the file.
       shape: (n, m).
       dtype: of the rows, to which every column is converted.
-      columns: the columns that are taken, in order.
+      taken: the columns that are taken, in order.
       stamp: of the file when it was opened.
       chosen: whether the caller has named the columns.
       notes: which columns were taken and which were left out, in words.
@@ -41,16 +41,21 @@ class ParquetRows:
     path: Path
     shape: tuple[int, int]
     dtype: np.dtype
-    columns: tuple[Column, ...]
+    taken: tuple[Column, ...]
     stamp: Stamp
     chosen: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names, as the file spells them."""
+        return tuple(column.name for column in self.taken)
 
     @contextlib.contextmanager
     def reader(self, rows: int) -> Iterator[Fill]:
         """A pass over the file, a group of its rows at a time."""
         with unchanged(self.path, self.stamp), opened(self.path) as file:
-            batches = file.iter_batches(rows, columns=[column.name for column in self.columns])
+            batches = file.iter_batches(rows, columns=list(self.columns))
             with packed(self._matrices(batches), self, str(self.path)) as fill:
                 yield fill
 
@@ -67,9 +72,9 @@ class ParquetRows:
 
     def _matrix(self, batch: pa.RecordBatch, first: int) -> np.ndarray:
         """The features of rows of which the first is in row `first` of the file: none missing, all finite."""
-        widths = [1 if column.width is None else column.width for column in self.columns]
+        widths = [1 if column.width is None else column.width for column in self.taken]
         X, ends = np.empty((batch.num_rows, sum(widths)), self.dtype), np.cumsum(widths)
-        for column, end in zip(self.columns, ends, strict=True):
+        for column, end in zip(self.taken, ends, strict=True):
             values, where = batch.column(column.name), f"{self.path}, column {column.name!r}"
             if values.null_count:
                 row = first + _first(values.is_null())
@@ -80,7 +85,7 @@ class ParquetRows:
                 X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
         if self.dtype.kind == "f" and not np.isfinite(X).all():
             row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
-            where = f"{self.path}, column {self.columns[int(np.searchsorted(ends, j, side='right'))].name!r}"
+            where = f"{self.path}, column {self.columns[int(np.searchsorted(ends, j, side='right'))]!r}"
             raise ValueError(f"{where}: expected finite numbers, got {X[row, j]} in row {first + row}.")
         return X
 
