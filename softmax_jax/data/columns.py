@@ -11,38 +11,35 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from softmax_jax.data.dataset import Dataset, Features
 
 NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__")  # what pandas calls the index of a frame in a file
-_SHOWN = 12  # names in an error message
+Value = TypeVar("Value")
 
 
 class Table(Protocol):
     """Columns that are read when asked for."""
 
     path: Path
-    names: list[str]  # in NFC
+    names: dict[str, str]  # of features, in NFC, and of the column that each is an entry of, or is itself
     index: tuple[str, ...]  # those of them that number the rows of a data frame
     notes: tuple[str, ...]  # what was decided in reading, in words
-
-    def prepare(self, numbers: Sequence[str], labels: str) -> None:
-        """Read these columns now, where one pass over the file is less work than two."""
-        ...
-
-    def members(self, name: str) -> list[str]:
-        """The names that stand for the entries of a column of lists; none where it is not one."""
-        ...
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names` (n, len(names)): finite floating numbers, or a ValueError with the place."""
         ...
 
-    def labels(self, name: str) -> np.ndarray:
-        """The column `name` (n,) as labels: integers, bool or text, none missing."""
+    def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
+        """The column `name` (n,) as labels, none missing.
+
+        Args:
+          name: of a column of integers, bool or text.
+          beside: columns whose numbers are asked for next, where one pass over the file is less work than two.
+        """
         ...
 
 
@@ -61,29 +58,28 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
     Raises:
       ValueError: no such column, none left for features, or a cell that is not what its column should hold.
     """
+    path, names = table.path, list(table.names)
     if target is None:
-        raise ValueError(f"target must name the column of labels in {table.path}; columns: {shown(table.names)}.")
-    target = column_of(table.names, target, "target", str(table.path))
+        raise ValueError(f"target must name the column of labels in {path}; columns: {shown(names)}.")
+    target = column_of(names, target, "target", str(path))
     dropped: list[str] = []
     for name in drop:
-        dropped += table.members(normalised(name)) or [column_of(table.names, name, "drop", str(table.path))]
-    used = [target]
-    if weights is not None:
-        weights = column_of(table.names, weights, "weights", str(table.path))
-        used.append(weights)
-    if weights == target:
+        entries = [entry for entry, column in table.names.items() if column == normalised(name) != entry]
+        dropped += entries or [column_of(names, name, "drop", str(path))]
+    weighed = [] if weights is None else [column_of(names, weights, "weights", str(path))]
+    if target in weighed:
         raise ValueError(f"weights must be another column than target, got {target!r} for both.")
-    index = [name for name in table.index if name not in {*used, *dropped}]
-    features = [name for name in table.names if name not in {*used, *dropped, *index}]
+    out = {target, *weighed, *dropped}
+    index = [name for name in table.index if name not in out]
+    features = [name for name in names if name not in {*out, *index}]
     notes = (*table.notes, *index_notes(index))
     if not features:
         left = "".join(f" ({note})" for note in notes)
-        raise ValueError(f"{table.path}: no column is left for features{left}; columns: {shown(table.names)}.")
-    table.prepare([*features, *used[1:]], target)
-    w = None if weights is None else _weights(table, weights)
-    X = table.numbers(features)
-    name = table.path.name.split(".")[0]
-    return Dataset(name, X, table.labels(target), tuple(features), weights=w, notes=notes)
+        raise ValueError(f"{path}: no column is left for features{left}; columns: {shown(names)}.")
+    y, w = table.labels(target, beside=[*features, *weighed]), None
+    for name in weighed:
+        w = checked_weights(table.numbers([name])[:, 0], len(y), f"{path}, column {name!r}")
+    return Dataset(path.name.split(".")[0], table.numbers(features), y, tuple(features), weights=w, notes=notes)
 
 
 def index_notes(index: Sequence[str]) -> tuple[str, ...]:
@@ -101,18 +97,22 @@ def features_by_name(table: Table, names: Sequence[str]) -> Features:
     Raises:
       ValueError: a column is missing, or a cell is not a number.
     """
-    asked = {normalised(name) for name in names}
-    available = [name for name in table.names if name in asked or name not in table.index]
-    found = matched(names, available, str(table.path))
-    used = set(found)
-    ignored = tuple(name for name in table.names if name not in used)
-    return Features(table.numbers(found), ignored, not same_names(found, names), table.notes)
+    asked = set(map(normalised, names))
+    found = matched(names, [name for name in table.names if name in asked or name not in table.index], str(table.path))
+    ignored = tuple(name for name in table.names if name not in set(found))
+    by_position = list(map(normalised, found)) != list(map(normalised, names))
+    return Features(table.numbers(found), ignored, by_position, table.notes)
 
 
 def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[str]:
     """Those of `available` that a model with feature names `names` takes, in its order.
 
     Where the names of either are only positions, they are taken by position, if they are equally many.
+
+    Args:
+      names: of the model's features.
+      available: names of columns.
+      where: words for where they are, for the error.
 
     Raises:
       ValueError: one is missing; the message names it and `where`.
@@ -136,10 +136,16 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
 
 
 def column_of(names: Sequence[str], name: str, argument: str, where: str) -> str:
-    """`name` as it stands among `names`, which are in NFC.
+    """`name` as it stands among `names`.
+
+    Args:
+      names: in NFC.
+      name: in any form.
+      argument: what gave it, for the error.
+      where: words for where the columns are.
 
     Raises:
-      ValueError: it does not; the message names the argument that gave it.
+      ValueError: there is no such name.
     """
     found = normalised(name)
     if found not in names:
@@ -149,14 +155,27 @@ def column_of(names: Sequence[str], name: str, argument: str, where: str) -> str
     return found
 
 
+def distinct(named: Sequence[tuple[str, Value]], path: Path) -> dict[str, Value]:
+    """Pairs of a name and what it stands for as a dict.
+
+    Args:
+      named: the pairs.
+      path: of the file, for the error.
+
+    Raises:
+      ValueError: a name occurs more than once.
+    """
+    found: dict[str, Value] = {}
+    for name, value in named:
+        if name in found:
+            raise ValueError(f"{path}: column names must differ, {name!r} occurs more than once.")
+        found[name] = value
+    return found
+
+
 def normalised(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
-
-
-def same_names(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether both are the same names in the same order."""
-    return [normalised(name) for name in some] == [normalised(name) for name in others]
 
 
 def positions(m: int) -> tuple[str, ...]:
@@ -171,21 +190,27 @@ def is_positions(names: Sequence[str]) -> bool:
 
 def shown(names: Sequence[str]) -> str:
     """A few names as words."""
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
-def _weights(table: Table, name: str) -> np.ndarray:
-    """The column of sample weights (n,), of which none is negative and one is positive."""
-    weights = table.numbers([name])[:, 0].astype(np.float64)
-    check_weights(weights, f"{table.path}, column {name!r}")
-    return weights
+def checked_weights(weights: np.ndarray, n: int, where: str) -> np.ndarray:
+    """Sample weights (n,) in float64.
 
+    Args:
+      weights: as a file holds them.
+      n: rows of X.
+      where: words for their place, for the error.
 
-def check_weights(weights: np.ndarray, where: str) -> None:
-    """Raise ValueError if a weight is negative or not finite, or all are zero."""
+    Raises:
+      ValueError: they are not n numbers, one is negative or not finite, or all are zero.
+    """
+    if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+        raise ValueError(f"{where} must be {n} numbers, one per row of X, got {weights.dtype} {weights.shape}.")
+    weights = weights.astype(np.float64)
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         i = int(np.argmax(bad))
         raise ValueError(f"{where}: a sample weight must be finite and not negative, got {weights[i]:g} in row {i}.")
     if not (weights > 0).any():
         raise ValueError(f"{where}: at least one sample weight must be positive, got all zero.")
+    return weights

@@ -1,6 +1,6 @@
 """IDX files, the format of MNIST: magic (0, 0, type, dimensions), sizes, then the values, big-endian.
 
-Plain or gzip is told by the first two bytes, not by the name of the file.
+They may be within a gzip file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import IO
 import numpy as np
 
 from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.files import told, unpacked
 
 _DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_GZIP_MAGIC = b"\x1f\x8b"
 _READ_BYTES = 1 << 24
 
 
@@ -33,15 +33,8 @@ def read_idx(path: str | Path) -> np.ndarray:
     Raises:
       ValueError: no such file, not IDX, or more or fewer values than the file states.
     """
-    try:
-        with Path(path).open("rb") as raw:
-            compressed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            return _read(gzip.open(raw) if compressed else raw, path)  # type: ignore[arg-type] # both read bytes
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file, or ends early: {error}.") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+    with told(path), unpacked(path) as file:
+        return _read(file, path)
 
 
 def read_images(images: str | Path, labels: str | Path) -> Dataset:
@@ -95,17 +88,18 @@ def is_idx(path: str | Path) -> bool:
     Raises:
       OSError: it cannot be read.
     """
-    with Path(path).open("rb") as raw:
-        magic = raw.read(4)
-    if magic[:2] == _GZIP_MAGIC:
-        with suppress(EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as file:
-            magic = file.read(4)
+    with suppress(EOFError, zlib.error, gzip.BadGzipFile), unpacked(path) as file:
+        return _is_magic(file.read(4))
+    return False
+
+
+def _is_magic(magic: bytes) -> bool:
     return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in _DTYPES and magic[3] > 0
 
 
 def _read(file: IO[bytes], path: str | Path) -> np.ndarray:
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] == 0:
+    if not _is_magic(magic):
         raise ValueError(f"{path} is not an IDX file: it starts with {magic!r}.")
     dtype = np.dtype(_DTYPES[magic[2]])
     sizes = file.read(4 * magic[3])

@@ -1,117 +1,95 @@
-"""Columns of Parquet files that may be labels: whole numbers of which each occurs again."""
+"""Columns of Parquet files that may be labels: whole numbers of which each occurs again, or the classes themselves.
+
+A few rows tell most columns to be none; all rows are read of the others alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softmax_jax.data.columns import shown
-from softmax_jax.data.parquet_schema import is_number, opened, plain_numbers, spelled
+from softmax_jax.data.columns import normalised, shown
+from softmax_jax.data.parquet_schema import numbers, opened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from softmax_jax.data.rows.parquet import ParquetRows
 
 _FEW = 20  # values that may be classes however few the rows are
 _MOST = 1 << 16  # classes
 _FIRST = 4096  # rows by which most columns are told to be none
 
 
-def refuse_label_columns(paths: Sequence[Path], names: Sequence[str]) -> None:
-    """Raise ValueError where one of the columns `names`, in NFC, may be the target of the rows of all files together.
+def refuse_label_columns(parts: Sequence[ParquetRows]) -> None:
+    """Raise ValueError where a column of numbers may be the target of the rows of all files together.
 
     It may be where it holds two or more different whole numbers, each of which occurs twice on average.
-
-    Args:
-      paths: the files, in order.
-      names: columns of numbers in all of them.
     """
-    found: dict[str, np.ndarray] = {name: np.empty(0) for name in names}
-    n = sum(_add_values(path, found) for path in paths)
-    few = min(max(_FEW, n // 2), _MOST)
-    suspects = {name: values for name, values in found.items() if 2 <= len(values) <= few}
+    found: dict[int, np.ndarray] = {}
+
+    def few_and_whole(j: int, column: pa.Array, start: int) -> bool:
+        values = np.unique(numbers(column.drop_null()))
+        if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all()):
+            return False
+        found[j] = np.union1d(found[j], values) if j in found and len(found[j]) else values
+        return len(found[j]) <= _MOST
+
+    few = min(max(_FEW, sum(part.shape[0] for part in parts) // 2), _MOST)
+    suspects = [j for j in _left(parts, few_and_whole) if 2 <= len(found[j]) <= few]
     if suspects:
-        name, values = next(iter(suspects.items()))
-        others = "" if len(suspects) == 1 else f" (and so does {shown(list(suspects)[1:])})"
+        name, *others = (normalised(parts[0].columns[j]) for j in suspects)
+        so_do = f" (and so does {shown(others)})" if others else ""
         raise ValueError(
-            f"{paths[0]}: column {name!r} holds {len(values)} different whole numbers, as labels do{others}; say "
-            f"target={name!r} to leave it out, or columns=[...] to choose the features."
+            f"{parts[0].path}: column {name!r} holds {len(found[suspects[0]])} different whole numbers, as labels "
+            f"do{so_do}; say target={name!r} to leave it out, or columns=[...] to choose the features."
         )
 
 
-def _add_values(path: Path, found: dict[str, np.ndarray]) -> int:
-    """Add the values of a file to those `found`, and strike out the columns that are no labels; its number of rows."""
-    with opened(path) as file:
-        own = spelled(file.schema_arrow, path)
-        for name in list(found):
-            if not is_number(file.schema_arrow.field(own[name]).type):
-                del found[name]
-        for rows in (_FIRST, 1 << 16):  # a few rows of all columns first, then all rows of the few that are left
-            for batch in file.iter_batches(batch_size=rows, columns=[own[name] for name in found]) if found else ():
-                for name in list(found):
-                    _add(found, name, batch.column(own[name]))
-                if rows == _FIRST or not found:
-                    break
-        return file.metadata.num_rows
-
-
-def _add(found: dict[str, np.ndarray], name: str, column: Any) -> None:
-    values = plain_numbers(column.drop_null())
-    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all()):
-        del found[name]
-        return
-    found[name] = np.union1d(found[name], values) if len(found[name]) else np.unique(values)
-    if len(found[name]) > _MOST:
-        del found[name]
-
-
-def refuse_copies(paths: Sequence[Path], names: Sequence[str], codes: np.ndarray) -> None:
-    """Raise ValueError where one of the columns `names`, in NFC, tells the class of each row.
+def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
+    """Raise ValueError where a column of numbers tells the class of each row.
 
     Args:
-      paths: the files, in order.
-      names: columns of numbers in all of them.
+      parts: the files, in order.
       codes: (n,) the class of each row of all files together.
     """
     k = int(codes.max()) + 1
     if k < 2:
         return
-    known = {name: np.full(k, np.nan) for name in names}
-    _compare(paths[:1], known, codes, rows=_FIRST)  # by which most columns are told to be none
-    for name in _compare(paths, known, codes):
-        if len(np.unique(known[name])) == k:
+    known = np.full((len(parts[0].taken), k), np.nan)  # the one value that each class has in a column
+
+    def tells(j: int, column: pa.Array, start: int) -> bool:
+        if column.null_count:
+            return False
+        values = numbers(column).astype(np.float64)
+        there, first, inverse = np.unique(codes[start : start + len(values)], return_index=True, return_inverse=True)
+        before, value = known[j, there], values[first]
+        known[j, there] = value
+        return np.array_equal(value[inverse], values) and bool(((before == value) | np.isnan(before)).all())
+
+    for j in _left(parts, tells):
+        if len(np.unique(known[j])) == k:
+            name = normalised(parts[0].columns[j])
             raise ValueError(
-                f"{paths[0]}: column {name!r} is y itself, in other values or the same; say target={name!r} to leave "
-                "it out, or columns=[...] to choose the features."
+                f"{parts[0].path}: column {name!r} is y itself, in other values or the same; say target={name!r} to "
+                "leave it out, or columns=[...] to choose the features."
             )
 
 
-def _compare(
-    paths: Sequence[Path], known: dict[str, np.ndarray], codes: np.ndarray, rows: int | None = None
-) -> Sequence[str]:
-    """Note the one value that each class has in a column, and strike out the columns where it has several."""
-    start = 0
-    for path in paths:
-        with opened(path) as file:
-            own = spelled(file.schema_arrow, path)
-            for batch in file.iter_batches(batch_size=rows or 1 << 16, columns=[own[name] for name in known]):
-                labels = codes[start : start + batch.num_rows]
-                for name in [name for name in known if not _tells(batch.column(own[name]), labels, known[name])]:
-                    del known[name]
-                start += batch.num_rows
-                if rows is not None or not known:
-                    return list(known)
-    return list(known)
-
-
-def _tells(column: Any, labels: np.ndarray, known: np.ndarray) -> bool:
-    """Whether each class has one value in `column`, that of `known`, where it is noted."""
-    if column.null_count:
-        return False
-    values = plain_numbers(column).astype(np.float64)
-    there, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    value = values[first]
-    if not np.array_equal(value[inverse], values):
-        return False
-    before = known[there]
-    known[there] = value
-    return bool(((before == value) | np.isnan(before)).all())
+def _left(parts: Sequence[ParquetRows], keep: Callable[[int, pa.Array, int], bool]) -> list[int]:
+    """The columns of numbers, by place, for which `keep(place, values, first row)` is true throughout."""
+    left = [j for j, column in enumerate(parts[0].taken) if column.width is None]
+    for some, rows, most in ((parts[:1], _FIRST, 1), (parts, 1 << 16, None)):
+        start = 0
+        for part in some:
+            names = {j: part.taken[j].name for j in left}
+            with opened(part.path) as file:
+                for batch in itertools.islice(file.iter_batches(rows, columns=list(names.values())), most):
+                    left = [j for j in left if keep(j, batch.column(names[j]), start)]
+                    start += batch.num_rows
+                    if not left:
+                        return left
+    return left

@@ -39,46 +39,17 @@ def whole_or_text(labels: Sequence[str], where: str) -> np.ndarray:
       ValueError: they are numbers with fractions or beyond 64 bits, or two differ in their Unicode form alone.
     """
     if not all(_INTEGER.fullmatch(label) or _FLOATING.fullmatch(label) for label in labels):
-        refuse_twins(labels, where)
+        _refuse_twins(labels, where)
         return np.array(labels, str)
     return np.array([_whole(label, where) for label in labels], np.int64)
 
 
-def refuse_twins(labels: Sequence[str], where: str) -> None:
-    """Raise ValueError where two labels look the same because they are two Unicode spellings of one text."""
-    forms: dict[str, str] = {}
-    for label in labels:
-        other = forms.setdefault(unicodedata.normalize("NFC", label), label)
-        if other != label:
-            raise ValueError(
-                f"{where}: {other!a} and {label!a} look the same, but are different Unicode spellings (NFC, NFD) of "
-                "one label; write it in one way."
-            )
-
-
-def whole_labels(values: np.ndarray, where: str) -> np.ndarray:
-    """Floating labels as the integers they are.
-
-    Raises:
-      ValueError: one is missing, has a fraction, or is so large that floats merge it with its neighbours.
-    """
-    if not np.isfinite(values).all():
-        raise ValueError(f"{where}: the label is missing in row {int(np.argmin(np.isfinite(values)))}.")
-    fractions = values % 1 != 0
-    if fractions.any():
-        raise ValueError(f"{where} must hold classes, got {values[fractions][0]:g}: continuous numbers.")
-    limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
-    large = np.abs(values) >= limit
-    if large.any():
-        raise ValueError(
-            f"{where}: label {values[large][0]:.0f} is too large for {values.dtype}, in which labels of {limit:.0f} "
-            "and more are not all different; store integers or text."
-        )
-    return values.astype(np.int64)
-
-
 def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
     """Labels (n,) of a NumPy file, floating ones as the integers they are.
+
+    Args:
+      y: as the file holds them.
+      where: words for their place, for the error.
 
     Raises:
       ValueError: of another shape, or not labels.
@@ -89,14 +60,18 @@ def checked_labels(y: np.ndarray, where: str) -> np.ndarray:
             f"{where} must be labels of shape (n,), got {y.shape}; for one-hot rows store y.argmax(axis=1)."
         )
     if y.dtype.kind == "f":
-        return whole_labels(y, where)
+        return _whole_labels(y, where)
     if y.dtype.kind == "U":
-        refuse_twins(np.unique(y).tolist(), where)
+        _refuse_twins(np.unique(y).tolist(), where)
     return checks.check_labels(y, where)
 
 
 def joined_labels(parts: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
     """Labels of several files, one after the other.
+
+    Args:
+      parts: the labels of each.
+      paths: the files.
 
     Raises:
       ValueError: some are text where others are numbers, or no dtype holds all of them exactly.
@@ -110,8 +85,37 @@ def joined_labels(parts: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndar
     if y.dtype.kind == "f":  # of int64 and uint64, which floats would merge
         return whole_or_text([str(label) for part in parts for label in part.tolist()], str(paths[0].parent))
     if y.dtype.kind == "U":
-        refuse_twins(np.unique(y).tolist(), str(paths[0].parent))
+        _refuse_twins(np.unique(y).tolist(), str(paths[0].parent))
     return y
+
+
+def _refuse_twins(labels: Sequence[str], where: str) -> None:
+    """Refuse labels of which two look the same because they are two Unicode spellings of one text."""
+    forms: dict[str, str] = {}
+    for label in labels:
+        other = forms.setdefault(unicodedata.normalize("NFC", label), label)
+        if other != label:
+            raise ValueError(
+                f"{where}: {other!a} and {label!a} look the same, but are different Unicode spellings (NFC, NFD) of "
+                "one label; write it in one way."
+            )
+
+
+def _whole_labels(values: np.ndarray, where: str) -> np.ndarray:
+    """Floating labels as the integers they are; none may be missing, or so large that floats merge it with others."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{where}: the label is missing in row {int(np.argmin(np.isfinite(values)))}.")
+    fractions = values % 1 != 0
+    if fractions.any():
+        raise ValueError(f"{where} must hold classes, got {values[fractions][0]:g}: continuous numbers.")
+    limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+    large = np.abs(values) >= limit
+    if large.any():
+        raise ValueError(
+            f"{where}: label {values[large][0]:.0f} is too large for {values.dtype}, in which labels of {limit:.0f} "
+            "and more are not all different; store integers or text."
+        )
+    return values.astype(np.int64)
 
 
 def _whole(label: str, where: str) -> int:

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from softmax_jax.data.arrays import read_array_features, read_arrays
-from softmax_jax.data.columns import Table, features_by_name, labelled, matched, same_names
+from softmax_jax.data.columns import Table, features_by_name, labelled, matched, normalised
 from softmax_jax.data.dataset import Dataset, Features
+from softmax_jax.data.files import suffix
 from softmax_jax.data.idx import is_idx, read_images, read_pixels
 from softmax_jax.data.named import NAMES, load_named
 from softmax_jax.data.numerals import TextFormat
 from softmax_jax.data.parquet import ParquetTable
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
-from softmax_jax.data.stacked import StackedTable
 from softmax_jax.data.tables import DELIMITERS, CsvTable
 
 _ARRAYS = (".npz", ".npy")
@@ -128,7 +128,7 @@ def load_features(
     at = {name: j for j, name in enumerate(available)}
     X = X if list(available) == used else X[:, [at[name] for name in used]]
     ignored = tuple(name for name in available if name not in set(used))
-    return Features(X, ignored, not same_names(used, names), notes)
+    return Features(X, ignored, list(map(normalised, used)) != list(map(normalised, names)), notes)
 
 
 def _table(path: Path, form: TextFormat) -> Table | None:
@@ -137,20 +137,17 @@ def _table(path: Path, form: TextFormat) -> Table | None:
         shards = find_shards(path)
         if shards.features[0].suffix.lower() not in PARQUET:
             return None
-        return StackedTable(path, [ParquetTable(part) for part in shards.features], shards.notes)
+        return ParquetTable(path, shards.features, shards.notes)
     if not path.is_file():
         return None
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
-    last = suffixes[-1] if suffixes else ""
+    last = suffix(path)
     if last in PARQUET:
         return ParquetTable(path)
     return CsvTable(path, form) if form.delimiter or last in DELIMITERS else None
 
 
 def _is_arrays(path: Path) -> bool:
-    if path.is_dir():
-        return has_shards(path)
-    return path.is_file() and path.suffix.lower() in _ARRAYS
+    return has_shards(path) if path.is_dir() else path.is_file() and path.suffix.lower() in _ARRAYS
 
 
 def _unknown(source: str, path: Path) -> str:

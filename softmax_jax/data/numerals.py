@@ -36,9 +36,7 @@ class TextFormat(NamedTuple):
             value = getattr(self, name)
             if value is not None and len(value) != 1:
                 raise ValueError(f"{name} must be one character, got {value!r}.")
-        for name in ("decimal", "thousands"):
-            value = getattr(self, name)
-            if value is not None and (value.isalnum() or value in '+-"\n\r\t'):
+            if value is not None and name != "delimiter" and (value.isalnum() or value in '+-"\n\r\t'):
                 raise ValueError(f"{name} must be a sign such as ',' or '.', got {value!r}.")
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands must differ, got {self.decimal!r} for both.")
@@ -89,8 +87,8 @@ def format_hint(cells: Sequence[str], form: TextFormat, delimiter: str) -> str |
 
 def _readings() -> list[tuple[str, str | None]]:
     """Pairs of decimal and thousands that are in use."""
-    groups: list[tuple[str, str | None]] = [(decimal, sign) for decimal in ".," for sign in _SEPARATORS]
-    return [*((decimal, sign) for decimal, sign in groups if sign != decimal), (",", None), (".", None)]
+    grouped = [(decimal, sign) for decimal in ".," for sign in _SEPARATORS if sign != decimal]
+    return [*grouped, (",", None), (".", None)]
 
 
 def _size(reading: tuple[str, str | None]) -> int:

@@ -74,19 +74,19 @@ def find_shards(folder: Path, *, labels: str | Path | None = None) -> Shards:
     ordered = tuple(sorted(features, key=features.__getitem__))
     ignored = [*others, *(own if given else ())]
     left = (f"not read: {_few(ignored)}",) if ignored else ()
-    if given is not None:
-        _refuse_unordered(folder, features, given.name)
-        return Shards(folder, ordered, (given,), (f"{_order(features)}, with the labels of {given}", *left))
-    if not own:
-        return Shards(folder, ordered, (), (_order(features), *left))
-    if len(own) == 1 and len(features) > 1 and not _numbers(*own.values()):
-        _refuse_unordered(folder, features, next(iter(own)).name)
-        return Shards(folder, ordered, tuple(own), (f"{_order(features)}, with the labels of {_few(own)}", *left))
+    order = _order(features)
+    if given is None and not own:
+        return Shards(folder, ordered, (), (order, *left))
+    for_all = len(own) == 1 < len(features) and not _numbers(*own.values())
+    if given is not None or for_all:
+        (file,) = own if given is None else (given,)
+        _refuse_unordered(folder, features, file.name)
+        return Shards(folder, ordered, (file,), (f"{order}, with the labels of {given or file.name}", *left))
     _refuse_unpaired(folder, features, own)
     by = "number" if all(map(_numbers, features.values())) else "name"
-    pairing = f"{len(features)} shards paired with labels by {by}: {_run(features)}"
-    if len(features) == 1:
-        pairing = f"rows of {_few(features)}, with the labels of {_few(own)}"
+    pairing = f"{order}, with the labels of {_few(own)}"
+    if len(features) > 1:
+        pairing = f"{len(features)} shards paired with labels by {by}: {_run(features)}"
     return Shards(folder, ordered, tuple(sorted(own, key=own.__getitem__)), (pairing, *left))
 
 

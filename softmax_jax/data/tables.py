@@ -8,24 +8,25 @@ a class and a long identifier is not rounded.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import shlex
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softmax_jax.data.columns import NAMELESS, labelled, normalised
+from softmax_jax.data.columns import NAMELESS, distinct, labelled, normalised, positions
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.fields import all_lines_have
+from softmax_jax.data.files import is_gzip, suffix, told, unpacked
 from softmax_jax.data.labels import encoded, whole_or_text
 from softmax_jax.data.numerals import TextFormat, format_hint, is_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _OTHER_DELIMITERS = {";": "';'", "\t": "a tab", ",": "','", "|": "'|'"}
@@ -50,59 +51,51 @@ class CsvTable:
         form.check()
         self.path, self.form = Path(path), form
         self.notes: tuple[str, ...] = ()
-        suffix = self.path.with_suffix("").suffix if self.path.suffix.lower() == ".gz" else self.path.suffix
-        self.delimiter = form.delimiter or DELIMITERS.get(suffix.lower(), ",")
-        self._frame: Any = {}
-        with _told(self.path):
-            self.compression: Any = self._compression()
+        self.delimiter = form.delimiter or DELIMITERS.get(suffix(self.path), ",")
+        self._frame: pd.DataFrame | None = None
+        with told(self.path, csv.Error):
+            self._refuse_other_encodings()
             self.names = _column_names(self)
             # pandas drops an empty field too many without a word where pyarrow is not installed: count them here
-            with self._bytes() as file:
+            with unpacked(self.path) as file:
                 regular = all_lines_have(file, len(self.names), self.delimiter)
             if not regular:
-                _find_bad_row(self, len(self.names))
+                _find_bad_row(self)
         self.index = tuple(name for name in self.names if form.header and NAMELESS.fullmatch(name))
-
-    def prepare(self, numbers: Sequence[str], labels: str) -> None:
-        """Read these columns now, in one pass, for `numbers` and `labels`."""
-        with _told(self.path):
-            self._frame = _read_frame(self, [*numbers, labels], text=[labels])
-
-    def members(self, name: str) -> list[str]:
-        """None: a cell is one value."""
-        return []
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """The columns `names`, (n, len(names)) float64."""
-        with _told(self.path):
-            there = all(name in self._frame for name in names)
-            return _features(self, self._frame if there else _read_frame(self, names), names)
+        with told(self.path, csv.Error):
+            frame = self._frame
+            if frame is None or any(name not in frame for name in names):
+                frame = _read_frame(self, names)
+            return _features(self, frame, names)
 
-    def labels(self, name: str) -> np.ndarray:
-        """The column `name` (n,): integers where every label is one, else text."""
-        with _told(self.path):
-            frame = self._frame if name in self._frame else _read_frame(self, [name], text=[name])
-            return _labels(self, frame[name].to_numpy(dtype=object), name)
+    def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
+        """The column `name` (n,): integers where every label is one, else text.
+
+        Args:
+          name: of the column.
+          beside: columns of numbers that are read in the same pass.
+        """
+        with told(self.path, csv.Error):
+            self._frame = _read_frame(self, [*beside, name], text=[name])
+            return _labels(self, self._frame[name].to_numpy(dtype=object), name)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row that is not blank, with the number of its last line."""
-        with self._bytes() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        with unpacked(self.path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t")
             for row in reader:
                 if row:
                     yield reader.line_num, row
 
-    def _bytes(self) -> IO[bytes]:
-        opener: Any = gzip.open if self.compression else io.open
-        return opener(self.path, "rb")
-
-    def _compression(self) -> str | None:
+    def _refuse_other_encodings(self) -> None:
         with self.path.open("rb") as file:
             start = file.read(4)
         for bom, encoding in _BOMS.items():
             if start.startswith(bom):
                 raise ValueError(f"{self.path} is {encoding} text, expected UTF-8; save it as UTF-8.")
-        return "gzip" if start[:2] == b"\x1f\x8b" else None
 
 
 def read_table(
@@ -134,22 +127,7 @@ def read_table(
     return labelled(CsvTable(path, TextFormat(delimiter, header, decimal, thousands)), target)
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What may go wrong with the bytes of a file, as a ValueError that names it."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it so.") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is a damaged gzip file, or ends early: {error}.") from error
-    except csv.Error as error:
-        raise ValueError(f"{path} cannot be split into fields: {error}.") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def _column_names(table: CsvTable) -> list[str]:
+def _column_names(table: CsvTable) -> dict[str, str]:
     """The names of the columns, checked against the first row of data."""
     rows = table.rows()
     first = next(rows, (0, []))[1]
@@ -158,7 +136,7 @@ def _column_names(table: CsvTable) -> list[str]:
     if len(first) == 1:
         raise ValueError(_one_column(table.path, first[0], table.delimiter))
     if not table.form.header:
-        return [str(j) for j in range(len(first))]
+        return {name: name for name in positions(len(first))}
     if next(rows, None) is None:
         raise ValueError(f"{table.path} has a line of names but no rows of data.")
     names = [normalised(name.strip()) for name in first]
@@ -166,15 +144,12 @@ def _column_names(table: CsvTable) -> list[str]:
         raise ValueError(
             f"{table.path}: column {names.index('') + 1} has no name; name it, or drop it if it only numbers the rows."
         )
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        raise ValueError(f"{table.path}: column names must differ, {twice[0]!r} occurs more than once.")
-    if all(is_number(name) for name in names):
+    if all(map(is_number, names)):
         warnings.warn(
             f"{table.path}: every column name is a number; if line 1 is data, say --no-header (header=False)",
             stacklevel=3,
         )
-    return names
+    return distinct([(name, name) for name in names], table.path)
 
 
 def _one_column(path: Path, line: str, delimiter: str) -> str:
@@ -183,35 +158,33 @@ def _one_column(path: Path, line: str, delimiter: str) -> str:
     return f"{path}: 1 column found, expected one of labels and at least one of features{hint}."
 
 
-def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = ()) -> Any:
+def _read_frame(table: CsvTable, names: Sequence[str], *, text: Sequence[str] = ()) -> pd.DataFrame:
     """The columns `names` as a pandas frame: those of `text` as they stand, the others numbers where they are."""
     try:
         import pandas as pd  # the library itself does without it
     except ImportError as error:
         raise ImportError("reading CSV files needs pandas: pip install 'softmax_jax[cli]'") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
-            return pd.read_csv(
-                table.path,
-                sep=table.delimiter,
-                header=0 if table.form.header else None,
-                names=table.names,
-                usecols=list(names),
-                index_col=False,  # else pandas makes the first column an index where every row is too long
-                dtype=dict.fromkeys(text, object),
-                keep_default_na=False,
-                na_values={name: [""] for name in names if name not in text},
-                decimal=table.form.decimal,
-                skipinitialspace=table.delimiter != "\t",
-                compression=table.compression,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"{table.path} cannot be read as a table: {str(error).strip()}.") from error
+    damage = pd.errors.ParserError, pd.errors.ParserWarning
+    with told(table.path, *damage, what="cannot be read as a table"), warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # text in some parts of a column: told below
+        return pd.read_csv(
+            table.path,
+            sep=table.delimiter,
+            header=0 if table.form.header else None,
+            names=list(table.names),
+            usecols=list(names),
+            index_col=False,  # else pandas makes the first column an index where every row is too long
+            dtype=dict.fromkeys(text, object),
+            keep_default_na=False,
+            na_values={name: [""] for name in names if name not in text},
+            decimal=table.form.decimal,
+            skipinitialspace=table.delimiter != "\t",
+            compression="gzip" if is_gzip(table.path) else None,
+        )
 
 
-def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
+def _features(table: CsvTable, frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     """(n, m) float64, or the error that names the first cell that is not a finite number."""
     columns = []
     for name in names:
@@ -230,12 +203,9 @@ def _features(table: CsvTable, frame: Any, names: Sequence[str]) -> np.ndarray:
 
 def _numbers(table: CsvTable, column: np.ndarray) -> np.ndarray:
     """Cells that pandas left as objects as the numbers that they are: beyond 64 bits, or with separators."""
-    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else _number(cell) for cell in column]
-    return column if None in plain else np.array(plain).astype(np.float64)
-
-
-def _number(cell: object) -> str | None:
-    return None if isinstance(cell, (bool, np.bool_)) else str(cell)
+    plain = [table.form.plain(cell.strip()) if isinstance(cell, str) else str(cell) for cell in column]
+    truths = any(isinstance(cell, bool | np.bool_) for cell in column)
+    return column if truths or None in plain else np.array(plain).astype(np.float64)
 
 
 def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
@@ -245,26 +215,24 @@ def _labels(table: CsvTable, cells: np.ndarray, target: str) -> np.ndarray:
     if any("\0" in label for label in labels):
         raise ValueError(f"{table.path}: a label in column {target!r} holds a NUL byte; is the file damaged?")
     if not all(labels):
-        _find_bad_row(table, None, table.names.index(target), target)
-    plain = [table.form.plain(label) for label in labels]
-    numbers = [number for number in plain if number is not None]
+        j = list(table.names).index(target)
+        line = next(line for line, row in table.rows() if not row[j].strip())
+        raise ValueError(f"{table.path}, line {line}, column {target!r}: the label is missing.")
+    numbers = [number for number in map(table.form.plain, labels) if number is not None]
     written = numbers if len(numbers) == len(labels) else labels
     return whole_or_text(written, f"{table.path}: target {target!r}")[codes]
 
 
-def _find_bad_row(table: CsvTable, fields: int | None, column: int = 0, name: str = "") -> None:
-    """Raise for the first row that is not of `fields` fields, or has no label in `column`."""
+def _find_bad_row(table: CsvTable) -> None:
+    """Raise for the first row that has not as many fields as the first."""
     for line, row in table.rows():
-        fields = len(row) if fields is None else fields
-        if len(row) != fields:
-            raise ValueError(f"{table.path}, line {line}: expected {fields} fields, got {len(row)}.")
-        if name and not row[column].strip():
-            raise ValueError(f"{table.path}, line {line}, column {name!r}: the label is missing.")
+        if len(row) != len(table.names):
+            raise ValueError(f"{table.path}, line {line}: expected {len(table.names)} fields, got {len(row)}.")
 
 
 def _find_bad_cell(table: CsvTable, name: str) -> None:
     """Raise for the first cell of column `name` that is no finite number."""
-    j = table.names.index(name)
+    j = list(table.names).index(name)
     rows = [(line, row[j].strip()) for line, row in table.rows()][table.form.header :]
     for line, cell in rows:
         where = f"{table.path}, line {line}, column {name!r}"

@@ -23,7 +23,7 @@ class IterableRows:
       name: what error messages call it.
     """
 
-    blocks: Callable[[int], Iterable[Any]]
+    blocks: Callable[[int], Iterable[np.ndarray]]
     shape: tuple[int, int]
     dtype: np.dtype
     name: str
@@ -39,7 +39,7 @@ class IterableRows:
         return f"{self.name}, row {row}"
 
 
-def rows_of_array(X: Any, name: str = "X") -> IterableRows:
+def rows_of_array(X: np.ndarray) -> IterableRows:
     """Rows of a two-dimensional array, copied a slice at a time."""
 
     def blocks(rows: int) -> Iterator[np.ndarray]:
@@ -47,8 +47,8 @@ def rows_of_array(X: Any, name: str = "X") -> IterableRows:
             piece = np.asarray(X[start : start + rows])
             yield piece.astype(dtype) if piece.dtype != dtype else piece
 
-    dtype = storage_dtype(X.dtype, name)
-    return IterableRows(blocks, X.shape, dtype, name)
+    dtype = storage_dtype(X.dtype, "X")
+    return IterableRows(blocks, X.shape, dtype, "X")
 
 
 def rows_of_blocks(source: Any) -> IterableRows:

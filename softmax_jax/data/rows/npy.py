@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import mmap
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from softmax_jax.data.rows.source import Fill, Stamp, stamp, storage_dtype, unchanged
+from softmax_jax.data.files import Stamp, stamp, unchanged
+from softmax_jax.data.npy import read_header
+from softmax_jax.data.rows.source import Fill, storage_dtype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +31,7 @@ class NpyRows:
       dtype: of storage, in native byte order.
       offset: bytes before the first row.
       swapped: whether the file is in the other byte order.
-      by_columns: whether the file holds one column after the other (Fortran order), of `height` rows each.
-      height: rows in a column of the file.
+      by_columns: whether the file holds one column after the other (Fortran order).
       stamp: of the file when it was opened.
     """
 
@@ -39,7 +41,6 @@ class NpyRows:
     offset: int
     swapped: bool
     by_columns: bool
-    height: int
     stamp: Stamp
 
     @contextlib.contextmanager
@@ -59,12 +60,12 @@ class NpyRows:
         """The file and the row in it."""
         return f"{self.path}, row {row}"
 
-    def _read(self, file: Any, start: int, out: np.ndarray) -> None:
+    def _read(self, file: FileIO, start: int, out: np.ndarray) -> None:
         m, size = self.shape[1], self.dtype.itemsize
         if self.by_columns:
             column = np.empty(len(out), self.dtype)
             for j in range(m):
-                file.seek(self.offset + (j * self.height + start) * size)
+                file.seek(self.offset + (j * self.shape[0] + start) * size)
                 self._fill(file, column)
                 out[:, j] = column
         else:
@@ -73,7 +74,7 @@ class NpyRows:
         if self.swapped:
             out.byteswap(inplace=True)
 
-    def _fill(self, file: Any, out: np.ndarray) -> None:
+    def _fill(self, file: FileIO, out: np.ndarray) -> None:
         """Fill the contiguous `out` from where the file stands."""
         left = out.reshape(-1).view(np.uint8).data
         while left.nbytes:
@@ -83,7 +84,7 @@ class NpyRows:
             left = left[count:]
 
 
-def open_npy(path: Path, dtype: Any = None) -> NpyRows:
+def open_npy(path: Path, dtype: DTypeLike | None = None) -> NpyRows:
     """The rows of a .npy file (n, m), checked against its header.
 
     Args:
@@ -91,27 +92,19 @@ def open_npy(path: Path, dtype: Any = None) -> NpyRows:
       dtype: what its two-byte items are, where the header cannot say: "bfloat16".
 
     Raises:
-      ValueError: no such file, not .npy, not two-dimensional, of Python objects, or shorter than its header says.
+      ValueError: no such file, not .npy, not two-dimensional, of Python objects, or of another length than it says.
       TypeError: not of numbers.
     """
-    try:
-        with path.open("rb") as file:
-            shape, by_columns, stored = _header(file)
-            offset = file.tell()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise ValueError(f"{path} is not a .npy file: {error}") from error
-    if dtype is not None:
-        stored = _reinterpreted(stored, np.dtype(dtype), path)
+    state = stamp(path)
+    shape, by_columns, stored, offset = read_header(path)
+    if dtype is not None and stored != np.dtype(dtype):
+        if stored.kind != "V" or stored.itemsize != np.dtype(dtype).itemsize:
+            raise ValueError(f"dtype of {path} must be {stored}, as its header says, got {np.dtype(dtype)}.")
+        stored = np.dtype(dtype)
     native = storage_dtype(stored, str(path))
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{path} must hold a matrix of samples and features, got shape {shape}.")
-    state = stamp(path)
-    held, expected = (state.size - offset) // native.itemsize, math.prod(shape)
-    if held < expected:
-        raise ValueError(f"{path} is cut short: expected {expected} elements for shape {shape}, file holds {held}.")
-    return NpyRows(path, shape, native, offset, not stored.isnative, by_columns, shape[0], state)
+    return NpyRows(path, shape, native, offset, not stored.isnative, by_columns, state)
 
 
 def rows_of_memmap(X: np.memmap) -> NpyRows | None:
@@ -128,26 +121,6 @@ def rows_of_memmap(X: np.memmap) -> NpyRows | None:
     if X.mode in ("r+", "w+"):
         X.flush()  # written back later, changes would look like those of another process
     path, by_columns = Path(X.filename), not X.flags.c_contiguous
-    first = _map_start(X)
+    start = X.offset - X.offset % mmap.ALLOCATIONGRANULARITY  # of the map; a view keeps the offset of its whole array
     native = storage_dtype(X.dtype, "X")
-    return NpyRows(path, X.shape, native, first + inside, not X.dtype.isnative, by_columns, X.shape[0], stamp(path))
-
-
-def _map_start(X: np.memmap) -> int:
-    """Where in the file the map of X starts; a view keeps the offset that its whole array was made with."""
-    return X.offset - X.offset % mmap.ALLOCATIONGRANULARITY
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
-    raise ValueError(f"version {version} is not supported.")
-
-
-def _reinterpreted(stored: np.dtype, dtype: np.dtype, path: Path) -> np.dtype:
-    if stored != dtype and (stored.kind != "V" or stored.itemsize != dtype.itemsize):
-        raise ValueError(f"dtype of {path} must be {stored}, as its header says, got {dtype}.")
-    return dtype
+    return NpyRows(path, X.shape, native, start + inside, not X.dtype.isnative, by_columns, stamp(path))

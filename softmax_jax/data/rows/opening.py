@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from softmax_jax.data.columns import normalised
 from softmax_jax.data.label_columns import refuse_copies
 from softmax_jax.data.rows.iterable import rows_of_array, rows_of_blocks, rows_of_function
-from softmax_jax.data.rows.npy import open_npy, rows_of_memmap
+from softmax_jax.data.rows.npy import NpyRows, open_npy, rows_of_memmap
 from softmax_jax.data.rows.parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows.shards import ShardedRows
 from softmax_jax.data.rows.source import RowSource
@@ -21,7 +21,11 @@ from softmax_jax.runtime.settings import in_numpy
 
 @in_numpy
 def open_rows(
-    source: Any, *, columns: Sequence[str] | str | None = None, target: str | None = None, dtype: Any = None
+    source: Any,
+    *,
+    columns: Sequence[str] | str | None = None,
+    target: str | None = None,
+    dtype: DTypeLike | None = None,
 ) -> RowSource:
     """Features that `fit` reads from where they are stored, by blocks of rows, once a pass.
 
@@ -62,7 +66,7 @@ def open_rows(
     )
 
 
-def is_source(X: Any) -> bool:
+def is_source(X: object) -> bool:
     """Whether X is read by blocks of rows: a RowSource, or an object with `shape`, `dtype` and `blocks`."""
     named = hasattr(X, "shape") and hasattr(X, "dtype") and callable(getattr(X, "blocks", None))
     return named or isinstance(X, RowSource)
@@ -73,24 +77,29 @@ def as_source(X: Any) -> RowSource:
     return X if isinstance(X, RowSource) else rows_of_blocks(X)
 
 
-def refuse_labels_among(X: Any, T: np.ndarray) -> None:
-    """Raise ValueError where Parquet files hold their own labels T (n,) as a feature that nobody asked for by name."""
+def refuse_labels_among(X: RowSource, T: np.ndarray) -> None:
+    """Raise ValueError where Parquet files hold their own labels as a feature that nobody asked for by name.
+
+    Args:
+      X: source of rows.
+      T: (n,) the class of each row; of soft targets nothing is said.
+    """
     parts = X.parts if isinstance(X, ShardedRows) else (X,)
     files = [part for part in parts if isinstance(part, ParquetRows) and not part.chosen]
     if T.ndim == 1 and len(files) == len(parts):
-        first = files[0]
-        names = [name for name, width in zip(first.columns, first.widths, strict=True) if width is None]
-        refuse_copies([part.path for part in files], [normalised(name) for name in names], T)
+        refuse_copies(files, T)
 
 
-def _open_path(path: Path, columns: Sequence[str] | str | None, target: str | None, dtype: Any) -> RowSource:
+def _open_path(
+    path: Path, columns: Sequence[str] | str | None, target: str | None, dtype: DTypeLike | None
+) -> RowSource:
     paths: Sequence[Path] = [path]
     notes: tuple[str, ...] = ()
     if path.is_dir():
         _, paths, _, notes = find_shards(path)
     suffix = paths[0].suffix.lower()
     if suffix in PARQUET:
-        parts: Sequence[Any] = open_parquet(paths, columns, target)
+        parts: Sequence[ParquetRows | NpyRows] = open_parquet(paths, columns, target)
     elif suffix == ".npy":
         if columns is not None or target is not None:
             raise ValueError(f"columns and target are for Parquet files, got {path}, whose columns have no names.")

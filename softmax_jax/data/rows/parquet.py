@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from softmax_jax.data.columns import column_of, index_notes, normalised, shown
+from softmax_jax.data.files import Stamp, unchanged
 from softmax_jax.data.label_columns import refuse_label_columns
-from softmax_jax.data.parquet_schema import (
-    index_columns,
-    is_list,
-    is_number,
-    list_numbers,
-    list_width,
-    opened,
-    plain_numbers,
-    spelled,
-)
-from softmax_jax.data.rows.source import Fill, Stamp, packed, stamp, storage_dtype, unchanged
+from softmax_jax.data.parquet_schema import Column, Contents, contents, numbers, opened
+from softmax_jax.data.rows.source import Fill, packed, storage_dtype
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +31,8 @@ class ParquetRows:
     Attributes:
       path: the file.
       shape: (n, m).
-      dtype: the common dtype of the columns.
-      columns: the columns that are taken, in order, as the file spells them.
-      widths: the numbers in a list of each of them; None where it is a column of numbers.
+      dtype: of the rows, to which every column is converted.
+      taken: the columns that are taken, in order.
       stamp: of the file when it was opened.
       chosen: whether the caller has named the columns.
       notes: which columns were taken and which were left out, in words.
@@ -47,17 +41,21 @@ class ParquetRows:
     path: Path
     shape: tuple[int, int]
     dtype: np.dtype
-    columns: tuple[str, ...]
-    widths: tuple[int | None, ...]
+    taken: tuple[Column, ...]
     stamp: Stamp
     chosen: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names, as the file spells them."""
+        return tuple(column.name for column in self.taken)
 
     @contextlib.contextmanager
     def reader(self, rows: int) -> Iterator[Fill]:
         """A pass over the file, a group of its rows at a time."""
         with unchanged(self.path, self.stamp), opened(self.path) as file:
-            batches = file.iter_batches(batch_size=rows, columns=list(self.columns))
+            batches = file.iter_batches(rows, columns=list(self.columns))
             with packed(self._matrices(batches), self, str(self.path)) as fill:
                 yield fill
 
@@ -65,26 +63,74 @@ class ParquetRows:
         """The file and the row in it."""
         return f"{self.path}, row {row}"
 
-    def _matrices(self, batches: Iterator[Any]) -> Iterator[np.ndarray]:
+    def _matrices(self, batches: Iterable[pa.RecordBatch]) -> Iterator[np.ndarray]:
         """The features (rows, m) of each batch."""
         first = 0
         for batch in batches:
-            X, start = np.empty((batch.num_rows, self.shape[1]), self.dtype), 0
-            for name, width in zip(self.columns, self.widths, strict=True):
-                column, where = batch.column(name), f"{self.path}, column {name!r}"
-                if column.null_count:
-                    raise ValueError(f"{where}: values are missing (null); fill or drop these rows.")
-                part = plain_numbers(column)[:, None] if width is None else list_numbers(column, width, where, first)
-                X[:, start : start + part.shape[1]] = part
-                start += part.shape[1]
+            yield self._matrix(batch, first)
             first += batch.num_rows
-            yield X
+
+    def _matrix(self, batch: pa.RecordBatch, first: int) -> np.ndarray:
+        """The features of rows of which the first is in row `first` of the file: none missing, all finite."""
+        widths = [1 if column.width is None else column.width for column in self.taken]
+        X, ends = np.empty((batch.num_rows, sum(widths)), self.dtype), np.cumsum(widths)
+        for column, end in zip(self.taken, ends, strict=True):
+            values, where = batch.column(column.name), f"{self.path}, column {column.name!r}"
+            if values.null_count:
+                row = first + _first(values.is_null())
+                raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
+            if column.width is None:
+                X[:, end - 1] = numbers(values)
+            else:
+                X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
+        if self.dtype.kind == "f" and not np.isfinite(X).all():
+            row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
+            where = f"{self.path}, column {self.columns[int(np.searchsorted(ends, j, side='right'))]!r}"
+            raise ValueError(f"{where}: expected finite numbers, got {X[row, j]} in row {first + row}.")
+        return X
+
+
+def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:
+    """The lists of an array without nulls as (rows, width)."""
+    values, lengths = lists.flatten(), np.asarray(lists.value_lengths())
+    row, found = _first(lengths != width), "missing numbers"
+    if lengths[row] != width or width == 0:
+        found = f"{lengths[row]} numbers"
+    elif not values.null_count:
+        return numbers(values).reshape(len(lists), width)
+    else:
+        row = _first(values.is_null()) // width
+    raise ValueError(
+        f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {found} in row {first + row}."
+    )
+
+
+def _first(where: np.ndarray | pa.BooleanArray) -> int:
+    """The place of the first true entry."""
+    return int(np.argmax(np.asarray(where)))
+
+
+def parquet_rows(file: Contents, names: Sequence[str], dtype: np.dtype | None = None) -> ParquetRows:
+    """Rows of columns of numbers.
+
+    Args:
+      file: what it holds.
+      names: of the columns that are taken, in NFC and in order.
+      dtype: of the rows; by default the one that holds all of the columns.
+
+    Raises:
+      ValueError: two features have the same name.
+    """
+    columns = {name: file.columns[name] for name in names}
+    common = storage_dtype(dtype or np.result_type(*(column.dtype for column in columns.values())), str(file.path))
+    shape = file.n, len(file.features(names))
+    return ParquetRows(file.path, shape, common, tuple(columns.values()), file.stamp)
 
 
 def open_parquet(
     paths: Sequence[Path], columns: Sequence[str] | str | None = None, target: str | None = None
 ) -> tuple[ParquetRows, ...]:
-    """The rows of Parquet files with the same columns.
+    """The rows of Parquet files with the same columns, in a dtype that holds all of them.
 
     Args:
       paths: the files, in order.
@@ -96,85 +142,56 @@ def open_parquet(
       ValueError: a file cannot be read, a column is not there, or one that may be the target would be taken along.
       TypeError: a column is not of numbers.
     """
-    with opened(paths[0]) as file:
-        choice = _choice(file.schema_arrow, paths[0], columns, target)
-    parts = tuple(_open_part(path, choice) for path in paths)
-    for part in parts[1:]:
-        if part.widths != parts[0].widths:
-            raise ValueError(f"{part.path}: lists of {part.widths} numbers, but {parts[0].widths} in {paths[0].name}.")
-    widths = dict(zip(choice.names, parts[0].widths, strict=True))
-    if not choice.explicit and target is None:
-        refuse_label_columns(paths, [name for name, width in widths.items() if width is None])
+    files = [contents(path) for path in paths]
+    names, left_out = _choice(files, columns, target)
+    for file in files:
+        _check(file, files[0], names, columns is None)
+    parts = [parquet_rows(file, names) for file in files]
+    dtype = np.result_type(*(part.dtype for part in parts))
+    widths = {name: files[0].columns[name].width for name in names}
     taken = [name if width is None else f"{name} ({width} numbers)" for name, width in widths.items()]
-    notes = (f"features from the columns {shown(taken)}", *choice.notes)
-    return tuple(dataclasses.replace(part, notes=notes) for part in parts)
+    notes = (f"features from the columns {shown(taken)}", *left_out)
+    rows = tuple(dataclasses.replace(part, dtype=dtype, chosen=columns is not None, notes=notes) for part in parts)
+    if columns is None and target is None:
+        refuse_label_columns(rows)
+    return rows
 
 
-class _Choice(NamedTuple):
-    """The columns to take, in NFC; those that are left out; whether the caller has named the columns."""
-
-    names: tuple[str, ...]
-    target: str | None
-    index: tuple[str, ...]
-    explicit: bool
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to say of the columns that are left out."""
-        return (*index_notes(self.index), *([f"left out as the target: {self.target}"] if self.target else []))
-
-
-def _choice(schema: Any, path: Path, columns: Sequence[str] | str | None, target: str | None) -> _Choice:
-    there = list(spelled(schema, path))
+def _choice(
+    files: Sequence[Contents], columns: Sequence[str] | str | None, target: str | None
+) -> tuple[list[str], tuple[str, ...]]:
+    """The names, in NFC, of the columns to take, and what to say of those that are left out."""
+    there, path = list(files[0].columns), files[0].path
     left = None if target is None else column_of(there, target, "target", str(path))
+    notes = () if left is None else (f"left out as the target: {left}",)
     if columns is not None:
         asked = [columns] if isinstance(columns, str) else list(columns)
-        names = tuple(normalised(name) for name in asked)
+        names = [normalised(name) for name in asked]
         missing = [name for name in names if name not in there]
         if missing or not asked:
             raise ValueError(f"columns must be some of {there[:12]} in {path}, got {missing or asked}.")
         if left in names or len(set(names)) < len(names):
             raise ValueError(f"columns must be different ones without the target, got {asked}, target {target!r}.")
-        return _Choice(names, left, (), True)
-    index = tuple(name for name in map(normalised, index_columns(schema)) if name != left)
-    choice = _Choice(tuple(name for name in there if name != left and name not in index), left, index, False)
-    if not choice.names:
-        raise ValueError(f"{path} has no column for features: {'; '.join(choice.notes) or 'it has none at all'}.")
-    return choice
+        return names, notes
+    index = [name for name in there if name != left and any(name in file.index for file in files)]
+    names, notes = [name for name in there if name not in {left, *index}], (*index_notes(index), *notes)
+    if not names:
+        raise ValueError(f"{path} has no column for features: {'; '.join(notes) or 'it has none at all'}.")
+    return names, notes
 
 
-def _open_part(path: Path, choice: _Choice) -> ParquetRows:
-    """One file, whose columns are those of the first, in any order."""
-    state = stamp(path)
-    with opened(path) as file:
-        schema, n = file.schema_arrow, file.metadata.num_rows
-        own = spelled(schema, path)
-        missing = [name for name in choice.names if name not in own]
-        if missing:
-            raise ValueError(f"{path} lacks the columns {shown(missing)} of the first file; it has {shown(list(own))}.")
-        known = {*choice.names, choice.target, *map(normalised, index_columns(schema))}
-        others = [] if choice.explicit else [name for name in own if name not in known]
-        if others:
-            raise ValueError(f"{path} has the columns {shown(others)}, which the first has not; give columns=[...].")
-        if n == 0:
-            raise ValueError(f"{path} must hold at least one row, got none.")
-        columns = tuple(own[name] for name in choice.names)
-        fields = [schema.field(name) for name in columns]
-        widths = tuple(list_width(file, field) if is_list(field.type) else None for field in fields)
-    dtype = storage_dtype(np.result_type(*(_dtype(field, path) for field in fields)), str(path))
-    m = sum(1 if width is None else width for width in widths)
-    return ParquetRows(path, (n, m), dtype, columns, widths, state, choice.explicit)
-
-
-def _dtype(field: Any, path: Path) -> np.dtype:
-    """The dtype of a column's numbers, of decimals float64."""
-    import pyarrow.types as kinds
-
-    kind = field.type
-    kind = kind.value_type if is_list(kind) or kinds.is_dictionary(kind) else kind
-    if not is_number(kind):
-        raise TypeError(
-            f"{path}, column {field.name!r}: expected numbers, or lists of them, got {field.type}; say "
-            f"target={field.name!r} if it holds the labels, or columns=[...] to choose the features."
-        )
-    return np.dtype(np.float64) if kinds.is_decimal(kind) else np.dtype(kind.to_pandas_dtype())
+def _check(file: Contents, first: Contents, names: Sequence[str], all_columns: bool) -> None:
+    """Refuse a file whose columns are not those of the first, in any order, or not of numbers."""
+    path, own = file.path, file.columns
+    missing = [name for name in names if name not in own]
+    if missing:
+        raise ValueError(f"{path} lacks the columns {shown(missing)} of the first file; it has {shown(list(own))}.")
+    others = [name for name in own if all_columns and name not in first.columns and name not in file.index]
+    if others:
+        raise ValueError(f"{path} has the columns {shown(others)}, which the first has not; give columns=[...].")
+    widths, expected = (tuple(each.columns[name].width for name in names) for each in (file, first))
+    if widths != expected:
+        raise ValueError(f"{path}: lists of {widths} numbers, but {expected} in {first.path.name}.")
+    for name, words in file.without_numbers(names):
+        remedy = f"say target={name!r} if it holds the labels, or columns=[...] to choose the features"
+        raise TypeError(f"{words}; {remedy}.")

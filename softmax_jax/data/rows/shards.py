@@ -35,11 +35,6 @@ class ShardedRows:
                     f"Shards must agree in columns and dtype, got {first.shape[1]} of {first.dtype} in "
                     f"{first.place(0)}, and {part.shape[1]} of {part.dtype} in {part.place(0)}."
                 )
-            if getattr(part, "columns", None) != getattr(first, "columns", None):
-                raise ValueError(
-                    f"Shards must have the same columns in the same order, but {part.place(0)} has others than "
-                    f"{first.place(0)}: give columns= to choose them and their order."
-                )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from softmax_jax.data.files import PICKLED
 from softmax_jax.inputs.conversion import FLOATS
 
 Fill = Callable[[np.ndarray], None]
@@ -44,55 +45,21 @@ class RowSource(Protocol):
         ...
 
 
-class Stamp(NamedTuple):
-    """What tells that a file is still the one it was."""
-
-    size: int
-    mtime_ns: int
-
-
-def stamp(path: Path) -> Stamp:
-    """The stamp of a file.
-
-    Raises:
-      ValueError: it cannot be read.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return Stamp(status.st_size, status.st_mtime_ns)
-
-
-@contextlib.contextmanager
-def unchanged(path: Path, expected: Stamp) -> Iterator[None]:
-    """Raise ValueError if the file is not as it was, before a pass or after it."""
-    _check_unchanged(path, expected)
-    yield
-    _check_unchanged(path, expected)
-
-
-def _check_unchanged(path: Path, expected: Stamp) -> None:
-    found = stamp(path)
-    if found != expected:
-        raise ValueError(
-            f"{path} changed while it was in use: it had {expected.size} bytes, last written at "
-            f"{expected.mtime_ns / 1e9:.3f} s, and has {found.size} bytes, written at {found.mtime_ns / 1e9:.3f} s. "
-            "Fit again on a file that nobody writes to."
-        )
-
-
-def storage_dtype(dtype: Any, name: str) -> np.dtype:
+def storage_dtype(dtype: DTypeLike, name: str) -> np.dtype:
     """`dtype` in native byte order, if rows may be stored in it.
+
+    Args:
+      dtype: of an array.
+      name: what error messages call it.
 
     Raises:
       TypeError: it is not of real numbers that JAX can read.
     """
     dtype = np.dtype(dtype)
     if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which would have to be unpickled: pickle is refused.")
+        raise ValueError(f"{name} {PICKLED}.")
     if dtype.kind not in "biu" and dtype.name not in FLOATS:
-        hint = " (for bfloat16, give dtype='bfloat16')" if dtype == np.dtype("V2") else ""
+        hint = " (for bfloat16, give dtype='bfloat16' to open_rows)" if dtype == np.dtype("V2") else ""
         raise TypeError(f"{name} must hold {', '.join(FLOATS)}, integers or bool, got dtype {dtype}{hint}.")
     return dtype.newbyteorder("=")
 
@@ -104,8 +71,17 @@ def computed_in(dtype: np.dtype) -> np.dtype:
 
 
 @contextlib.contextmanager
-def packed(pieces: Iterator[Any], source: RowSource, name: str) -> Iterator[Fill]:
-    """A reader from pieces of any number of rows."""
+def packed(pieces: Iterator[np.ndarray], source: RowSource, name: str) -> Iterator[Fill]:
+    """A reader from pieces of any number of rows.
+
+    Args:
+      pieces: arrays (., m), the rows of one pass.
+      source: whose rows they are.
+      name: what error messages call it.
+
+    Raises:
+      ValueError: a piece has other columns or another dtype, or the rows are fewer or more than those of the source.
+    """
     rest, count = np.empty((0, source.shape[1]), source.dtype), 0
 
     def take() -> np.ndarray:
