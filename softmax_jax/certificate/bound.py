@@ -90,7 +90,7 @@ def _certificate(problem: Problem, net: Net, params: Params) -> Certificate:
     bounds = _bounds(problem.penalty, wide, point, G, sums, rows.squares(), rows.count)
     least = _search(problem, net, shift, point, bounds, sums.divergences)
     J = sums.loss + ridge(wide.W, problem.l2)
-    gap = rows.peers.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
+    gap = rows.collectives.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
     return Certificate(Params(params.W, b.astype(params.b.dtype)), J, gap)
 
 

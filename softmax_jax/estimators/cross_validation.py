@@ -1,6 +1,6 @@
 """cross_validate: every fold and every strength, each certified, in one program on one X.
 
-A fold is a weighting of the rows, zero on those held out: X is never copied, and the folds are lanes side by side
+A fold is a weighting of the rows, zero on those held out: X is never copied, and the folds are solved side by side
 while the strengths are swept from strong to weak (see sweep.py). l2 is nats per sample, so a strength means the same
 for the rows of a fold as for all of them.
 """

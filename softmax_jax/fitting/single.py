@@ -132,20 +132,20 @@ def fit(
     every = checked_interval(checkpoint, every)
     asked, solver = solver, choose_solver(solver, kind, k, l2)
     others = fallbacks(solver, kind, k) if asked is None else ()
-    home = place_for(devices, X, k, minibatches=not solver.is_exact, by_blocks=kind.is_streamed)
+    device = place_for(devices, X, k, minibatches=not solver.is_exact, by_blocks=kind.is_streamed)
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     def run(rows: int | None) -> Outcome:
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, home, rows)
+        data = place(X, T, weight, l2, bool(fit_intercept), solver, device, rows)
         start = start_params(init, solver, kind.shape[1], k, np.dtype(data.training.dtype), seed)
         if fit_intercept and solver.is_exact:
             start = without_massless(start, class_mass(T, weight, k))
-        conditions = {"devices": data.training.rows.peers.count, "rows per block": rows}
+        conditions = {"devices": data.training.rows.collectives.count, "rows per block": rows}
         agreed = {**settings, "start": start, "fallbacks": repr(others)}
         with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
             return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
 
-    outcome = within_memory(run, first_rows(X, k, home), X, k, home)
+    outcome = within_memory(run, first_rows(X, k, device), X, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 

@@ -1,7 +1,7 @@
 """fit_many: thousands of small problems in one call, each certified.
 
-Either different labels on the same X, or a stack of X of one shape, as of the layers of a network. Problems are lanes
-of one compiled program (see solvers/lanes.py), taken in groups that fit in memory.
+Either different labels on the same X, or a stack of X of one shape, as of the layers of a network. Problems are batch
+of one compiled program (see solvers/batch.py), taken in groups that fit in memory.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.solvers.batched import advance_lanes, at_rounded, begin_lanes
-from softmax_jax.solvers.batched_passes import Lanes, prepare
+from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
+from softmax_jax.solvers.batched_passes import Batch, prepare
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions, joined
@@ -193,22 +193,22 @@ def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> Solutions:
     training = exact if dtype == wide else build(dtype)
     shared = stack.X.ndim == 2
     with scope(dtype):
-        prepared = _prepared(solver, training, varying)
-    lanes = Lanes(training, exact, varying, prepared, shared)
+        preconditioner = _prepared(solver, training, varying)
+    batch = Batch(training, exact, varying, preconditioner, shared)
     shape = (len(stack.T), stack.X.shape[-1], len(stack.classes))
     start = Params(np.zeros(shape), np.zeros((shape[0], shape[2])))
     if stack.intercept:
         mass = [class_mass(T, w, shape[2]) for T, w in zip(stack.T, stack.weights, strict=True)]
         start = without_massless(start, np.stack(mass))
-    chunk = begin_lanes(solver, lanes, start)
-    found = advance_lanes(solver, lanes, chunk, tol=tol, max_iter=max_iter)[0]
-    return found if offset is None else _shifted_back(found, lanes, offset, tol)
+    chunk = begin_batch(solver, batch, start)
+    found = advance_batch(solver, batch, chunk, tol=tol, max_iter=max_iter)[0]
+    return found if offset is None else _shifted_back(found, batch, offset, tol)
 
 
-def _shifted_back(found: Solutions, lanes: Lanes, offset: np.ndarray, tol: float) -> Solutions:
+def _shifted_back(found: Solutions, batch: Batch, offset: np.ndarray, tol: float) -> Solutions:
     """The outcome at the biases that belong to the columns as they were given."""
     given, inside = returned(found.params, offset)
-    return at_rounded(lanes, found, inside, tol)._replace(params=given)
+    return at_rounded(batch, found, inside, tol)._replace(params=given)
 
 
 def _prepared(solver: Any, problem: Problem, varying: tuple[str, ...]) -> Any:

@@ -16,7 +16,7 @@ from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import given, iterations, tolerance
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.model import Params
-from softmax_jax.model_selection.pruning import RULES, Judge
+from softmax_jax.model_selection.pruning import RULES, Pruner
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
@@ -151,15 +151,15 @@ def fit_path(
     sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
     if init is not None:
         sweep.start_from(checked_params(init, kind.shape[1], k, sweep.data.training.dtype))
-    books = _Books(strengths, classes, sweep.shape, sweep.data.dtype, validation)
-    judge = Judge(retire, X, weight, validation, free) if retire and validation else None
+    collected = _Collected(strengths, classes, sweep.shape, sweep.data.dtype, validation)
+    pruner = Pruner(retire, X, weight, validation, free) if retire and validation else None
     settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
     try:
-        with store_for(checkpoint, sweep, books.result, (X, T, weight, classes), validation, settings) as store:
-            _run_in_turn(sweep, books, tol, judge, callback, store)
+        with store_for(checkpoint, sweep, collected.result, (X, T, weight, classes), validation, settings) as store:
+            _run_in_turn(sweep, collected, tol, pruner, callback, store)
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
-    return books.result
+    return collected.result
 
 
 def check_strengths(l2_values: Any) -> np.ndarray:
@@ -182,7 +182,7 @@ def check_strengths(l2_values: Any) -> np.ndarray:
     return strengths
 
 
-class _Books:
+class _Collected:
     """The result as it fills."""
 
     def __init__(
@@ -223,39 +223,39 @@ class _Books:
 
 
 def _run_in_turn(
-    sweep: Sweep, books: _Books, tol: float, judge: Judge | None, callback: Any, store: SweepStore | None
+    sweep: Sweep, collected: _Collected, tol: float, pruner: Pruner | None, callback: Any, store: SweepStore | None
 ) -> None:
     """From the strongest to the weakest, after those that are in `store`."""
-    result = books.result
+    result = collected.result
     done = 0 if store is None else store.load()
-    if judge is not None:
-        for i in books.order[:done]:
+    if pruner is not None:
+        for i in collected.order[:done]:
             if not result.dropped[i]:
-                judge.learn(result.at(i), float(result.duality_gap[i]), float(result.l2_values[i]))
-    for position, i in enumerate(books.order[done:], done):
-        if judge is not None and (why := judge.stop(result.val_loss[books.order[:position]])):
-            for later in books.order[position:]:
-                books.drop(later, why)
+                pruner.learn(result.at(i), float(result.duality_gap[i]), float(result.l2_values[i]))
+    for position, i in enumerate(collected.order[done:], done):
+        if pruner is not None and (why := pruner.stop(result.val_loss[collected.order[:position]])):
+            for later in collected.order[position:]:
+                collected.drop(later, why)
             if store is not None:
-                store.save(len(books.order))
+                store.save(len(collected.order))
             return
-        solved = _solve(sweep, books, tol, judge, i)
+        solved = _solve(sweep, collected, tol, pruner, i)
         if store is not None:
             store.save(position + 1)
         if solved and callback is not None and callback(int(i), result):
             return
 
 
-def _solve(sweep: Sweep, books: _Books, tol: float, judge: Judge | None, i: int) -> bool:
+def _solve(sweep: Sweep, collected: _Collected, tol: float, pruner: Pruner | None, i: int) -> bool:
     """Enter or drop strength i; whether it was solved."""
-    result, l2 = books.result, float(books.result.l2_values[i])
-    if judge is not None and judge.rule == "proof" and l2 > 0:
-        books.enter(i, sweep.solve(l2, COARSE * tol))
+    result, l2 = collected.result, float(collected.result.l2_values[i])
+    if pruner is not None and pruner.rule == "proof" and l2 > 0:
+        collected.enter(i, sweep.solve(l2, COARSE * tol))
         result.status[i] = "interrupted"  # until it is solved to tol
-        if why := judge.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
-            books.drop(i, why)
+        if why := pruner.cannot_win(result.at(i), float(result.duality_gap[i]), l2):
+            collected.drop(i, why)
             return False
-    books.enter(i, sweep.solve(l2, tol))
-    if judge is not None:
-        judge.learn(result.at(i), float(result.duality_gap[i]), l2)
+    collected.enter(i, sweep.solve(l2, tol))
+    if pruner is not None:
+        pruner.learn(result.at(i), float(result.duality_gap[i]), l2)
     return True

@@ -92,7 +92,7 @@ def _bias_radius(O: np.ndarray, weight: np.ndarray, rho: float, of_rows: Spread)
     return float(-np.log1p(-right) / np.sqrt(2)) if mu > 0 and right < 1 else np.inf
 
 
-class Judge:
+class Pruner:
     """Decides which strengths of a path cannot win on the validation rows.
 
     Args:

@@ -2,9 +2,9 @@
 
 What one strength leaves behind serves the next. The start is where the line through the two nearest solutions, in
 log l2, leads; the pairs of L-BFGS stay true, because a change of l2 changes each y by that much of s; the
-factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are lanes
+factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are batch
 of one program: X is never copied. Rows that are read by blocks have one weighting, and each strength is a fit of its
-own: compiled lanes cannot read files.
+own: compiled batch cannot read files.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.place import kind_of, place
 from softmax_jax.placement.shards import shards_of
 from softmax_jax.problem.problem import Data, Problem
-from softmax_jax.solvers.batched import advance_lanes, at_rounded, begin_lanes, restart_lanes
-from softmax_jax.solvers.batched_passes import Lanes
+from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch, restart_batch
+from softmax_jax.solvers.batched_passes import Batch
 from softmax_jax.solvers.driver import optimise
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.protocol import Solver
@@ -72,10 +72,10 @@ class Sweep:
         self.solver: Solver = choose_solver(solver or LBFGS(), self.kind, n_classes, 1.0)
         self.finishers = fallbacks(self.solver, self.kind, n_classes) if solver is None else ()
         self.given = (X, T, fit_intercept)
-        self.home = place_for(devices, X, n_classes, minibatches=False, by_blocks=self.kind.is_streamed)
-        self.rows = first_rows(X, len(weights) * n_classes, self.home)  # of a block; None where logits are stored
+        self.device = place_for(devices, X, n_classes, minibatches=False, by_blocks=self.kind.is_streamed)
+        self.rows = first_rows(X, len(weights) * n_classes, self.device)  # of a block; None where logits are stored
         self.data: Any = None
-        self.lanes: Lanes | None = None  # of the weightings; None where rows are streamed
+        self.batch: Batch | None = None  # of the weightings; None where rows are streamed
         self.chunk: Any = None
         self._within_memory(lambda: None)
         self.l2 = np.nan  # of `chunk`
@@ -94,7 +94,7 @@ class Sweep:
 
     def blank_chunk(self) -> Any:
         """A chunk with the structure, dtypes and devices of `chunk`."""
-        return None if self.lanes is None else begin_lanes(self.solver, self.lanes, self._zeros())
+        return None if self.batch is None else begin_batch(self.solver, self.batch, self._zeros())
 
     def solve(self, l2: float, tol: float) -> Solutions:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.
@@ -108,12 +108,12 @@ class Sweep:
 
     def _solve(self, l2: float, tol: float) -> Solutions:
         start, strength = start_at(l2, self.solved, self.first), min(l2, LARGEST_L2)
-        if self.lanes is None or l2 == 0:
+        if self.batch is None or l2 == 0:
             solvers = (self.solver, *self.finishers)
             each = range(len(self.weights))
             found = Solutions.of([self._alone(solvers, strength, f, Params(start.W[f], start.b[f]), tol) for f in each])
         else:
-            found = self._in_lanes(self.lanes.with_l2(np.full(len(self.weights), strength)), start, tol)
+            found = self._in_lanes(self.batch.with_l2(np.full(len(self.weights), strength)), start, tol)
         self.l2 = strength
         if "nonfinite" in found.status or not np.isfinite(found.params.W).all():
             self.chunk = None
@@ -121,19 +121,19 @@ class Sweep:
             self.solved[l2] = found.params
         return found
 
-    def _in_lanes(self, lanes: Lanes, start: Params, tol: float) -> Solutions:
-        """The optima of `lanes`, and after them of the finishers, where they may; `chunk` is left for the next."""
+    def _in_lanes(self, batch: Batch, start: Params, tol: float) -> Solutions:
+        """The optima of `batch`, and after them of the finishers, where they may; `chunk` is left for the next."""
         if self.chunk is None:
-            chunk = begin_lanes(self.solver, lanes, start)
+            chunk = begin_batch(self.solver, batch, start)
         else:
-            chunk = restart_lanes(self.solver, lanes, self.chunk, start, np.full(lanes.count, self.l2))
+            chunk = restart_batch(self.solver, batch, self.chunk, start, np.full(batch.count, self.l2))
         most = -(-self.max_iter // 2) if self.finishers else self.max_iter
-        found, self.chunk = advance_lanes(self.solver, lanes, chunk, tol=tol, max_iter=most, keep=True)
+        found, self.chunk = advance_batch(self.solver, batch, chunk, tol=tol, max_iter=most, keep=True)
         if self.finishers and self.data.exact.dtype == np.float64:
-            self._finish(found, float(lanes.exact.l2[0]), tol)
+            self._finish(found, float(batch.exact.l2[0]), tol)
         if found.params.W.dtype == self.data.dtype:
             return found
-        return at_rounded(lanes, found, Params(*(p.astype(self.data.dtype) for p in found.params)), tol)
+        return at_rounded(batch, found, Params(*(p.astype(self.data.dtype) for p in found.params)), tol)
 
     def _finish(self, found: Solutions, l2: float, tol: float) -> None:
         """Let other solvers take over what is not certified; `found` is filled."""
@@ -154,30 +154,30 @@ class Sweep:
             return work()
 
         X, logits = self.given[0], len(self.weights) * self.shape[1]
-        return within_memory(run, self.rows, X, logits, self.home)
+        return within_memory(run, self.rows, X, logits, self.device)
 
     def _place(self, rows: int | None) -> None:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
         self.rows, self.chunk, self.data = rows, None, None
         X, T, free = self.given
-        self.data = shifted(place(X, T, self.weights.mean(axis=0), 1.0, free, self.solver, self.home, rows))
+        self.data = shifted(place(X, T, self.weights.mean(axis=0), 1.0, free, self.solver, self.device, rows))
         training = self.data.training
         if self.kind.is_streamed:
             return
         with scope(training.dtype):
-            prepared = self.solver.prepare(training)
+            preconditioner = self.solver.prepare(training)
         exact = self._varied(self.data.exact, self.weights, np.ones(len(self.weights)))
         same = training.dtype == self.data.exact.dtype
         training = exact if same else self._varied(training, self.weights, np.ones(len(self.weights)))
-        self.lanes = Lanes(training, exact, VARYING, prepared)
+        self.batch = Batch(training, exact, VARYING, preconditioner)
 
     def _varied(self, problem: Problem, weights: np.ndarray, l2: Any) -> Problem:
         """The problem with other weights (n,) or (F, n), which those of a stream keep, and strengths () or (F,)."""
         dtype = problem.dtype
         with scope(dtype):
             if self.kind.is_streamed:
-                return problem.replaced(l2=jax.device_put(dtype.type(l2), self.home))
-            spread = shards_of(self.kind.shape[0], self.home).spread(weights.astype(dtype), axis=weights.ndim - 1)
+                return problem.replaced(l2=jax.device_put(dtype.type(l2), self.device))
+            spread = shards_of(self.kind.shape[0], self.device).spread(weights.astype(dtype), axis=weights.ndim - 1)
             return problem.replaced(weights=spread, l2=jnp.asarray(l2, dtype))
 
     def _begun(self, start: Params) -> Params:

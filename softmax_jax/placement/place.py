@@ -19,7 +19,7 @@ from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.shards import Shards, shards_of
 from softmax_jax.problem.blocks import streamed_rows
-from softmax_jax.problem.collectives import Peers
+from softmax_jax.problem.collectives import Collectives
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.problem.streamed import StreamedRows, survey
@@ -129,7 +129,9 @@ def place_shards(
         with scope(dtype):
             target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
-            held = DeviceRows(features, target, shards.spread(s.astype(dtype)), peers=Peers(mesh=shards.mesh))
+            held = DeviceRows(
+                features, target, shards.spread(s.astype(dtype)), collectives=Collectives(mesh=shards.mesh)
+            )
             return Problem(held if rows is None else held.by_blocks(rows), *scalars, gradient=needs.gradient)
 
     return _twice(build, dtype, needs)

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.collectives import ALONE, Collectives
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Point, Problem
 
@@ -67,7 +67,7 @@ def over_rows(function: Function) -> Function:
             return shared(*args)
 
     def shared(*args: Any) -> Any:
-        outside = next((a.rows.peers for a in args if isinstance(a, Problem)), ALONE)
+        outside = next((a.rows.collectives for a in args if isinstance(a, Problem)), ALONE)
         mesh = outside.mesh
         if mesh is None:
             return function(*args)
@@ -78,7 +78,7 @@ def over_rows(function: Function) -> Function:
         def local(*given: Any) -> Any:
             full = list(args)
             for i, a in zip(arrays, given, strict=True):
-                full[i] = _seen_by(a, ALONE if alone else Peers(axis=mesh.axis_names[0]))
+                full[i] = _seen_by(a, ALONE if alone else Collectives(axis=mesh.axis_names[0]))
             return function(*full)
 
         given = _by_classes(tuple(args[i] for i in arrays), mesh)
@@ -98,10 +98,10 @@ def over_rows(function: Function) -> Function:
     return mapped  # type: ignore[return-value] # the same signature, which TypeVar cannot express
 
 
-def _seen_by(tree: Any, peers: Peers) -> Any:
+def _seen_by(tree: Any, collectives: Collectives) -> Any:
     """`tree` with rows as one of the devices sees them, or as they are seen from outside."""
     return jax.tree.map(
-        lambda node: dataclasses.replace(node, peers=peers) if isinstance(node, DeviceRows) else node,
+        lambda node: dataclasses.replace(node, collectives=collectives) if isinstance(node, DeviceRows) else node,
         tree,
         is_leaf=lambda node: isinstance(node, DeviceRows),
     )

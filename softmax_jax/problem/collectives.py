@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 
 @dataclasses.dataclass(frozen=True)
-class Peers:
+class Collectives:
     """The devices along the first axis of a mesh.
 
     Attributes:
@@ -60,4 +60,4 @@ class Peers:
         return lax.while_loop(lambda pair: pair[0] > 0, lambda pair: judged(body(pair[1])), judged(carry))[1]
 
 
-ALONE = Peers()
+ALONE = Collectives()

@@ -23,7 +23,7 @@ from softmax_jax.problem.blocks import (
     kernel,
     no_total,
 )
-from softmax_jax.problem.collectives import ALONE, Peers
+from softmax_jax.problem.collectives import ALONE, Collectives
 from softmax_jax.problem.logits import block_rows
 
 
@@ -37,7 +37,7 @@ class DeviceRows:
       T: (N,) int32 class indices, or (k, N) soft targets.
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
-      peers: the devices that share the rows; where there are several, the passes are to be called inside
+      collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
     """
 
@@ -45,7 +45,7 @@ class DeviceRows:
     T: Any
     weights: Any
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
-    peers: Peers = dataclasses.field(default=ALONE, metadata={"static": True})
+    collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
     is_streamed = False
 
@@ -67,7 +67,7 @@ class DeviceRows:
     @property
     def count(self) -> int:
         """Rows that sums are taken over, on all devices."""
-        return self.X.shape[0] * self.peers.count
+        return self.X.shape[0] * self.collectives.count
 
     @property
     def stores_logits(self) -> bool:
@@ -107,36 +107,36 @@ class DeviceRows:
         if self.stores_logits:
             sums, R = part(*(net.Z for net in nets), self.T, self.weights, *args)
             if pull is None:
-                return self.peers.total(Folded(sums))
+                return self.collectives.total(Folded(sums))
             dW = self.X.transposed(R) if pull == "autodiff" else self.X.backward(R)
-            return self.peers.total(Folded(sums, dW, jnp.sum(R, axis=1)))
+            return self.collectives.total(Folded(sums, dW, jnp.sum(R, axis=1)))
         found = self._by_blocks(kernel(part, pull), tuple(net.params for net in nets), *args)
-        return feature_major(self.peers.total(found))
+        return feature_major(self.collectives.total(found))
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
         """`lax.while_loop`, for loops in which there are passes."""
-        return self.peers.while_loop(unfinished, body, carry)
+        return self.collectives.while_loop(unfinished, body, carry)
 
     def target_totals(self, k: int) -> Any:
         """Weighted class totals of T (k,)."""
-        return self.peers.total(logits.target_totals(self.T, self.weights, k))
+        return self.collectives.total(logits.target_totals(self.T, self.weights, k))
 
     def squares(self) -> Any:
         """Sum over rows of w_i x_i^2 (m,)."""
-        return self.peers.total(self.X.squares(self.weights))
+        return self.collectives.total(self.X.squares(self.weights))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
         """Weighted mean (m,), zero where `centred` is 0, and covariance (m, m) about it, from about `rows` rows."""
-        return self.X.moments(self.weights, centred, rows // self.peers.count, self.peers.total)
+        return self.X.moments(self.weights, centred, rows // self.collectives.count, self.collectives.total)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:
         """`moments` without the covariances, from all rows."""
-        return self.X.variances(self.weights, centred, self.peers.total)
+        return self.X.variances(self.weights, centred, self.collectives.total)
 
     def extent(self) -> tuple[Any, Any]:
         """The least and the largest entry of each column (m,), in rows of positive weight."""
         low, high = self.X.extent(self.weights)
-        return self.peers.least(low), self.peers.largest(high)
+        return self.collectives.least(low), self.collectives.largest(high)
 
     def scaled(self, scale: Any) -> DeviceRows:
         """The same rows with their columns multiplied by `scale` (m,)."""
@@ -152,7 +152,7 @@ class DeviceRows:
 
     def by_blocks(self, rows: int) -> DeviceRows:
         """The same rows, dense, by blocks of at most `rows`."""
-        return dataclasses.replace(self, size=block_rows(self.shape[0] // self.peers.count, rows))
+        return dataclasses.replace(self, size=block_rows(self.shape[0] // self.collectives.count, rows))
 
     def _by_blocks(self, kernel: Any, *args: Any) -> Folded:
         size = self.size or self.shape[0]

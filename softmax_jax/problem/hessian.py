@@ -53,7 +53,7 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
     zero = jnp.zeros((), problem.dtype)
     start = (jnp.zeros((k * (m + 1), k * (m + 1)), problem.dtype), zero, jnp.zeros(m, problem.dtype))
     sums = add(0, start) if size == N else lax.fori_loop(0, blocks, add, start)
-    H, seen, square = rows.peers.total(sums)
+    H, seen, square = rows.collectives.total(sums)
     H, variance = (a / jnp.maximum(seen, jnp.finfo(seen.dtype).tiny) for a in (H, square))
     diagonal = jnp.zeros((k, m + 1), problem.dtype).at[:, :m].add(problem.l2)
     if spread is not None:

@@ -77,7 +77,7 @@ class StreamedRows:
     scale: np.ndarray
     device: Any = None
 
-    is_streamed, stores_logits, can_shift, can_scale, peers = True, False, True, True, ALONE
+    is_streamed, stores_logits, can_shift, can_scale, collectives = True, False, True, True, ALONE
 
     @property
     def shape(self) -> tuple[int, int]:

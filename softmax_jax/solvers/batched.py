@@ -1,8 +1,8 @@
-"""Many problems in one compiled program: lanes that share X, or a stack of small X, each certified for itself.
+"""Many problems in one compiled program: they share X, or have small X of their own; each is certified for itself.
 
-A lane that is done takes no more steps, and slots are given up once half of them are idle. Judging is that of
-`optimise`: only a float64 certificate makes a lane "converged", and lanes that float32 can bring no closer go on
-in float64.
+A problem that is done takes no more steps, and slots are given up once half of them are idle. The verdict is that of
+`optimise`: only a float64 certificate makes a problem "converged", and those that float32 can bring no closer go on in
+float64.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.solvers import batched_passes, steps
-from softmax_jax.solvers.batched_passes import Lanes
+from softmax_jax.solvers.batched_passes import Batch
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.solutions import Solutions
 from softmax_jax.solvers.stopping import (
@@ -32,107 +32,107 @@ from softmax_jax.solvers.stopping import (
     verdict,
 )
 
-CERTIFIED_ELEMENTS = 2**25  # float64 logits of the lanes that are certified at a time
+CERTIFIED_ELEMENTS = 2**25  # float64 logits of the problems that are certified at a time
 
 
-def begin_lanes(solver: Solver, lanes: Lanes, params: Params) -> Any:
-    """The first chunk of the lanes, all of l2 > 0, at `params` (B, m, k), (B, k)."""
-    with scope(lanes.training.dtype):
-        start = Params(*(jnp.asarray(p, lanes.training.dtype) for p in params))
-        return batched_passes.begin(solver, lanes.layout, lanes.training, lanes.prepared, start)
+def begin_batch(solver: Solver, batch: Batch, params: Params) -> Any:
+    """The first chunk of the batch, all of l2 > 0, at `params` (B, m, k), (B, k)."""
+    with scope(batch.training.dtype):
+        start = Params(*(jnp.asarray(p, batch.training.dtype) for p in params))
+        return batched_passes.begin(solver, batch.layout, batch.training, batch.preconditioner, start)
 
 
-def restart_lanes(solver: Solver, lanes: Lanes, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
-    """The chunk of lanes that differ from those of `chunk` in l2 alone: at `start`, or where it was if J is less there.
+def restart_batch(solver: Solver, batch: Batch, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
+    """The chunk of a batch that differs from that of `chunk` in l2 alone: at `start`, or where it was if J is less there.
 
     Args:
       solver: the record that made `chunk`.
-      lanes: with the new strengths.
+      batch: with the new strengths.
       chunk: used up.
       start: (B, m, k), (B, k).
       old_l2: (B,) strengths of `chunk`.
     """
-    dtype = lanes.training.dtype
+    dtype = batch.training.dtype
     with scope(dtype):
         place = Params(*(jnp.asarray(p, dtype) for p in start))
         old = jnp.asarray(old_l2, dtype)
-        return batched_passes.restart(solver, lanes.layout, lanes.training, lanes.prepared, chunk, place, old)
+        return batched_passes.restart(solver, batch.layout, batch.training, batch.preconditioner, chunk, place, old)
 
 
-def advance_lanes(
-    solver: Solver, lanes: Lanes, chunk: Any, *, tol: float, max_iter: int, keep: bool = False
+def advance_batch(
+    solver: Solver, batch: Batch, chunk: Any, *, tol: float, max_iter: int, keep: bool = False
 ) -> tuple[Solutions, Any]:
-    """Go on from `chunk`, which is used up, until every lane has a status.
+    """Go on from `chunk`, which is used up, until every problem has a status.
 
     Args:
       solver: a record with `prepare`, `init`, `step` and `restart`.
-      lanes: the problems.
-      chunk: of these lanes.
+      batch: the problems.
+      chunk: of this batch.
       tol: gap to certify, nats per sample.
-      max_iter: most iterations of a lane.
-      keep: whether the last chunk is wanted; slots are then kept for all lanes.
+      max_iter: most iterations of a problem.
+      keep: whether the last chunk is wanted; slots are then kept for all problems.
 
     Returns:
       The solutions, in the training dtype, and the last chunk in the training dtype where `keep`, else None.
     """
-    run = _Run(solver, lanes, chunk, tol, max_iter, keep)
+    run = _Run(solver, batch, chunk, tol, max_iter, keep)
     run.to_the_end()
     found = run.found
     floored = np.flatnonzero([status == "precision_floor" for status in found.status])
-    if len(floored) and lanes.training.dtype != lanes.exact.dtype:
-        _go_on_in_float64(solver, lanes, found, run.chunk.state if keep else None, floored, tol, max_iter)
+    if len(floored) and batch.training.dtype != batch.exact.dtype:
+        _go_on_in_float64(solver, batch, found, run.chunk.state if keep else None, floored, tol, max_iter)
     return found, run.chunk if keep else None
 
 
 def _go_on_in_float64(
-    solver: Solver, lanes: Lanes, found: Solutions, state: Any, floored: np.ndarray, tol: float, max_iter: int
+    solver: Solver, batch: Batch, found: Solutions, state: Any, floored: np.ndarray, tol: float, max_iter: int
 ) -> None:
-    """Let the lanes `floored`, which float32 could bring no closer, go on in float64; `found` is filled."""
-    wide = lanes.in_float64(floored)
+    """Let the problems `floored`, which float32 could bring no closer, go on in float64; `found` is filled."""
+    wide = batch.in_float64(floored)
     at = Params(*(p[floored].astype(np.float64) for p in found.params))
     if state is None:
-        chunk = begin_lanes(solver, wide, at)
+        chunk = begin_batch(solver, wide, at)
     else:
         with scope(np.float64):
             state = jax.tree.map(lambda x: steps.to_float64(x[jnp.asarray(floored)]), state)
             chunk = batched_passes.move(
-                solver, wide.layout, wide.training, wide.prepared, state, jax.tree.map(jnp.asarray, at)
+                solver, wide.layout, wide.training, wide.preconditioner, state, jax.tree.map(jnp.asarray, at)
             )
     left = int(max_iter - found.n_iter[floored].min())
-    further, _ = advance_lanes(solver, wide, chunk, tol=tol, max_iter=left)
-    narrow = Params(*(p.astype(lanes.training.dtype) for p in further.params))
+    further, _ = advance_batch(solver, wide, chunk, tol=tol, max_iter=left)
+    narrow = Params(*(p.astype(batch.training.dtype) for p in further.params))
     further = at_rounded(wide, further, narrow, tol)
-    for i, lane in enumerate(floored):
-        found.put(lane, further.at(i), further=True)
+    for i, problem in enumerate(floored):
+        found.put(problem, further.at(i), further=True)
 
 
-def at_rounded(lanes: Lanes, found: Solutions, params: Params, tol: float) -> Solutions:
+def at_rounded(batch: Batch, found: Solutions, params: Params, tol: float) -> Solutions:
     """What is proven of `params` (B, m, k), (B, k), which rounding has made of those found.
 
     Args:
-      lanes: the problems.
+      batch: the problems.
       found: proven before.
       params: after rounding.
       tol: gap up to which a solution stays converged.
     """
     with scope(np.float64):
-        J = np.asarray(batched_passes.objectives(lanes.varying, lanes.exact, jax.tree.map(jnp.asarray, params)))
+        J = np.asarray(batched_passes.objectives(batch.varying, batch.exact, jax.tree.map(jnp.asarray, params)))
     gap = rounded(found.duality_gap, found.objective, J)
     status = [still(word, g, tol) for word, g in zip(found.status, gap, strict=True)]
     return found._replace(params=params, objective=J, duality_gap=gap, status=status)
 
 
 class _Run:
-    """One dtype: the state on the device, in slots, and what is known of each lane on the host."""
+    """One dtype: the state on the device, in slots, and what is known of each problem on the host."""
 
-    def __init__(self, solver: Solver, lanes: Lanes, chunk: Any, tol: float, max_iter: int, keep: bool) -> None:
-        B = lanes.count
-        self.solver, self.lanes, self.chunk, self.keep = solver, lanes, chunk, keep
-        self.problem = lanes.training
+    def __init__(self, solver: Solver, batch: Batch, chunk: Any, tol: float, max_iter: int, keep: bool) -> None:
+        B = batch.count
+        self.solver, self.batch, self.chunk, self.keep = solver, batch, chunk, keep
+        self.problem = batch.training
         self.tol, self.max_iter, self.steps = tol, max_iter, FIRST_CHUNK
-        self.lane = np.arange(B)  # of each slot
+        self.index = np.arange(B)  # of each slot
         self.active = np.ones(B, bool)  # of each slot
-        self.target = np.full(B, first_target(tol))  # of each lane, as all that follow
+        self.target = np.full(B, first_target(tol))  # of each problem, as all that follow
         self.failed = np.zeros(B, int)
         self.found = Solutions.unsolved(Params(*(np.array(p) for p in chunk.state.point.params)))
 
@@ -146,59 +146,59 @@ class _Run:
 
     @property
     def _program(self) -> tuple[Any, ...]:
-        lanes, prepared = self.lanes, self.lanes.prepared
-        if not lanes.shared and len(self.lane) < lanes.count:
-            prepared = jax.tree.map(lambda a: a[self.lane], prepared)
-        return self.solver, lanes.layout, self.problem, prepared
+        batch, preconditioner = self.batch, self.batch.preconditioner
+        if not batch.shared and len(self.index) < batch.count:
+            preconditioner = jax.tree.map(lambda a: a[self.index], preconditioner)
+        return self.solver, batch.layout, self.problem, preconditioner
 
     def _advance(self) -> None:
         begin_s = time.perf_counter()
-        left = np.maximum(self.max_iter - self.found.n_iter[self.lane], 0)
+        left = np.maximum(self.max_iter - self.found.n_iter[self.index], 0)
         budget = np.where(self.active, np.minimum(min(self.steps, CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
-            target = jnp.asarray(self.target[self.lane], dtype)
+            target = jnp.asarray(self.target[self.index], dtype)
             self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(budget))
             done = np.where(self.active, np.asarray(self.chunk.i), 0)
-        self.found.n_iter[self.lane] += done
+        self.found.n_iter[self.index] += done
         self.steps = next_steps(self.steps, time.perf_counter() - begin_s, int(done.max()))
 
     def _judge(self) -> None:
         """Decide about every active slot, by a certificate where its estimate says that it is done."""
         found, measure = self.found, np.asarray(self.chunk.measure)
-        found.n_passes[self.lane[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
-        finite, reached = np.isfinite(measure), measure <= self.target[self.lane]
+        found.n_passes[self.index[self.active]] = np.asarray(self.chunk.state.passes)[self.active]
+        finite, reached = np.isfinite(measure), measure <= self.target[self.index]
         stalled = np.asarray(self.chunk.stalled) >= STALLED_STEPS
-        exhausted = found.n_iter[self.lane] >= self.max_iter
+        exhausted = found.n_iter[self.index] >= self.max_iter
         for slot in np.flatnonzero(self.active & ~finite):
             self._end(slot, "nonfinite")
         slots = np.flatnonzero(self.active & (reached | stalled | exhausted))
         if not len(slots):
             return
         proofs = self._certify(slots)
-        self.failed[self.lane[slots]] += reached[slots]
-        again = np.zeros(len(self.lane), bool)
+        self.failed[self.index[slots]] += reached[slots]
+        again = np.zeros(len(self.index), bool)
         for i, slot in enumerate(slots):
-            lane, gap = self.lane[slot], float(proofs.gap[i])
-            found.objective[lane], found.duality_gap[lane] = proofs.objective[i], gap
-            found.params.W[lane], found.params.b[lane] = proofs.params.W[i], proofs.params.b[i]
-            words = {"stalled": stalled[slot], "exhausted": exhausted[slot], "failed": self.failed[lane]}
+            which, gap = self.index[slot], float(proofs.gap[i])
+            found.objective[which], found.duality_gap[which] = proofs.objective[i], gap
+            found.params.W[which], found.params.b[which] = proofs.params.W[i], proofs.params.b[i]
+            words = {"stalled": stalled[slot], "exhausted": exhausted[slot], "failed": self.failed[which]}
             if status := verdict(gap, self.tol, **words):
                 self._end(slot, status)
             else:
-                self.target[lane] = next_target(float(self.target[lane]), self.tol, gap)
+                self.target[which] = next_target(float(self.target[which]), self.tol, gap)
                 again[slot] = True
         if again.any():
             self._refresh(again)
 
     def _end(self, slot: Any, status: str) -> None:
-        self.found.status[self.lane[slot]] = status
+        self.found.status[self.index[slot]] = status
         self.active[slot] = False
 
     def _certify(self, slots: np.ndarray) -> Any:
         """Certificates of slots, in groups that share a compiled program."""
         k, N = self.chunk.state.point.curvature.shape[-1], self.problem.rows.weights.shape[-1]
-        size = min(_slots(len(slots)), self.lanes.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
+        size = min(_slots(len(slots)), self.batch.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
         found = []
         for first in range(0, len(slots), size):
             group = slots[first : first + size]
@@ -208,13 +208,13 @@ class _Run:
 
     def _proofs(self, slots: np.ndarray) -> Any:
         """Certificates of slots, as NumPy arrays."""
-        params, lanes = self.chunk.state.point.params, self.lanes
-        exact = lanes.exact
+        params, batch = self.chunk.state.point.params, self.batch
+        exact = batch.exact
         with scope(np.float64):
-            if not (len(slots) == lanes.count and (self.lane[slots] == np.arange(lanes.count)).all()):
+            if not (len(slots) == batch.count and (self.index[slots] == np.arange(batch.count)).all()):
                 params = jax.tree.map(lambda p: p[jnp.asarray(slots)], params)
-                exact = batched_passes.taken(exact, lanes.varying, self.lane[slots])
-            return jax.tree.map(np.asarray, batched_passes.certify(lanes.varying, exact, params))
+                exact = batched_passes.taken(exact, batch.varying, self.index[slots])
+            return jax.tree.map(np.asarray, batched_passes.certify(batch.varying, exact, params))
 
     def _refresh(self, which: np.ndarray) -> None:
         """Evaluate points anew: cached Z has gathered the rounding of every step."""
@@ -224,13 +224,13 @@ class _Run:
     def _compact(self) -> None:
         """Give up slots once half of them are idle."""
         slots = _slots(int(self.active.sum()))
-        if self.keep or slots > len(self.lane) // 2:
+        if self.keep or slots > len(self.index) // 2:
             return
         chosen = np.concatenate([np.flatnonzero(self.active), np.flatnonzero(~self.active)])[:slots]
         with scope(self.problem.dtype):
             self.chunk = jax.tree.map(lambda x: x[jnp.asarray(chosen)], self.chunk)
-        self.lane, self.active = self.lane[chosen], self.active[chosen]
-        self.problem = batched_passes.taken(self.lanes.training, self.lanes.varying, self.lane)
+        self.index, self.active = self.index[chosen], self.active[chosen]
+        self.problem = batched_passes.taken(self.batch.training, self.batch.varying, self.index)
 
 
 def _slots(count: int) -> int:

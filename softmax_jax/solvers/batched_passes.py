@@ -1,7 +1,7 @@
-"""Lanes: problems that share a compiled program, and the parts of a fit mapped over them.
+"""A batch of problems that share a compiled program, and the parts of a fit mapped over them.
 
-A lane is a Problem; fields in which the lanes differ carry a leading axis. The products of the lanes with a shared X
-become one product with B k columns.
+Fields in which the problems differ carry a leading axis. Their products with a shared X become one product with B k
+columns.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from softmax_jax.solvers.protocol import Solver
 FIELDS = ("X", "T", "weights", "l2", "intercept", "columns")
 
 
-class Lanes(NamedTuple):
+class Batch(NamedTuple):
     """B problems over the same rows.
 
     Attributes:
       training: what solvers iterate on; fields named in `varying` have a leading axis B.
       exact: the same in float64.
       varying: names of those fields.
-      prepared: what solver.prepare returned: of one problem for all where `shared`, else with a leading axis B.
-      shared: whether `prepared` serves all lanes.
+      preconditioner: what solver.prepare returned: of one problem for all where `shared`, else with a leading axis B.
+      shared: whether one preconditioner serves all problems.
     """
 
     training: Problem
     exact: Problem
     varying: tuple[str, ...]
-    prepared: Any
+    preconditioner: Any
     shared: bool = True
 
     @property
@@ -48,24 +48,26 @@ class Lanes(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        """What programs over the lanes are compiled for."""
+        """What programs over the batch are compiled for."""
         return Layout(self.varying, self.shared)
 
-    def with_l2(self, l2: np.ndarray) -> Lanes:
-        """The lanes with strengths l2 (B,)."""
+    def with_l2(self, l2: np.ndarray) -> Batch:
+        """The same with strengths l2 (B,)."""
         return self._replace(training=_with_l2(self.training, l2), exact=_with_l2(self.exact, l2))
 
-    def in_float64(self, index: np.ndarray) -> Lanes:
-        """Some of the lanes, with float64 for training."""
+    def in_float64(self, index: np.ndarray) -> Batch:
+        """Some of the problems, with float64 for training."""
         exact = taken(self.exact, self.varying, index)
         with scope(np.float64):
-            prepared = self.prepared if self.shared else jax.tree.map(lambda a: a[index], self.prepared)
-            prepared = jax.tree.map(steps.to_float64, prepared)
-        return Lanes(exact, exact, self.varying, prepared, self.shared)
+            preconditioner = (
+                self.preconditioner if self.shared else jax.tree.map(lambda a: a[index], self.preconditioner)
+            )
+            preconditioner = jax.tree.map(steps.to_float64, preconditioner)
+        return Batch(exact, exact, self.varying, preconditioner, self.shared)
 
 
 class Layout(NamedTuple):
-    """Which fields of the problem vary, and whether what is prepared is shared."""
+    """Which fields of the problem vary, and whether the preconditioner is shared."""
 
     varying: tuple[str, ...]
     shared: bool
@@ -76,10 +78,10 @@ def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
         return problem.replaced(l2=jnp.asarray(l2, problem.dtype))
 
 
-def taken(problem: Problem, varying: tuple[str, ...], lanes: np.ndarray) -> Problem:
-    """The problem of some lanes."""
+def taken(problem: Problem, varying: tuple[str, ...], batch: np.ndarray) -> Problem:
+    """The problem of some of the batch."""
     with scope(problem.dtype):
-        index = jnp.asarray(lanes)
+        index = jnp.asarray(batch)
         return problem.replaced(**{name: jax.tree.map(lambda a: a[index], _field(problem, name)) for name in varying})
 
 
@@ -91,102 +93,104 @@ def _field(problem: Problem, name: str) -> Any:
     return getattr(problem.rows if name in OF_ROWS else problem, name)
 
 
-def _mapped(function: Any, layout: Layout, problem: Problem, prepared: Any, *args: Any) -> Any:
-    """function(problem, prepared, *args) of every lane; args have a leading axis.
+def _mapped(function: Any, layout: Layout, problem: Problem, preconditioner: Any, *args: Any) -> Any:
+    """function(problem, preconditioner, *args) of every problem; args have a leading axis.
 
-    One lane is computed without that axis, because loops over mapped values copy what they carry.
+    A single one is computed without that axis, because loops over mapped values copy what they carry.
     """
     varying, shared = layout
     if _count(problem, varying) == 1:
         one = problem.replaced(**{f: jax.tree.map(lambda a: a[0], _field(problem, f)) for f in varying})
-        first = prepared if shared else jax.tree.map(lambda a: a[0], prepared)
+        first = preconditioner if shared else jax.tree.map(lambda a: a[0], preconditioner)
         return jax.tree.map(lambda x: x[None], function(one, first, *jax.tree.map(lambda a: a[0], args)))
     axes = problem.replaced(**{f: 0 if f in varying else None for f in FIELDS})
     in_axes = (axes, None if shared else 0, *(0 for _ in args))
-    return jax.vmap(function, in_axes=in_axes)(problem, prepared, *args)
+    return jax.vmap(function, in_axes=in_axes)(problem, preconditioner, *args)
 
 
 def _bare(chunk: Any) -> Any:
-    """The chunk without what is prepared: kept once, and not in every lane."""
-    return chunk._replace(state=chunk.state._replace(prepared=None))
+    """The chunk without its preconditioner, which is kept once, and not for every problem."""
+    return chunk._replace(state=chunk.state._replace(preconditioner=None))
 
 
-def _dressed(state: Any, prepared: Any) -> Any:
-    return state._replace(prepared=prepared)
+def _dressed(state: Any, preconditioner: Any) -> Any:
+    return state._replace(preconditioner=preconditioner)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "varying"))
 def prepare(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
-    """What the solver prepares, for each lane's own X."""
+    """What the solver prepares, for each problem's own X."""
     return _mapped(lambda problem, _: solver.prepare_in_jit(problem), Layout(varying, True), problem, None)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
-def begin(solver: Solver, layout: Layout, problem: Problem, prepared: Any, params: Params) -> Any:
+def begin(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, params: Params) -> Any:
     """The first chunks, at `params`."""
 
-    def of_lane(problem: Problem, prepared: Any, params: Params) -> Any:
-        return _bare(steps.begin(solver, problem, prepared, params))
+    def of_lane(problem: Problem, preconditioner: Any, params: Params) -> Any:
+        return _bare(steps.begin(solver, problem, preconditioner, params))
 
-    return _mapped(of_lane, layout, problem, prepared, params)
+    return _mapped(of_lane, layout, problem, preconditioner, params)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
-def run(solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
-    """At most `count` more steps of each lane, fewer where it is done."""
+def run(
+    solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, target: Any, count: Any
+) -> Any:
+    """At most `count` more steps of each problem, fewer where it is done."""
 
-    def of_lane(problem: Problem, prepared: Any, chunk: Any, target: Any, count: Any) -> Any:
-        chunk = chunk._replace(state=_dressed(chunk.state, prepared))
+    def of_lane(problem: Problem, preconditioner: Any, chunk: Any, target: Any, count: Any) -> Any:
+        chunk = chunk._replace(state=_dressed(chunk.state, preconditioner))
         return _bare(steps.run(solver, problem, chunk, target, count))
 
-    return _mapped(of_lane, layout, problem, prepared, chunk, target, count)
+    return _mapped(of_lane, layout, problem, preconditioner, chunk, target, count)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
-def refresh(solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, which: Any) -> Any:
+def refresh(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, which: Any) -> Any:
     """Points anew where `which`: cached Z has gathered the rounding of every step."""
 
     @over_rows
-    def of_lane(problem: Problem, prepared: Any, chunk: Any, wanted: Any) -> Any:
+    def of_lane(problem: Problem, preconditioner: Any, chunk: Any, wanted: Any) -> Any:
         point = problem.at(chunk.state.point.params)
         new = steps.started(problem, chunk.state._replace(point=point, passes=chunk.state.passes + 1))
         return jax.tree.map(lambda a, b: jnp.where(wanted, a, b), new, chunk)
 
-    return _mapped(of_lane, layout, problem, prepared, chunk, which)
+    return _mapped(of_lane, layout, problem, preconditioner, chunk, which)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
 def restart(
-    solver: Solver, layout: Layout, problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any
+    solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, start: Params, old_l2: Any
 ) -> Any:
     """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`."""
 
     @over_rows
-    def of_lane(problem: Problem, prepared: Any, chunk: Any, start: Params, old_l2: Any) -> Any:
+    def of_lane(problem: Problem, preconditioner: Any, chunk: Any, start: Params, old_l2: Any) -> Any:
         stay, go = problem.with_l2_moved(chunk.state.point, old_l2), problem.at(start)
         better = go.objective < stay.objective
         point = jax.tree.map(lambda a, b: jnp.where(better, a, b), go, stay)
-        state = solver.restart(problem, _dressed(chunk.state, prepared), point, old_l2)
+        state = solver.restart(problem, _dressed(chunk.state, preconditioner), point, old_l2)
         return _bare(steps.started(problem, state))
 
-    return _mapped(of_lane, layout, problem, prepared, chunk, start, old_l2)
+    return _mapped(of_lane, layout, problem, preconditioner, chunk, start, old_l2)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
-def move(solver: Solver, layout: Layout, problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
+def move(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, state: Any, params: Params) -> Any:
     """The chunk at `params` with what `state` remembers of this very problem."""
 
     @over_rows
-    def of_lane(problem: Problem, prepared: Any, state: Any, params: Params) -> Any:
-        state = solver.restart(problem, _dressed(state, prepared), problem.at(params), problem.l2)
+    def of_lane(problem: Problem, preconditioner: Any, state: Any, params: Params) -> Any:
+        state = solver.restart(problem, _dressed(state, preconditioner), problem.at(params), problem.l2)
         return _bare(steps.started(problem, state))
 
-    return _mapped(of_lane, layout, problem, prepared, state, params)
+    return _mapped(of_lane, layout, problem, preconditioner, state, params)
 
 
 @functools.partial(jax.jit, static_argnames="varying")
 def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
-    """The certificate of each lane; call it in `scope(float64)` on exact problems."""
+    """The certificate of each problem; call it in `scope(float64)` on exact problems."""
     return _mapped(
         lambda problem, _, params: certify_one(problem, params), Layout(varying, True), problem, None, params
     )
@@ -194,7 +198,7 @@ def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
 
 @functools.partial(jax.jit, static_argnames="varying")
 def objectives(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
-    """J of each lane at `params`, in float64."""
+    """J of each problem at `params`, in float64."""
 
     def of_lane(problem: Problem, _: None, params: Params) -> Any:
         return steps.objective_at(problem, params)

@@ -56,7 +56,7 @@ class Progress(NamedTuple):
 
 
 class _Driver:
-    """One minimisation: the state on the device, and the books about it on the host."""
+    """One minimisation: the state on the device, and what is known of it on the host."""
 
     def __init__(self, solvers: Sequence[Solver], data: Data, tol: float, max_iter: int, callback: Any) -> None:
         self.penalised = float(data.exact.l2) > 0
@@ -111,31 +111,31 @@ class _Driver:
 
     def snapshot(self) -> Any:
         """All that the next steps depend on, as tensors and texts."""
-        books = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
-        books["wide"] = self.problem is not self.data.training
-        books |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
-        books["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
-        books["parts"] = self.problem.rows.peers.count  # over other devices, logits may lie in another order
+        host_state = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
+        host_state["wide"] = self.problem is not self.data.training
+        host_state |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
+        host_state["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
+        host_state["parts"] = self.problem.rows.collectives.count  # over other devices, logits may lie in another order
         tensors = {"history": np.concatenate([*self.history, np.zeros(0)]), **to_tensors("chunk", self.chunk)}
-        return tensors, {"books": json.dumps(books)}
+        return tensors, {"host_state": json.dumps(host_state)}
 
     def resume(self, tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
         """Go back to a snapshot, from `begin`; the status is what the end of a chunk of no steps would mean."""
-        books = json.loads(texts["books"])
+        host_state = json.loads(texts["host_state"])
         self.stage, self.stage_start, self.passes_before = (
-            books[name] for name in ("stage", "stage_start", "passes_before")
+            host_state[name] for name in ("stage", "stage_start", "passes_before")
         )
-        self.reviewed = np.inf if books["reviewed"] is None else books["reviewed"]
+        self.reviewed = np.inf if host_state["reviewed"] is None else host_state["reviewed"]
         if self.stage:
-            self.problem = self.data.exact if books["wide"] else self.problem
+            self.problem = self.data.exact if host_state["wide"] else self.problem
             self._start_stage(self.latest)
-        elif books["wide"]:
-            self._widen()
+        elif host_state["wide"]:
+            self._promote()
         with scope(self.problem.dtype):
             self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
-        if not whole or books["parts"] != self.problem.rows.peers.count:
+        if not whole or host_state["parts"] != self.problem.rows.collectives.count:
             self._refresh(self.problem)
-        self.n_iter, self.failed, self.target = books["n_iter"], books["failed"], books["target"]
+        self.n_iter, self.failed, self.target = host_state["n_iter"], host_state["failed"], host_state["target"]
         self.history = [tensors["history"]]
         self._keep()
         return self._judge()
@@ -224,8 +224,8 @@ class _Driver:
         self.failed += reached
         gap = float(self.proof.gap)
         status = verdict(gap, self.tol, stalled=stuck, exhausted=exhausted, failed=self.failed)
-        if status == "precision_floor" and self._can_widen():
-            return self._widen()
+        if status == "precision_floor" and self._can_promote():
+            return self._promote()
         if not status:
             self.target = next_target(self.target, self.tol, gap)
             self._refresh(self.problem)
@@ -233,8 +233,8 @@ class _Driver:
 
     def _judge_unpenalised(self, reached: bool, stuck: bool, exhausted: bool) -> str:
         """As `_judge` without a penalty: the gradient's norm decides, and separable data are found out."""
-        if (reached or stuck) and not exhausted and self._can_widen():
-            return self._widen()  # only float64 can tell a small gradient from none
+        if (reached or stuck) and not exhausted and self._can_promote():
+            return self._promote()  # only float64 can tell a small gradient from none
         with scope(self.problem.dtype):
             point = self._state.point
             # not wherever a chunk happens to end, which is a matter of time: the result would depend on it
@@ -253,10 +253,10 @@ class _Driver:
             return "precision_floor"
         return "max_iter" if exhausted else ""
 
-    def _can_widen(self) -> bool:
+    def _can_promote(self) -> bool:
         return self.problem.dtype != np.float64 and jax.default_backend() != "tpu"
 
-    def _widen(self) -> str:
+    def _promote(self) -> str:
         """Go on in float64 from the same state."""
         with scope(np.float64):
             self.problem = self.data.exact

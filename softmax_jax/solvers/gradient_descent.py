@@ -195,23 +195,23 @@ def descend(
 
 def _snapshot(carry: _Carry, generator: np.random.Generator, n_epochs: int, history: list[np.ndarray]) -> Any:
     """All that the next epochs depend on, as tensors and texts."""
-    books = {"n_epochs": n_epochs, "generator": generator.bit_generator.state}
-    return {"history": np.concatenate(history), **to_tensors("carry", carry)}, {"books": json.dumps(books)}
+    host_state = {"n_epochs": n_epochs, "generator": generator.bit_generator.state}
+    return {"history": np.concatenate(history), **to_tensors("carry", carry)}, {"host_state": json.dumps(host_state)}
 
 
 def _resumed(
     tensors: dict[str, np.ndarray], texts: dict[str, str], carry: _Carry, generator: np.random.Generator, epochs: int
 ) -> tuple[_Carry, int, Params]:
     """The carry, the epochs done and the parameters of a snapshot; `generator` goes on from there."""
-    books = json.loads(texts["books"])
-    if books["n_epochs"] > epochs:
+    host_state = json.loads(texts["host_state"])
+    if host_state["n_epochs"] > epochs:
         raise CheckpointError(
-            f"epochs must be at least the {books['n_epochs']} that the checkpoint has done, got {epochs}; give more, "
-            "or another directory."
+            f"epochs must be at least the {host_state['n_epochs']} that the checkpoint has done, got {epochs}; "
+            "give more, or another directory."
         )
-    generator.bit_generator.state = books["generator"]
+    generator.bit_generator.state = host_state["generator"]
     carry, _ = from_tensors("carry", tensors, carry)
-    return carry, books["n_epochs"], Params(*(np.array(p) for p in carry.params))
+    return carry, host_state["n_epochs"], Params(*(np.array(p) for p in carry.params))
 
 
 def _outcome(data: Data, params: Params, status: str, tol: float, epochs: int, history: list[np.ndarray]) -> Outcome:

@@ -25,7 +25,7 @@ class LBFGSState(NamedTuple):
     """The point and the last `memory` changes of parameters S and of gradient Y, in slots that are reused in turn."""
 
     point: Point
-    prepared: SecondMoment
+    preconditioner: SecondMoment
     S: Params  # leaves (memory, ...)
     Y: Params
     rho: Any  # (memory,), 1 / s^T y, or 0 where there is no pair
@@ -57,12 +57,12 @@ class LBFGS:
         """As `prepare`, inside jit: for many problems with features of their own."""
         return traced_second_moment(problem)
 
-    def init(self, problem: Problem, prepared: SecondMoment, params: Params) -> LBFGSState:
+    def init(self, problem: Problem, preconditioner: SecondMoment, params: Params) -> LBFGSState:
         """The state at `params`, with an empty memory."""
         empty = jax.tree.map(lambda p: jnp.zeros((self.memory, *p.shape), p.dtype), params)
         rho = jnp.zeros(self.memory, problem.dtype)
         none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
-        return LBFGSState(problem.at(params), prepared, empty, empty, rho, none, one)
+        return LBFGSState(problem.at(params), preconditioner, empty, empty, rho, none, one)
 
     def restart(self, problem: Problem, state: LBFGSState, point: Point, old_l2: Any) -> LBFGSState:
         """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s."""
@@ -74,7 +74,7 @@ class LBFGS:
 
     def accurate_step(self, problem: Problem, state: LBFGSState) -> Point:
         """The point a Newton step further."""
-        return accurate_point(problem, state.point, state.prepared)
+        return accurate_point(problem, state.point, state.preconditioner)
 
     def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
         """One iteration: direction, step length, new point, memory; one pass over the data."""
@@ -92,7 +92,7 @@ def _remembered(state: LBFGSState, direction: Params, step: Step) -> LBFGSState:
     i = state.oldest
     return LBFGSState(
         step.point,
-        state.prepared,
+        state.preconditioner,
         jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
         jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
         state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
@@ -110,7 +110,7 @@ def _direction(penalty: Penalty, state: LBFGSState) -> Params:
         return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
 
     def preconditioned(r: Params) -> Params:
-        return precondition(state.prepared, state.point.curvature, penalty, r)
+        return precondition(state.preconditioner, state.point.curvature, penalty, r)
 
     def backward(j: Any, carry: tuple) -> tuple:
         i = (state.oldest - 1 - j) % memory

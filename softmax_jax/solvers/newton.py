@@ -43,7 +43,7 @@ class NewtonState(NamedTuple):
     """The point, the factorised Hessian and whether it may serve again, and passes over the data so far."""
 
     point: Point
-    prepared: Spread
+    preconditioner: Spread
     factor: Factor
     keep: Any
     blocks: Any  # of rows in the Hessian
@@ -73,7 +73,7 @@ class Newton:
         """As `prepare`, inside jit: for many problems with features of their own."""
         return problem.variances()
 
-    def init(self, problem: Problem, prepared: Spread, params: Params) -> NewtonState:
+    def init(self, problem: Problem, preconditioner: Spread, params: Params) -> NewtonState:
         """The state at `params`."""
         unknowns = params.W.size + params.b.size
         rows = problem.shape[0] // hessian_blocks(problem)
@@ -81,7 +81,7 @@ class Newton:
         infinite = jnp.full((), jnp.inf, problem.dtype)
         none = Factor(jnp.zeros((unknowns, unknowns), problem.dtype), jnp.zeros(unknowns, problem.dtype))
         one = jnp.ones((), jnp.int32)
-        return NewtonState(problem.at(params), prepared, none, jnp.array(False), blocks, infinite, one)
+        return NewtonState(problem.at(params), preconditioner, none, jnp.array(False), blocks, infinite, one)
 
     def restart(self, problem: Problem, state: NewtonState, point: Point, old_l2: Any) -> NewtonState:
         """The state at `point` of a problem that differs in l2 alone: the factor is renewed."""
@@ -99,20 +99,20 @@ class Newton:
         point, blocks = state.point, state.blocks
 
         def renewed() -> Factor:
-            return _factor(dense_hessian(problem, point, blocks, state.prepared), point.gradient.W.shape)
+            return _factor(dense_hessian(problem, point, blocks, state.preconditioner), point.gradient.W.shape)
 
         one_block = hessian_blocks(problem) == 1
         factor = renewed() if one_block else lax.cond(state.keep, lambda: state.factor, renewed)
-        W, b = centre_classes(_solve(factor, _centred(point.gradient, state.prepared.mean)))
-        b = problem.intercept * b - jnp.matmul(state.prepared.mean, W, precision=PRECISION)
+        W, b = centre_classes(_solve(factor, _centred(point.gradient, state.preconditioner.mean)))
+        b = problem.intercept * b - jnp.matmul(state.preconditioner.mean, W, precision=PRECISION)
         direction = negative(Params(W, b))
         new = search(problem, point, direction, accuracy=0.1)
-        decrement = problem.rows.peers.largest(-dot(point.gradient, direction))
+        decrement = problem.rows.collectives.largest(-dot(point.gradient, direction))
         slow = ~(decrement < SLOW * state.decrement) & ~state.keep
         keep = (decrement < KEEP * state.decrement) & jnp.isfinite(state.decrement)
         passes = state.passes + new.passes + jnp.where(state.keep, 0, blocks // hessian_blocks(problem))
         blocks = jnp.minimum(jnp.where(slow, 4, 1) * blocks, hessian_blocks(problem))
-        return NewtonState(new.point, state.prepared, factor, keep, blocks, decrement, passes)
+        return NewtonState(new.point, state.preconditioner, factor, keep, blocks, decrement, passes)
 
 
 @compiled()

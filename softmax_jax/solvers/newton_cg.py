@@ -23,7 +23,7 @@ class NewtonCGState(NamedTuple):
     """The point, the preconditioner and the number of passes over the data so far."""
 
     point: Point
-    prepared: SecondMoment
+    preconditioner: SecondMoment
     passes: Any
 
 
@@ -53,24 +53,24 @@ class NewtonCG:
         """As `prepare`, inside jit: for many problems with features of their own."""
         return traced_second_moment(problem)
 
-    def init(self, problem: Problem, prepared: SecondMoment, params: Params) -> NewtonCGState:
+    def init(self, problem: Problem, preconditioner: SecondMoment, params: Params) -> NewtonCGState:
         """The state at `params`."""
-        return NewtonCGState(problem.at(params), prepared, jnp.ones((), jnp.int32))
+        return NewtonCGState(problem.at(params), preconditioner, jnp.ones((), jnp.int32))
 
     def restart(self, problem: Problem, state: NewtonCGState, point: Point, old_l2: Any) -> NewtonCGState:
         """The state at `point` of a problem that differs in l2 alone."""
-        return NewtonCGState(point, state.prepared, jnp.ones_like(state.passes))
+        return NewtonCGState(point, state.preconditioner, jnp.ones_like(state.passes))
 
     def accurate_step(self, problem: Problem, state: NewtonCGState) -> Point:
         """The point a step further, its linear system solved to `accurate_point`'s precision."""
-        return accurate_point(problem, state.point, state.prepared)
+        return accurate_point(problem, state.point, state.preconditioner)
 
     def step(self, problem: Problem, state: NewtonCGState) -> NewtonCGState:
         """One iteration: truncated solve of H d = -g, step length, new point."""
         point = state.point
         direction, products = self._solve(problem, state)
         new = search(problem, point, direction, accuracy=0.1)
-        return NewtonCGState(new.point, state.prepared, state.passes + products + new.passes)
+        return NewtonCGState(new.point, state.preconditioner, state.passes + products + new.passes)
 
     def _solve(self, problem: Problem, state: NewtonCGState) -> tuple[Params, Any]:
         """Preconditioned CG for H d = -g, started at zero; every iterate descends. Returns d and the products."""
@@ -106,7 +106,7 @@ class _Carry(NamedTuple):
 @jax.jit
 def _started(penalty: Penalty, state: NewtonCGState) -> _Carry:
     r0 = negative(state.point.gradient)
-    z0 = precondition(state.prepared, state.point.curvature, penalty, r0)
+    z0 = precondition(state.preconditioner, state.point.curvature, penalty, r0)
     return _Carry(jnp.zeros((), jnp.int32), jax.tree.map(jnp.zeros_like, r0), r0, z0, dot(r0, z0))
 
 
@@ -117,6 +117,6 @@ def _iterated(penalty: Penalty, state: NewtonCGState, c: _Carry, Hp: Params) -> 
     good = (pHp > 0) & jnp.isfinite(pHp)
     a = jnp.where(good, c.rz / pHp, 0)
     d, r = add_scaled(c.d, a, c.p), add_scaled(c.r, -a, Hp)
-    z = precondition(state.prepared, state.point.curvature, penalty, r)
+    z = precondition(state.preconditioner, state.point.curvature, penalty, r)
     rz = jnp.where(good, dot(r, z), 0)
     return _Carry(c.i + 1, d, r, add_scaled(z, rz / c.rz, c.p), rz)

@@ -29,7 +29,7 @@ class Record(Protocol):
 
 
 class Solver(Record, Protocol):
-    """An exact solver; its state is a NamedTuple with `point`, `prepared` and `passes`."""
+    """An exact solver; its state is a NamedTuple with `point`, `preconditioner` and `passes`."""
 
     def prepare(self, problem: Problem) -> Any:
         """What is computed once per data, outside jit."""
@@ -39,7 +39,7 @@ class Solver(Record, Protocol):
         """The same inside jit: for many problems with features of their own."""
         ...
 
-    def init(self, problem: Problem, prepared: Any, params: Params) -> Any:
+    def init(self, problem: Problem, preconditioner: Any, params: Params) -> Any:
         """The state at `params`."""
         ...
 

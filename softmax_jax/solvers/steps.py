@@ -53,15 +53,15 @@ def started(problem: Problem, state: Any) -> Chunk:
 
 
 @compiled(static="solver")
-def begin(solver: Solver, problem: Problem, prepared: Any, params: Params) -> Chunk:
+def begin(solver: Solver, problem: Problem, preconditioner: Any, params: Params) -> Chunk:
     """The chunk before the first step."""
-    return started(problem, solver.init(problem, prepared, params))
+    return started(problem, solver.init(problem, preconditioner, params))
 
 
 @compiled(static="solver", donate="chunk")
 def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
-    steps = problem.rows.peers.least(steps)  # each process has its own clock
+    steps = problem.rows.collectives.least(steps)  # each process has its own clock
 
     def unfinished(c: Chunk) -> Any:
         return (c.i < steps) & (c.measure > target) & (c.stalled < STALLED_STEPS) & jnp.isfinite(c.measure)
@@ -71,7 +71,7 @@ def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any)
 
     end = problem.while_loop(unfinished, body, chunk._replace(i=jnp.zeros_like(chunk.i)))
     return end._replace(
-        measure=problem.rows.peers.largest(end.measure), stalled=problem.rows.peers.largest(end.stalled)
+        measure=problem.rows.collectives.largest(end.measure), stalled=problem.rows.collectives.largest(end.stalled)
     )
 
 

@@ -93,7 +93,7 @@ def test_a_large_memory_map_is_read_by_blocks(rows, monkeypatch):
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_memory_that_runs_out_on_the_way_means_smaller_blocks(streamed, rows, monkeypatch):
-    name, calls = "optimise" if streamed else "advance_lanes", []
+    name, calls = "optimise" if streamed else "advance_batch", []
     run = getattr(sweep, name)
 
     def scarce(*args, **settings):

@@ -153,7 +153,7 @@ def test_solvers_run_on_the_devices_given_and_no_other():
 def test_a_mapped_function_without_a_mesh_is_the_function_itself():
     X, y = _data()
     problem = place(X, y.astype(np.int32), None, 1e-3, True, sj.LBFGS()).training
-    assert over_rows(lambda problem, x: (problem.rows.peers, x))(problem, 3) == (ALONE, 3)
+    assert over_rows(lambda problem, x: (problem.rows.collectives, x))(problem, 3) == (ALONE, 3)
 
 
 @pytest.mark.filterwarnings("ignore::softmax_jax.storage.checkpoints.CheckpointWarning")

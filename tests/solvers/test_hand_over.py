@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
-from softmax_jax.solvers import driver
 from softmax_jax.placement.place import kind_of
+from softmax_jax.solvers import driver
 from softmax_jax.solvers.selection import fallbacks
 
 RNG = np.random.default_rng(0)
