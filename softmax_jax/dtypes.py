@@ -41,7 +41,7 @@ def compute_dtype(*arrays: Any) -> np.dtype:
 def follows_dtype(function: Function) -> Function:
     """Run `function` in float64 when a NumPy float64 array is among its arguments and x64 is off.
 
-    Floating arguments of a narrower dtype are widened with it, so that a gradient is float64 where X is, whatever the
+    Floating arguments of a narrower dtype are promoted with it, so that a gradient is float64 where X is, whatever the
     params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
     operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
     a mesh with Explicit axes are read as over one with Auto axes (see meshes.py). Transfer guards are lifted, but not
@@ -61,14 +61,14 @@ def follows_dtype(function: Function) -> Function:
             with transfers_allowed():
                 return function(*args, **kwargs)
         with scope(np.float64), transfers_allowed():
-            args, kwargs = jax.tree.map(_widened, (args, kwargs))
+            args, kwargs = jax.tree.map(_promoted, (args, kwargs))
             result = function(*args, **kwargs)
             return jax.tree.map(lambda leaf: np.array(leaf) if isinstance(leaf, jax.Array) else leaf, result)
 
     return wrapper  # type: ignore[return-value] # the same signature, which TypeVar cannot express
 
 
-def _widened(leaf: Any) -> Any:
+def _promoted(leaf: Any) -> Any:
     """A floating array in float64; anything else as it is."""
     floating = isinstance(leaf, np.ndarray | jax.Array) and jax.numpy.issubdtype(leaf.dtype, np.floating)
     return leaf.astype(np.float64) if floating else leaf

@@ -2,9 +2,9 @@
 
 What one strength leaves behind serves the next. The start is where the line through the two nearest solutions, in
 log l2, leads; the pairs of L-BFGS stay true, because a change of l2 changes each y by that much of s; the
-factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are batch
+factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are a batch
 of one program: X is never copied. Rows that are read by blocks have one weighting, and each strength is a fit of its
-own: compiled batch cannot read files.
+own: compiled programs cannot read files.
 """
 
 from __future__ import annotations

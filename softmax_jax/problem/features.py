@@ -22,7 +22,7 @@ from softmax_jax.problem.sampling import sampled
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
 Total = Callable[[Any], Any]
 ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
-BLOCK_ROWS = 2048  # rows widened at a time where X is stored in a narrower dtype than the computation
+BLOCK_ROWS = 2048  # rows promoted at a time where X is stored in a narrower dtype than the computation
 
 
 @jax.tree_util.register_dataclass
@@ -125,7 +125,7 @@ class DenseFeatures:
         return self.X if rows is None else self.X[rows]
 
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
-        """Block i of X, widened."""
+        """Block i of X, promoted."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
 
 

@@ -62,7 +62,7 @@ class StreamedRows:
       size: rows of a block.
       dtype: of all computation.
       survey: of the first pass.
-      offset: (m,) that is taken from the rows when they are widened (see offsets.py).
+      offset: (m,) that is taken from the rows when they are promoted (see offsets.py).
       scale: (m,) that they are then multiplied by; the survey is of the rows after both.
       device: to compute on, or None for JAX's default.
     """
@@ -111,7 +111,7 @@ class StreamedRows:
         for start, X in read_ahead(self.source, self.size):
             block = jax.device_put(Block(X, *self._beside(start)), self.device)
             if total is None:
-                total = jax.device_put(no_total(each, jax.eval_shape(_widened, block, units), *args), self.device)
+                total = jax.device_put(no_total(each, jax.eval_shape(_promoted, block, units), *args), self.device)
             total = jax.block_until_ready(_added(each, total, block, units, args))  # before X is read over
         return _finished(total)
 
@@ -237,7 +237,7 @@ def _moments(X: Any, w: Any, centred: Any) -> tuple[Any, Any]:
     return DenseFeatures(X).moments(w, centred, X.shape[0])
 
 
-def _widened(block: Block, units: tuple[Any, Any]) -> Block:
+def _promoted(block: Block, units: tuple[Any, Any]) -> Block:
     """The block in the dtype of computation, its columns shifted and scaled."""
     T, (offset, scale) = block.T if block.T.ndim == 1 else block.T.T, units
     return Block((block.X.astype(block.w.dtype) - offset[None]) * scale[None], T, block.w)
@@ -246,7 +246,7 @@ def _widened(block: Block, units: tuple[Any, Any]) -> Block:
 @functools.partial(jax.jit, static_argnames="kernel", donate_argnames="total")
 def _added(kernel: Any, total: Total, block: Block, units: tuple[Any, Any], args: tuple) -> Total:
     def take(start: Any, rows: int) -> Block:
-        return _widened(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block), units)
+        return _promoted(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block), units)
 
     return add(total, in_parts(kernel, take, len(block.w), *args))
 

@@ -105,5 +105,5 @@ def objective_at(problem: Problem, params: Params) -> Any:
 
 
 def to_float64(x: Any) -> Any:
-    """A floating array widened; call it in `scope(float64)`."""
+    """A floating array promoted; call it in `scope(float64)`."""
     return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x

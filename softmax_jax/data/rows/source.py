@@ -1,7 +1,7 @@
 """Sources of rows: features that stay where they are stored and are read from the first row to the last, once a pass.
 
 A pass is read like a file: `with source.reader(rows) as fill`, and `fill(out)` puts the next len(out) rows there. The
-storage dtype is kept: rows are widened on the device, a block at a time.
+storage dtype is kept: rows are promoted on the device, a block at a time.
 """
 
 from __future__ import annotations
