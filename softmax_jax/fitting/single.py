@@ -11,6 +11,7 @@ from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
+from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
@@ -132,7 +133,8 @@ def fit(
     every = checked_interval(checkpoint, every)
     asked, solver = solver, choose_solver(solver, kind, k, l2)
     others = fallbacks(solver, kind, k) if asked is None else ()
-    device = place_for(devices, X, k, minibatches=not solver.is_exact, by_blocks=kind.is_streamed)
+    way = {"minibatches": not solver.is_exact, "by_blocks": kind.is_streamed}
+    device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     def run(rows: int | None) -> Outcome:
@@ -142,10 +144,10 @@ def fit(
             start = without_massless(start, class_mass(T, weight, k))
         conditions = {"devices": data.training.rows.collectives.count, "rows per block": rows}
         agreed = {**settings, "start": start, "fallbacks": repr(others)}
-        with session_for(checkpoint, every, (X, T, weight, classes), solver, agreed, conditions) as session:
+        with session_for(checkpoint, every, lambda: (X, T, weight, classes), solver, agreed, conditions) as session:
             return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
 
-    outcome = within_memory(run, first_rows(X, k, device), X, k, device)
+    outcome = within_memory(run, first_rows(kind, k, device), kind, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 

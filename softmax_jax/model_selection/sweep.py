@@ -20,6 +20,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import LARGEST_L2
 from softmax_jax.fitting.single import shifted_back
 from softmax_jax.fitting.starts import class_mass, without_massless
+from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
 from softmax_jax.model_selection.warm_starts import start_at
 from softmax_jax.placement.budget import first_rows, within_memory
@@ -72,8 +73,11 @@ class Sweep:
         self.solver: Solver = choose_solver(solver or LBFGS(), self.kind, n_classes, 1.0)
         self.finishers = fallbacks(self.solver, self.kind, n_classes) if solver is None else ()
         self.given = (X, T, fit_intercept)
-        self.device = place_for(devices, X, n_classes, minibatches=False, by_blocks=self.kind.is_streamed)
-        self.rows = first_rows(X, len(weights) * n_classes, self.device)  # of a block; None where logits are stored
+        lying = X if is_jax(X) else None
+        self.device = place_for(devices, self.kind.shape, n_classes, lying=lying, by_blocks=self.kind.is_streamed)
+        self.rows = first_rows(
+            self.kind, len(weights) * n_classes, self.device
+        )  # of a block; None where logits are stored
         self.data: Any = None
         self.batch: Batch | None = None  # of the weightings; None where rows are streamed
         self.chunk: Any = None
@@ -153,8 +157,7 @@ class Sweep:
                 self._place(rows)
             return work()
 
-        X, logits = self.given[0], len(self.weights) * self.shape[1]
-        return within_memory(run, self.rows, X, logits, self.device)
+        return within_memory(run, self.rows, self.kind, len(self.weights) * self.shape[1], self.device)
 
     def _place(self, rows: int | None) -> None:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""

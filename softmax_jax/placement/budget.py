@@ -3,61 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
-from softmax_jax.dtypes import compute_dtype
 from softmax_jax.placement.devices import memories_of
 from softmax_jax.placement.memory import DeviceMemoryError, free_bytes, is_exhausted
-from softmax_jax.placement.place import kind_of
+from softmax_jax.placement.place import Kind
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block, streamed_rows
 
+Found = TypeVar("Found")
 LEAST_ROWS = 16  # of a block; with fewer, it is not the blocks that memory runs out for
 
 
-def first_rows(X: Any, k: int, device: Any) -> int | None:
-    """Rows of a block to begin with, where each row has k logits; None to store all logits."""
+def first_rows(kind: Kind, k: int, device: Any) -> int | None:
+    """Rows of a block to begin with; None to store all logits.
+
+    Args:
+      kind: of the features.
+      k: logits of each row.
+      device: a device, a mesh, or None.
+    """
     one, memories = memories_of(device)
-    kind = kind_of(X)
+    n, m = kind.shape
     if kind.is_streamed:
-        return streamed_rows(X.shape[1] * X.dtype.itemsize, k, free_bytes(one))
+        return streamed_rows(m * kind.dtype.itemsize, k, free_bytes(one))
     if kind.is_sparse:
         return None
-    return chosen_rows(-(-X.shape[0] // memories), k, compute_dtype(X).itemsize, free_bytes(one))
+    return chosen_rows(-(-n // memories), k, kind.computed_in.itemsize, free_bytes(one))
 
 
-def within_memory(run: Callable[[int | None], Any], rows: int | None, X: Any, k: int, device: Any) -> Any:
+def within_memory(run: Callable[[int | None], Found], rows: int | None, kind: Kind, k: int, device: Any) -> Found:
     """`run(rows)`, by ever smaller blocks while memory runs out.
 
     Args:
       run: takes the rows of a block, or None to store all logits.
       rows: to begin with.
-      X: (n, m) features, or a source of rows.
+      kind: of the features.
       k: logits of each row.
       device: a device, a mesh, or None.
 
     Raises:
       DeviceMemoryError: memory runs out however small the blocks are.
     """
-    free, itemsize = free_bytes(memories_of(device)[0]), compute_dtype(X).itemsize
+    free = free_bytes(memories_of(device)[0])
     while True:
         try:
             return run(rows)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if not is_exhausted(error):
                 raise
-            rows = _fewer(rows, X, k, itemsize, free, error)
+            rows = _fewer(rows, kind, k, free, error)
 
 
-def _fewer(rows: int | None, X: Any, k: int, itemsize: int, free: int, error: BaseException) -> int:
+def _fewer(rows: int | None, kind: Kind, k: int, free: int, error: BaseException) -> int:
     """Rows of a smaller block, or DeviceMemoryError."""
-    if rows is None and not kind_of(X).is_sparse:
+    itemsize = kind.computed_in.itemsize
+    if rows is None and not kind.is_sparse:
         return rows_per_block(k * itemsize, free)
     if rows is not None and rows > LEAST_ROWS:
         return max(LEAST_ROWS, rows // 4)
-    n, m = X.shape
-    need = n * m * X.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
+    n, m = kind.shape
+    need = n * m * kind.dtype.itemsize + 48 * m * k * itemsize + 3 * (rows or n) * k * 8
     raise DeviceMemoryError(
         f"Memory ran out. X ({n} x {m}), 48 arrays of the parameters ({m} x {k}) and the logits of "
         f"{'one block' if rows else 'all rows'} take about {need / 2**30:.3g} GiB; {free / 2**30:.3g} GiB were free at "

@@ -9,18 +9,25 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from softmax_jax.inputs.conversion import is_jax
-
 WORTH_SHARING = 2**28  # multiplications of a product, per device, below which devices are not shared unasked (judged)
 
 
-def place_for(devices: Any, X: Any, k: int, *, minibatches: bool, by_blocks: bool = False) -> Any:
+def place_for(
+    devices: Any,
+    shape: tuple[int, int],
+    k: int,
+    *,
+    lying: Any = None,
+    minibatches: bool = False,
+    by_blocks: bool = False,
+) -> Any:
     """A device, a mesh, or None for where X is or JAX's default.
 
     Args:
       devices: as in `fit`.
-      X: (n, m) features.
+      shape: (n, m) of the features.
       k: number of classes.
+      lying: the features, where they are a JAX array.
       minibatches: whether the solver takes rows by index, which only one device can.
       by_blocks: whether X is read by blocks, which go to one device.
 
@@ -30,7 +37,7 @@ def place_for(devices: Any, X: Any, k: int, *, minibatches: bool, by_blocks: boo
     if devices is None:
         if minibatches or by_blocks:
             return None
-        return mesh_under(X) if is_jax(X) else _accelerators(X.shape[0] * X.shape[1] * k)
+        return _accelerators(shape[0] * shape[1] * k) if lying is None else mesh_under(lying)
     place = mesh_of(devices)
     if not isinstance(place, Mesh):
         return place

@@ -14,7 +14,7 @@ from softmax_jax.data.rows.opening import as_source, is_source, open_rows
 from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
 from softmax_jax.inputs import checks
-from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.shards import Shards, shards_of
@@ -48,13 +48,19 @@ class Kind(NamedTuple):
     """How the rows of X (n, m) are stored."""
 
     shape: tuple[int, int]
+    dtype: np.dtype
     is_sparse: bool
     is_streamed: bool
+
+    @property
+    def computed_in(self) -> np.dtype:
+        """The dtype of training."""
+        return compute_dtype(self)
 
 
 def kind_of(X: Any) -> Kind:
     """How the rows of X, which `checked_rows` has checked, are stored."""
-    return Kind((int(X.shape[0]), int(X.shape[1])), is_sparse(X), is_source(X))
+    return Kind((int(X.shape[0]), int(X.shape[1])), np.dtype(X.dtype), is_sparse(X), is_source(X))
 
 
 def checked_rows(X: Any, devices: Any = None) -> Any:
@@ -67,7 +73,10 @@ def checked_rows(X: Any, devices: Any = None) -> Any:
     if isinstance(X, np.memmap) and X.ndim == 2:
         one, _ = memories_of(mesh_of(devices))
         X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
-    return as_source(X) if is_source(X) else with_auto_axes(checks.features(X, sparse=True))
+    if is_source(X):
+        return as_source(X)
+    X = checks.features(X, sparse=True)
+    return with_auto_axes(X) if is_jax(X) else X
 
 
 def place(

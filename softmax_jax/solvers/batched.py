@@ -43,7 +43,7 @@ def begin_batch(solver: Solver, batch: Batch, params: Params) -> Any:
 
 
 def restart_batch(solver: Solver, batch: Batch, chunk: Any, start: Params, old_l2: np.ndarray) -> Any:
-    """The chunk of a batch that differs from that of `chunk` in l2 alone: at `start`, or where it was if J is less there.
+    """The chunk of a batch that differs in l2 alone from that of `chunk`: at `start`, or where it was if J is less.
 
     Args:
       solver: the record that made `chunk`.

@@ -111,7 +111,7 @@ def checked_interval(checkpoint: Any, every: Any) -> float | None:
 def session_for(
     checkpoint: Any,
     every: float | None,
-    data: tuple[Any, ...],
+    data: Callable[[], tuple[Any, ...]],
     solver: Any,
     settings: dict[str, Any],
     conditions: dict[str, Any],
@@ -121,7 +121,7 @@ def session_for(
     Args:
       checkpoint: path, or None.
       every: as for Session.
-      data: the arguments of `data_fingerprint`.
+      data: gives the arguments of `data_fingerprint`.
       solver: a record; epochs, like max_iter, may grow on resuming.
       settings: what else decides the result; "start" holds Params.
       conditions: what may differ, at the price of equality to rounding only.
@@ -130,7 +130,7 @@ def session_for(
         return contextlib.nullcontext()
     settings = session_settings(solver, settings)
     conditions = {**conditions, "platform": jax.default_backend(), "version of jax": jax.__version__}
-    return Session(CheckpointStore(checkpoint, data_fingerprint(*data), settings, conditions), every)
+    return Session(CheckpointStore(checkpoint, data_fingerprint(*data()), settings, conditions), every)
 
 
 def session_settings(solver: Any, settings: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ Y = np.arange(16) % 3
 
 
 def test_a_cpu_computes_on_one_device_unless_more_are_asked_for():
-    assert place_for(None, X, 3, minibatches=False) is None
+    assert place_for(None, X.shape, 3) is None
 
 
 def test_a_number_a_list_and_a_mesh_of_the_same_devices_agree():
@@ -76,6 +76,6 @@ def test_the_mesh_under_an_array_has_its_devices_in_the_order_of_its_rows():
 
 def test_rows_that_are_read_by_blocks_go_through_one_device():
     source = open_rows(lambda: iter([X]))
-    assert place_for(None, source, 3, minibatches=False, by_blocks=True) is None
+    assert place_for(None, source.shape, 3, by_blocks=True) is None
     with pytest.raises(ValueError, match="read by blocks goes through one device, got 8"):
         sj.fit(source, Y, devices=8)
