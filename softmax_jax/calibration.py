@@ -21,7 +21,7 @@ import numpy as np
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
 _RANGE = (1e-300, 1e300)  # of c

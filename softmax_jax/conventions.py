@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 
 class NotConvertibleError(ValueError):

@@ -16,8 +16,8 @@ import numpy as np
 from jax.core import Tracer
 
 from softmax_jax.runtime.forks import refuse_fork
+from softmax_jax.runtime.host import transfers_allowed
 from softmax_jax.runtime.meshes import with_auto_axes
-from softmax_jax.runtime.settings import transfers_allowed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -19,8 +19,8 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.model import Params
+from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
-from softmax_jax.runtime.settings import on_host
 
 MOST_COORDINATES = 256  # differentiated numerically; more parameters are sampled
 EPS = float(np.finfo(np.float64).eps)

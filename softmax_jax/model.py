@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.runtime.forks import refuse_fork
-from softmax_jax.runtime.settings import transfers_allowed
+from softmax_jax.runtime.host import transfers_allowed
 
 # On GPU and TPU a float32 product is TF32 / bf16 by default, good to 1e-3 only: full precision is stated.
 PRECISION = jax.lax.Precision.HIGHEST

@@ -31,7 +31,7 @@ from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input
 from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Point, Problem
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition

@@ -15,7 +15,7 @@ from softmax_jax.model import Params, check_shapes
 from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.place import checked_rows, place
 from softmax_jax.problem.problem import Data
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 
 @dataclasses.dataclass(frozen=True)

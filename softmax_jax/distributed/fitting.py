@@ -35,7 +35,7 @@ from softmax_jax.placement.place import kind_of, place_shards
 from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.storage.resuming import checked_interval, session_settings
 

@@ -19,7 +19,7 @@ from softmax_jax.inputs.conversion import check_finite, column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax, log_softmax
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 # what is known of parameters that were assigned: nothing
 UNPROVEN = {

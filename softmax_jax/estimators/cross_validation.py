@@ -22,8 +22,8 @@ from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
 from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
+from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
-from softmax_jax.runtime.settings import on_host
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions, joined
 

@@ -24,7 +24,7 @@ from softmax_jax.inputs.class_weight import row_weights, without_weight
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
 from softmax_jax.model import Params
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
 
 

@@ -36,9 +36,11 @@ def given(X: Any, y: Any, sample_weight: Any = None, devices: Any = None) -> Giv
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     X = checked_rows(X, devices)
-    T, classes = checks.targets(y, X.shape[0])
-    refuse_labels_among(X, T)
-    return Given(X, T, classes, checks.weights(sample_weight, X.shape[0]), kind_of(X))
+    kind = kind_of(X)
+    T, classes = checks.targets(y, kind.shape[0])
+    if kind.is_streamed:
+        refuse_labels_among(X, T)
+    return Given(X, T, classes, checks.weights(sample_weight, kind.shape[0]), kind)
 
 
 def strength(l2: Any) -> float:

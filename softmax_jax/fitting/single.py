@@ -18,7 +18,7 @@ from softmax_jax.placement.devices import place_for
 from softmax_jax.placement.offsets import inward, returned, shifted
 from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Data
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
 from softmax_jax.solvers.gradient_descent import descend
 from softmax_jax.solvers.selection import choose_solver, fallbacks

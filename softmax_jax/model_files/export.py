@@ -20,7 +20,7 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.model import Params, net_input, softmax
 from softmax_jax.model_files.kinds import DESCRIBE, kind_of
 from softmax_jax.model_files.parts import check_params
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
 PLATFORMS = ("cpu", "cuda", "tpu")

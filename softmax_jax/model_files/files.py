@@ -22,7 +22,7 @@ from typing import Any
 from softmax_jax._version import __version__
 from softmax_jax.model_files.kinds import DESCRIBE, FORMATS, RESTORE, kind_of
 from softmax_jax.model_files.parts import check_params
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.container import ModelFileError, read, write
 
 __all__ = ["ModelFileError", "load", "save"]

@@ -23,7 +23,7 @@ from softmax_jax.placement.offsets import column_offsets, returned
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
 from softmax_jax.solvers.batched_passes import Batch, prepare
 from softmax_jax.solvers.lbfgs import LBFGS

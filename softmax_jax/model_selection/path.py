@@ -20,7 +20,7 @@ from softmax_jax.model_selection.pruning import RULES, Pruner
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions
 

@@ -15,7 +15,7 @@ from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model_selection.path import PathResult, fit_path
 from softmax_jax.model_selection.protocols import PRESETS, Protocol
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 
 class ProbeProgress(NamedTuple):

@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 
 def kind_of(X: Any) -> Kind:
     """How the rows of X, which `checked_rows` has checked, are stored."""
-    return Kind((int(X.shape[0]), int(X.shape[1])), np.dtype(X.dtype), is_sparse(X), is_source(X))
+    return Kind((int(X.shape[0]), int(X.shape[1])), np.dtype(X.dtype), is_sparse(X), isinstance(X, RowSource))
 
 
 def checked_rows(X: Any, devices: Any = None) -> Any:
@@ -73,7 +73,7 @@ def checked_rows(X: Any, devices: Any = None) -> Any:
     if isinstance(X, np.memmap) and X.ndim == 2:
         one, _ = memories_of(mesh_of(devices))
         X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
-    if is_source(X):
+    if not isinstance(X, np.ndarray) and is_source(X):
         return as_source(X)
     X = checks.features(X, sparse=True)
     return with_auto_axes(X) if is_jax(X) else X
@@ -103,7 +103,7 @@ def place(
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
-    if is_source(X):
+    if isinstance(X, RowSource):
         return _streamed(X, T, s, l2, fit_intercept, needs, device, rows)
     return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, needs, rows)
 

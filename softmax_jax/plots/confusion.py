@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.style import new_axes
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _LARGEST_ANNOTATED = 20  # classes up to which each cell bears its number
 

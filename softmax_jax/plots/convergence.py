@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, title
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _MANY_ITERATIONS = 100  # from which their axis is logarithmic
 

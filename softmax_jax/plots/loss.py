@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _WIDE_RANGE = 5  # times: where the cost changes by more, its axis is logarithmic
 _MANY_ITERATIONS = 100  # from which their axis is logarithmic: the first ones do most

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.style import GREY, MARKERS, colours, finish, new_axes
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _LEAST = 1e-16  # gaps below it are drawn there
 

@@ -13,7 +13,7 @@ from softmax_jax.model import Params
 from softmax_jax.plots.confusion import class_positions
 from softmax_jax.plots.style import MARKERS, colours, new_axes, short, title
 from softmax_jax.prediction import host_net_input, host_softmax
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _RESOLUTION = 300  # points across
 _MOST_SAMPLES = 2000  # that are drawn

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.style import COLOURS, GREY, MARKERS, colours, finish, new_axes, short, strengths, title
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _KINDS = ("classes", "features", "coefficients")
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from softmax_jax.calibration import expected_calibration_error, reliability_table
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, title
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _HISTOGRAM = 0.22  # height of the tallest bar of the histogram at the foot
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths, title
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _UNITS = {"loss": "validation loss  [nats per sample]", "accuracy": "validation accuracy"}
 

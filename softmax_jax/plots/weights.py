@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.style import new_axes, short, title
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 _MOST_CLASSES = 64
 _BRIGHTEST = 0.998  # quantile of |W| at which the colours end: one odd pixel must not pale the rest

@@ -21,7 +21,7 @@ from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import Judged, judge
 from softmax_jax.report.page import Section, cards, figure, page, pair, paragraph, scrolled
 from softmax_jax.runs.training import TrainingRun
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes

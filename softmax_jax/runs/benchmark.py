@@ -21,7 +21,7 @@ from softmax_jax.conventions import sklearn_c_from_l2
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers import LBFGS, Newton, NewtonCG
 
 DENSE_UNKNOWNS = 2000  # beyond which dense Hessians take minutes or do not fit

@@ -24,7 +24,7 @@ from softmax_jax.model_files.files import save
 from softmax_jax.runs.artifacts import MODEL_FILE, fitted_model, to_json
 from softmax_jax.runs.splitting import Split
 from softmax_jax.runs.training import TrainingRun, predict
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 
 @on_host

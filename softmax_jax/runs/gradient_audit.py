@@ -21,7 +21,7 @@ from softmax_jax.gradient_check import GradientReport, compare_gradients
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, init_params, one_hot_encode
 from softmax_jax.prediction import host_net_input
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 _FLOAT64_EPS = float(np.finfo(np.float64).eps)
 

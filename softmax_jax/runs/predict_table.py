@@ -11,7 +11,7 @@ import numpy as np
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.atomic import write_atomically
 
 ENDINGS = (".csv", ".tsv", ".parquet")

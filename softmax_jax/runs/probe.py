@@ -19,7 +19,7 @@ from softmax_jax.model_selection.probes import ProbeResult, linear_probe
 from softmax_jax.runs.artifacts import MODEL_FILE, fitted_model, to_json
 from softmax_jax.runs.splitting import Split, split_rows
 from softmax_jax.runs.training import TrainingRun, summarise
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 
 class ProbeRun(NamedTuple):

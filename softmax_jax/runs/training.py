@@ -19,7 +19,7 @@ from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
 from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input
 from softmax_jax.runs.splitting import Split, split_rows
-from softmax_jax.runtime.settings import in_numpy, on_host
+from softmax_jax.runtime.host import in_numpy, on_host
 from softmax_jax.solvers import SGD
 
 

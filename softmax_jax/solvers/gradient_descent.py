@@ -22,7 +22,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.losses import ridge, sample_losses
 from softmax_jax.model import Params, net_input
 from softmax_jax.problem.problem import Data, Problem
-from softmax_jax.runtime.traced import refuse_traced
+from softmax_jax.runtime.host import refuse_traced
 from softmax_jax.solvers.driver import Progress
 from softmax_jax.solvers.solutions import Outcome
 from softmax_jax.solvers.steps import objective_at

@@ -16,7 +16,7 @@ from softmax_jax.data.rows.parquet import ParquetRows, open_parquet
 from softmax_jax.data.rows.shards import ShardedRows
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.shards import PARQUET, find_shards
-from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.runtime.host import in_numpy
 
 
 @in_numpy

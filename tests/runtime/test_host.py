@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import softmax_jax as sj
-from softmax_jax.runtime.settings import on_host
+from softmax_jax.runtime.host import on_host
 
 SETTINGS = {
     "debug_infs": lambda: jax.debug_infs(True),
