@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -30,6 +31,21 @@ def finish(ax: Axes) -> Axes:
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9)
     return ax
+
+
+def save(ax: Axes, path: Path) -> Path:
+    """Write the picture to a file.
+
+    Args:
+      ax: on which it is drawn.
+      path: its ending decides the format.
+
+    Returns:
+      The path.
+    """
+    figure: Any = ax.figure
+    figure.savefig(path)
+    return path
 
 
 def title(ax: Axes, words: str) -> None:
