@@ -50,9 +50,10 @@ def wheel(dist) -> zipfile.ZipFile:
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_and_nothing_else(wheel):
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    package = {p for p in (ROOT / "softmax_jax").rglob("*") if p.suffix in (".py", ".pyi", ".typed")}
+    package = {p for p in (ROOT / "softmax_jax").rglob("*") if p.suffix in (".py", ".pyi", ".typed", ".j2")}
     assert inside == {str(p.relative_to(ROOT)) for p in package}
     assert {"softmax_jax/py.typed", "softmax_jax/plots/__init__.py", "softmax_jax/data/__init__.py"} <= inside
+    assert {"softmax_jax/report/page.html.j2", "softmax_jax/report/parts.html.j2"} <= inside
 
 
 @pytest.mark.slow
@@ -86,6 +87,6 @@ def test_every_package_that_the_code_imports_is_in_pyproject():
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 imported.add(node.module.split(".")[0])
     outside = imported - sys.stdlib_module_names - {"softmax_jax"}
-    assert {"jax", "optax", "sklearn", "matplotlib", "typer"} <= outside
+    assert {"jax", "optax", "sklearn", "matplotlib", "typer", "jinja2"} <= outside
     owners = packages_distributions()
     assert {module for module in outside if not listed & set(owners.get(module, ()))} <= BROUGHT_BY_OTHERS

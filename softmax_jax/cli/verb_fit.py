@@ -58,9 +58,10 @@ def fit(given: FitOptions) -> int:
     for words in remarks_on(run) if written and not given.distributed else ():
         say("note", words)
     words = outcome(run)
-    if run.result.status == "interrupted" and not given.distributed:
-        place = given.checkpoint
-        words += f" The same command goes on from {place}." if place else " --checkpoint FOLDER would let it resume."
+    if run.result.status == "interrupted":
+        resume = f"the same command goes on from {given.checkpoint}" if given.checkpoint else ""
+        resume = resume or "--checkpoint FOLDER would let it resume"
+        words += f" What was reached is written{'' if given.distributed else '; ' + resume}."
     return verdict(run.result.status, words, aloud=bool(written))
 
 

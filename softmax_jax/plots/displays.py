@@ -46,15 +46,15 @@ class ConvergenceDisplay(Display):
     _draw = staticmethod(plot_convergence)
 
     @classmethod
-    def from_result(cls, result: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+    def from_result(cls, result: Any, **options: Any) -> Self:
         """Draw a `FitResult` of an exact solver."""
-        return cls(result.history, result.objective, result.duality_gap).plot(ax, **options)
+        return cls(result.history, result.objective, result.duality_gap).plot(**options)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+    def from_estimator(cls, estimator: Any, **options: Any) -> Self:
         """Draw a fitted `SoftmaxRegression`; its tol is the line."""
         display = cls(estimator.history_, estimator.objective_, estimator.duality_gap_, tol=estimator.tol)
-        return display.plot(ax, **options)
+        return display.plot(**options)
 
 
 class RegularisationPathDisplay(Display):
@@ -63,9 +63,9 @@ class RegularisationPathDisplay(Display):
     _draw = staticmethod(plot_regularisation_path)
 
     @classmethod
-    def from_result(cls, path: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+    def from_result(cls, path: Any, **options: Any) -> Self:
         """Draw a result of `fit_path`."""
-        return cls(path.l2_values, path.params.W, classes=path.classes).plot(ax, **options)
+        return cls(path.l2_values, path.params.W, classes=path.classes).plot(**options)
 
 
 class ValidationCurveDisplay(Display):
@@ -74,10 +74,10 @@ class ValidationCurveDisplay(Display):
     _draw = staticmethod(plot_validation_curve)
 
     @classmethod
-    def from_result(cls, path: Any, *, kind: str = "loss", ax: Axes | None = None, **options: Any) -> Self:
+    def from_result(cls, path: Any, *, kind: str = "loss", **options: Any) -> Self:
         """Draw a result of `fit_path` with validation rows; kind is "loss" or "accuracy"."""
         values = path.val_accuracy if kind == "accuracy" else path.val_loss
-        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(ax, **options)
+        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(**options)
 
 
 class WeightsDisplay(Display):
@@ -86,11 +86,9 @@ class WeightsDisplay(Display):
     _draw = staticmethod(plot_weights)
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, image_shape: tuple[int, ...], *, ax: Axes | None = None, **options: Any
-    ) -> Self:
+    def from_estimator(cls, estimator: Any, image_shape: tuple[int, ...], **options: Any) -> Self:
         """Draw a fitted `SoftmaxRegression`."""
-        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(ax, **options)
+        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(**options)
 
 
 class ReliabilityDisplay(Display):
@@ -99,11 +97,11 @@ class ReliabilityDisplay(Display):
     _draw = staticmethod(plot_reliability_diagram)
 
     @classmethod
-    def from_predictions(cls, y: Any, O: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+    def from_predictions(cls, y: Any, O: Any, **options: Any) -> Self:
         """Draw probabilities O (n, k) and class indices y (n,), or labels of the columns named by `classes`."""
-        return cls(O, y).plot(ax, **options)
+        return cls(O, y).plot(**options)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **options: Any) -> Self:
+    def from_estimator(cls, estimator: Any, X: Any, y: Any, **options: Any) -> Self:
         """Draw what a fitted classifier says of X (n, m) with labels y (n,), all of which it must know."""
-        return cls(estimator.predict_proba(X), y, classes=estimator.classes_).plot(ax, **options)
+        return cls(estimator.predict_proba(X), y, classes=estimator.classes_).plot(**options)

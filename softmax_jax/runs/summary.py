@@ -113,8 +113,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def outcome(run: TrainingRun) -> str:
     """What the status of a run means and what to do, for one that did not converge; "" for one that did."""
-    words = advice(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
-    return f"{words} What was reached is written." if run.result.status == "interrupted" else words
+    return advice(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
 
 
 def remarks_on(run: TrainingRun) -> list[str]:
