@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -99,11 +99,6 @@ def takes(record: type[Record]) -> Callable[[Callable[[Record], int]], Callable[
         return command
 
     return as_command
-
-
-def note_rows(notes: Sequence[str]) -> list[tuple[str, str]]:
-    """What was decided in reading, as a row of a printed table; none where nothing was."""
-    return [("read", "\n".join(notes))] if notes else []
 
 
 def folder_for(path: Path, option: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,7 @@ from rich.text import Text
 NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 INTERRUPTED_BUT_SAVED = -INTERRUPTED  # what a verb returns that has told of the interruption itself
 _WIDEST = 10_000  # columns: a table is never cut or wrapped, so that it can be copied and searched
+_PADDING = (0, 3, 0, 0)  # right of each cell
 
 
 def say(kind: str, message: object) -> None:
@@ -42,20 +43,31 @@ def verdict(status: str, words: str, *, aloud: bool = True) -> int:
     return code
 
 
-def print_table(rows: Sequence[Sequence[str]], heads: Sequence[str] = ()) -> None:
-    """Print rows of cells; bold are the heads, or the first column where there are none.
+def print_facts(facts: Mapping[str, str | Sequence[object]]) -> None:
+    """Print names in bold and what is said of each: words, or a line for each of several things; nothing for none."""
+    table = Table.grid(padding=_PADDING, pad_edge=False)
+    for name, words in facts.items():
+        if words:
+            table.add_row(Text(name, "bold"), Text(words if isinstance(words, str) else "\n".join(map(str, words))))
+    _print(table)
+
+
+def print_table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+    """Print rows of cells below bold heads.
 
     Args:
-      rows: as many cells each; a cell of several lines makes its row as high.
-      heads: names of the columns, of which all but the first are set to the right; none where the first column
-        has the names.
+      rows: as many cells each.
+      heads: names of the columns, of which all but the first are set to the right.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=bool(heads), header_style="bold")
-    for i, head in enumerate(heads or [""] * len(rows[0])):
-        names = not heads and i == 0
-        table.add_column(Text(head), justify="right" if heads and i else "left", style="bold" if names else "")
+    table = Table(box=None, padding=_PADDING, pad_edge=False, header_style="bold")
+    for i, head in enumerate(heads):
+        table.add_column(Text(head), justify="right" if i else "left")
     for row in rows:
         table.add_row(*map(Text, row))
+    _print(table)
+
+
+def _print(table: Table) -> None:
     console = Console(width=_WIDEST)
     with console.capture() as shown:
         console.print(table)

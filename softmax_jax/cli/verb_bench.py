@@ -112,5 +112,5 @@ def _draw(found: Race, gap: float, title: str, path: Path) -> None:
         e.name: list(zip(*[(r.wall_s, r.gap) for r in e.runs], strict=True)) for e in found.entries if e.runs
     }
     ax = plots.plot_gap_against_time(curves, target=gap)
-    style.title(ax, title)
-    style.save(ax, path)
+    ax.set_title(title, **style.TITLE)
+    style.figure_of(ax).savefig(path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from softmax_jax.cli import options
 from softmax_jax.cli.distributed import fit_over_processes
 from softmax_jax.cli.fit_options import FitOptions
-from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_table, say, verdict
+from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_facts, say, verdict
 
 if TYPE_CHECKING:
     from softmax_jax.runs.progress import ProgressLine
@@ -38,7 +39,7 @@ def fit(given: FitOptions) -> int:
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.summary import outcome, remarks_on, rows
+    from softmax_jax.runs.summary import outcome, remarks_on, told
     from softmax_jax.solvers.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
 
     given.join()  # refuses options that do not go together
@@ -54,7 +55,7 @@ def fit(given: FitOptions) -> int:
     if written and given.as_json:
         print(to_json(run.summary))
     elif written:
-        print_table([*rows(run.summary), ("written", "\n".join(map(str, written)))])
+        print_facts({**told(run.summary), "written": written})
     for words in remarks_on(run) if written and not given.distributed else ():
         say("note", words)
     words = outcome(run)
@@ -67,17 +68,23 @@ def fit(given: FitOptions) -> int:
 
 def _fit_alone(given: FitOptions, settings: dict[str, Any]) -> tuple[TrainingRun, list[Path]]:
     """The run, and what it has written."""
+    from softmax_jax.runs.artifacts import write_run
     from softmax_jax.runs.progress import ProgressLine
     from softmax_jax.runs.training import train
 
     dataset = given.open(weights=given.weights)
-    write = _writers(given)  # before the fit: its result must not be lost
+    out, reports = options.place_for(given.out), []  # before the fit: its result must not be lost
+    if given.report is not None:
+        from softmax_jax.report.report import write_report
+
+        page = options.folder_for(given.report, "--report") / "report.html"
+        reports = [functools.partial(write_report, path=page)]
     settings |= {"checkpoint": given.checkpoint, "every": given.every}
     settings |= {"test": given.test, "standardise": not given.no_standardise}
     epochs = getattr(settings["solver"], "epochs", None)
     with ProgressLine(given.tol, epochs=epochs) as line, _told_of_stopping(line, given.checkpoint):
         run = train(dataset, callback=line, **settings)
-    return run, [path for written in write for path in written(run)]
+    return run, [*write_run(run, out), *(write(run) for write in reports)]
 
 
 @contextmanager
@@ -99,16 +106,3 @@ def _told_of_stopping(line: ProgressLine, checkpoint: Path | None) -> Iterator[N
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _writers(given: FitOptions) -> list[Callable[[TrainingRun], list[Path]]]:
-    """Functions from a run to the paths that they have written."""
-    from softmax_jax.runs.artifacts import write_run
-
-    out = options.place_for(given.out)
-    if given.report is None:
-        return [lambda run: write_run(run, out)]
-    from softmax_jax.report.report import write_report
-
-    page = options.folder_for(given.report, "--report") / "report.html"
-    return [lambda run: write_run(run, out), lambda run: [write_report(run, page)]]

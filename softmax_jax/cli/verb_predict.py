@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from softmax_jax.cli import options
-from softmax_jax.cli.terminal import print_table, say
+from softmax_jax.cli.terminal import print_facts, say
 
 _MOST_COUNTED = 12  # classes in the printed table
 
@@ -57,6 +57,6 @@ def predict(given: Options) -> int:
         print(to_json({**told, "columns": columns, "classes": classes, "counts": counts, "ignored": features.ignored}))
         return 0
     named = [f"{label}: {count}" for label, count in zip(classes, counts, strict=True)][:_MOST_COUNTED]
-    rows = [("rows", f"{n} of {given.data}"), *options.note_rows(features.notes), ("predicted", "\n".join(named))]
-    print_table([*rows, ("columns", f"{len(columns)}: {', '.join(columns[:4])}"), ("written", str(out))])
+    facts = {"rows": f"{n} of {given.data}", "read": features.notes, "predicted": named}
+    print_facts(facts | {"columns": f"{len(columns)}: {', '.join(columns[:4])}", "written": str(out)})
     return 0

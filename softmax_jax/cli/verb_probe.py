@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from softmax_jax.cli import options
-from softmax_jax.cli.terminal import print_table, say, verdict
+from softmax_jax.cli.terminal import print_facts, print_table, say, verdict
 
 _HEADS = ("", "strength", "l2", "gap", "status", "validation loss", "accuracy")
 
@@ -73,18 +73,19 @@ def probe(given: Options) -> int:
 
 
 def _print(summary: dict[str, Any], written: list[Path]) -> None:
-    from softmax_jax.runs.summary import rows
+    from softmax_jax.runs.summary import told
 
     best = summary["best"]
     print(f"{summary['preset']} ({summary['source']}); {summary['convention']}")
     print_table([_cells(row, i == best) for i, row in enumerate(summary["strengths"])], _HEADS)
-    data, *refit = rows({**summary["refit"], "notes": summary["notes"]})
-    own = [
-        ("validation", summary["validation"]),
-        ("winner", f"strength {summary['strengths'][best]['strength']:.3g}, fitted again:"),
-    ]
-    time = ("time", f"{summary['wall_s']:.2f} s for {summary['n_fits']} fits, compilation included")
-    print_table([data, *own, *refit, time, ("written", "\n".join(map(str, written)))])
+    own = {
+        "data": "",  # comes first
+        "validation": summary["validation"],
+        "read": summary["notes"],
+        "winner": f"strength {summary['strengths'][best]['strength']:.3g}, fitted again:",
+    }
+    time = f"{summary['wall_s']:.2f} s for {summary['n_fits']} fits, compilation included"
+    print_facts(own | told(summary["refit"] | {"notes": summary["notes"]}) | {"time": time, "written": written})
     if summary["note"]:
         say("note", summary["note"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import new_axes, short, title
+from softmax_jax.plots.style import TITLE, new_axes, short
 from softmax_jax.runtime.settings import in_numpy
 
 _LARGEST_ANNOTATED = 20  # classes up to which each cell bears its number
@@ -42,7 +42,7 @@ def plot_confusion_matrix(y_true: Any, y_pred: Any, *, classes: Any = None, ax: 
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     _annotate(ax, counts, share)
     _label_classes(ax, [short(label) for label in classes])
-    title(ax, f"{np.trace(counts)} of {y_true.size} right: {np.trace(counts) / y_true.size:.4f}")
+    ax.set_title(f"{np.trace(counts)} of {y_true.size} right: {np.trace(counts) / y_true.size:.4f}", **TITLE)
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04, label="share of the true class")
     bar.outline.set_visible(False)
     return ax

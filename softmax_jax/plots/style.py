@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
@@ -16,6 +15,7 @@ BLUE, ORANGE, GREY = "#1f5f99", "#d9730d", "#6b6b6b"
 PALE = "#e3e3e3"  # of grids and of what stands in the background
 COLOURS = (BLUE, ORANGE, "#0b8a6f", "#b5477e", "#7a5cc0", "#b8960c", "#4ba3d9", "#8a4b2a")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # beside the colours, so that no picture rests on these alone
+TITLE: Any = {"loc": "left", "fontsize": 11}  # of the finding, above the left end of the axes
 _MANY_ITERATIONS = 100  # from which their axis is logarithmic: the first ones do most
 
 
@@ -39,35 +39,15 @@ def finish(ax: Axes, words: str = "", **legend: Any) -> Axes:
     ax.grid(True, which="major", color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-    title(ax, words)
+    ax.set_title(words, **TITLE)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9, **legend)
     return ax
 
 
-def title(ax: Axes, words: str) -> None:
-    """Write the finding above the left end of the axes.
-
-    Args:
-      ax: of the picture.
-      words: the finding.
-    """
-    ax.set_title(words, loc="left", fontsize=11)
-
-
-def save(ax: Axes, path: Path) -> Path:
-    """Write the picture to a file.
-
-    Args:
-      ax: on which it is drawn.
-      path: its ending decides the format.
-
-    Returns:
-      The path.
-    """
-    figure: Any = ax.figure
-    figure.savefig(path)
-    return path
+def figure_of(ax: Axes) -> Figure:
+    """The figure that holds some axes, as a whole one."""
+    return cast(Figure, ax.figure)
 
 
 def colours(n: int) -> list[Any]:

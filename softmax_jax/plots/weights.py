@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import names, new_axes, title
+from softmax_jax.plots.style import TITLE, names, new_axes
 from softmax_jax.runtime.settings import in_numpy
 
 _MOST_CLASSES = 64
@@ -49,7 +49,7 @@ def plot_weights(
     for name, (top, left) in zip(labels, corners, strict=False):
         ax.text(left + shape[1] / 2 - 0.5, top - 0.8, name, ha="center", va="bottom", fontsize=9)
     ax.set_axis_off()
-    title(ax, "weights of each class" + (f" (the first {shown} of {k})" if shown < k else ""))
+    ax.set_title("weights of each class" + (f" (the first {shown} of {k})" if shown < k else ""), **TITLE)
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, extend="both")
     bar.set_label("against          for the class")
     bar.outline.set_visible(False)

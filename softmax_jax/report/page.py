@@ -8,14 +8,14 @@ from __future__ import annotations
 import base64
 import io
 import re
-from typing import Any, cast
+from typing import Any
 
 import matplotlib
 from jinja2 import Environment, PackageLoader
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from softmax_jax.display import html
+from softmax_jax.plots.style import figure_of
 
 _SMALL = re.compile(r"\d[\d.]*e-\d+")
 _templates = Environment(loader=PackageLoader("softmax_jax.report", "."), autoescape=True, trim_blocks=True)
@@ -46,7 +46,7 @@ def figure(ax: Axes, alternative: str, caption: str = "") -> str:
     Returns:
       HTML of a figure.
     """
-    file, drawn = io.BytesIO(), cast(Figure, ax.figure)
+    file, drawn = io.BytesIO(), figure_of(ax)
     with matplotlib.rc_context({"svg.hashsalt": "softmax_jax"}):  # the same figure gives the same bytes
         drawn.savefig(file, format="svg", metadata={"Date": None})
     source = base64.b64encode(file.getvalue()).decode("ascii")

@@ -19,7 +19,7 @@ from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import Judged, judge
 from softmax_jax.report.page import figure, page, parts
-from softmax_jax.runs.summary import TrainingRun, outcome, remarks_on, rows
+from softmax_jax.runs.summary import TrainingRun, outcome, remarks_on, told
 from softmax_jax.runtime.settings import on_host
 from softmax_jax.storage.atomic import write_atomically
 
@@ -85,7 +85,7 @@ def report_html(run: TrainingRun) -> str:
 def _certificate(run: TrainingRun) -> list[str]:
     result, summary = run.result, run.summary
     words = (_meaning(run), *remarks_on(run))
-    proof = parts.text(*words) + parts.facts(dict(rows(summary)))
+    proof = parts.text(*words) + parts.facts(told(summary))
     if summary["solver"] == "SGD":
         floor, updates = result.objective - result.duality_gap, summary["updates_per_epoch"]
         ax = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates, ax=new_axes(_HALF))
@@ -122,8 +122,10 @@ def _data(run: TrainingRun) -> list[str]:
     order = np.argsort(-counts, kind="stable")[:_MOST_LISTED]
     shares = [(labels[i], int(counts[i]), f"{counts[i] / len(data.y):.1%}") for i in order]
     title = f"the {_MOST_LISTED} largest of {len(labels)} classes" if len(labels) > _MOST_LISTED else ""
-    told = {name: value for name, value in values.items() if value}
-    return [parts.facts(told), parts.grid(("class", "rows", "share"), shares, title)]
+    return [
+        parts.facts({name: value for name, value in values.items() if value}),
+        parts.grid(("class", "rows", "share"), shares, title),
+    ]
 
 
 def _settings(summary: dict[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@ standardisation of the training rows by itself.
 from __future__ import annotations
 
 import json
-import math
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -37,13 +36,15 @@ def write_run(run: TrainingRun, out: Path) -> list[Path]:
     from softmax_jax.plots import style
 
     result, (rows, X, y) = run.result, run.split.judged_by()
-    pictures, curve, matrix = [], out / "loss_curve.png", out / "confusion_matrix.png"
-    if len(result.history):
-        floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
-        pictures = [style.save(plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates), curve)]
     confusion = plots.plot_confusion_matrix(y, predict(result, X), classes=result.classes)
     confusion.set_xlabel(f"predicted class ({rows} rows of {run.data.name})")
-    pictures.append(style.save(confusion, matrix))
+    pictures = {out / "confusion_matrix.png": confusion}
+    if len(result.history):
+        floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
+        loss = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates)
+        pictures = {out / "loss_curve.png": loss, **pictures}
+    for path, ax in pictures.items():
+        style.figure_of(ax).savefig(path)
     return [*pictures, _write_json(out / "model.json", _numbers(run)), *write_model(run, out)]
 
 
@@ -89,15 +90,8 @@ def fitted_model(run: TrainingRun) -> Any:
 
 def to_json(values: dict[str, Any]) -> str:
     """Standard JSON: numbers that are not finite become null."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
+    standard = json.loads(json.dumps(values), parse_constant=lambda name: None)
+    return json.dumps(standard, indent=2, ensure_ascii=False)
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> Path:

@@ -65,11 +65,9 @@ def train_distributed(folder: Path, *, seed: int = 0, **settings: Any) -> Traini
 
 def _shards(folder: Path) -> Shards:
     """The shards of the folder, all of them .npy files."""
-    if not folder.is_dir():
+    shards = find_shards(folder) if folder.is_dir() else None
+    if shards is None or shards.features[0].suffix.lower() != ".npy":
         raise ValueError(f"DATA must be a folder of shards X*.npy and y*.npy, got {folder}.")
-    shards = find_shards(folder)
-    if shards.features[0].suffix.lower() != ".npy":
-        raise ValueError(f"DATA must be a folder of shards X*.npy and y*.npy, got {shards.features[0]}.")
     return shards
 
 

@@ -100,18 +100,18 @@ def train_probe(
 def certificate_table(probe: ProbeResult) -> list[dict[str, Any]]:
     """What is proven and scored at each strength tried, strong to weak, ready for JSON."""
     path = probe.path
+    kinds = {
+        "duality_gap": float,
+        "status": str,
+        "n_iter": int,
+        "n_passes": int,
+        "val_loss": float,
+        "val_accuracy": float,
+    }
     return [
-        {
-            "strength": float(probe.strengths[i]),
-            "l2": float(path.l2_values[i]),
-            "duality_gap": float(path.duality_gap[i]),
-            "status": path.status[i],
-            "n_iter": int(path.n_iter[i]),
-            "n_passes": int(path.n_passes[i]),
-            "val_loss": float(path.val_loss[i]),
-            "val_accuracy": float(path.val_accuracy[i]),
-        }
-        for i in range(len(path.status))
+        {"strength": float(strength), "l2": float(path.l2_values[i])}
+        | {name: kind(getattr(path, name)[i]) for name, kind in kinds.items()}
+        for i, strength in enumerate(probe.strengths)
     ]
 
 
@@ -130,7 +130,7 @@ def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
 
     path = run.probe.path
     ax = plots.plot_validation_curve(path.l2_values, path.val_accuracy, kind="accuracy")
-    curve = style.save(ax, folder / "validation_curve.png")
+    style.figure_of(ax).savefig(curve := folder / "validation_curve.png")
     return [curve, *write_model(run.training._replace(summary=run.summary), folder)]
 
 

@@ -25,7 +25,8 @@ _REDRAW_S = 0.1
 class _Line:
     """A callback and a context: what is told is drawn where there is a place for it, and the line is ended."""
 
-    def __init__(self, stream: IO[str] | None) -> None:
+    def __init__(self, *, stream: IO[str] | None = None) -> None:
+        """Find out where the line can be shown."""
         self._screen = screen(stream)
 
     def __enter__(self) -> Self:
@@ -56,7 +57,7 @@ class ProgressLine(_Line):
 
     def __init__(self, tol: float = 1e-6, *, epochs: int | None = None, stream: IO[str] | None = None) -> None:
         """Find out where the line can be shown."""
-        super().__init__(stream)
+        super().__init__(stream=stream)
         self.tol, self.epochs = tol, epochs
         self._records: list[tuple[float, Progress]] = []
         self._start_s = self._drawn_s = time.perf_counter()
@@ -132,10 +133,6 @@ class SearchLine(_Line):
     Raises:
       ImportError: the stream is a terminal and rich is not installed.
     """
-
-    def __init__(self, *, stream: IO[str] | None = None) -> None:
-        """Find out where the line can be shown."""
-        super().__init__(stream)
 
     def __call__(self, progress: ProbeProgress) -> None:
         """Draw what `linear_probe` tells after a fit."""

@@ -32,7 +32,8 @@ class Screen:
     columns = 200
 
     def open(self, *, moving: bool) -> None:
-        """Show that there is work."""
+        """Show that there is work; a moving line shows by itself that it goes on."""
+        self.draw("compiling", 0.0)
 
     def draw(self, text: str, done: float) -> None:
         """Show a line.
@@ -86,9 +87,6 @@ class _Notebook(Screen):
 
     def __init__(self) -> None:
         self._handle: Any = None
-
-    def open(self, *, moving: bool) -> None:
-        self.draw("compiling", 0.0)
 
     def draw(self, text: str, done: float) -> None:
         display = importlib.import_module("IPython.display").display  # is there where a notebook is

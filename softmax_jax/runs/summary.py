@@ -88,8 +88,8 @@ def asked(settings: dict[str, Any], fit_wall_s: float) -> dict[str, Any]:
     return {**settings, "l2": float(settings["l2"]), "tol": float(settings["tol"]), **plain}
 
 
-def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """A summary as people read it: (name, words) in the order of a printed table."""
+def told(summary: dict[str, Any]) -> dict[str, str]:
+    """A summary as people read it: name -> words, in the order of a printed table."""
     s, unit = summary, "epochs" if summary.get("solver") == "SGD" else "iterations"
     data = f"{s['data']}: train {s['n_train']} x {s['n_features']}, {s['n_classes']} classes"
     data += f", test {s['n_test']} rows" if s.get("n_test") else ""
@@ -108,7 +108,7 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         "device, dtype": f"{s['device']}, {s['dtype']}",
         "time": f"{s['fit_wall_s']:.2f} s for the fit, compilation included" if "fit_wall_s" in s else "",
     }
-    return [(name, words) for name, words in table.items() if words]
+    return {name: words for name, words in table.items() if words}
 
 
 def outcome(run: TrainingRun) -> str:
