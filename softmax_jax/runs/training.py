@@ -42,10 +42,11 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     start = time.perf_counter()
     result = fit(split.X_train, split.y_train, seed=seed, sample_weight=split.weights, **settings)
     fit_wall_s = time.perf_counter() - start
-    known = known_settings(settings, seed)
+    known, n = known_settings(settings, seed), len(split.y_train)
+    solver = known["solver"]
     summary = summarise(data, split, result, known["l2"]) | asked(known, fit_wall_s)
     summary |= {
-        "updates_per_epoch": _updates_per_epoch(known["solver"], len(split.y_train)),
+        "updates_per_epoch": -(-n // min(n, solver.minibatches or n)) if isinstance(solver, SGD) else 1,
         "standardised": standardise,
         "weighted": split.weights is not None,
         "test": test,
@@ -101,8 +102,3 @@ def _gradient_agreement(split: Split, result: FitResult, l2: float) -> dict[str,
         "largest_entry": float(np.abs(forms[1]).max()),
         "autodiff_minus_closed_form": float(np.abs(forms[0] - forms[1]).max()),
     }
-
-
-def _updates_per_epoch(solver: Any, n: int) -> int:
-    """Updates of gradient descent in an epoch of n rows; 1 for other solvers."""
-    return -(-n // min(n, solver.minibatches or n)) if isinstance(solver, SGD) else 1
