@@ -1,4 +1,16 @@
-"""The command line, a verb per file: `softmax-jax fit iris`."""
+"""The command line: `softmax-jax fit iris`.
+
+app           the program: its verbs, errors, warnings and Ctrl-C
+options       what several verbs take, as records that typer reads; the one place where they open DATA
+terminal      tables on stdout, lines on stderr, exit codes
+verb_fit      the main job
+fit_options   what fit takes
+distributed   fit over several processes
+verb_predict  what a saved model says of the rows of a file
+verb_probe    a linear probe by a published protocol
+verb_check    is the gradient right on these data and devices?
+verb_bench    this library against scikit-learn
+"""
 
 from softmax_jax.cli.app import run
 

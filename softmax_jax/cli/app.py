@@ -14,7 +14,7 @@ import typer
 
 from softmax_jax._version import __version__
 from softmax_jax.cli import verb_bench, verb_check, verb_fit, verb_predict, verb_probe
-from softmax_jax.cli.messages import BAD_INPUT, INTERRUPTED, INTERRUPTED_BUT_SAVED, say
+from softmax_jax.cli.terminal import BAD_INPUT, INTERRUPTED, INTERRUPTED_BUT_SAVED, say
 
 _UsageError: Any = typer.BadParameter.__bases__[0]  # its own name is private in some versions of typer
 _REFUSED = (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError)

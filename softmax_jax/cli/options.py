@@ -1,99 +1,104 @@
 """What several verbs take, in the same words, and the one place where they open DATA.
 
+The options of a verb are the fields of a record; `takes` shows them to typer as the parameters of a function.
 Nothing here imports JAX, so that --help stays quick.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+if TYPE_CHECKING:
+    from softmax_jax.data import Dataset
+
+Record = TypeVar("Record")
 _FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
+MODEL = ".safetensors"
 
-DATA, PROBLEM, OUTPUT = "Data", "Problem and solver", "Output"  # panels of --help
-Data = Annotated[str, typer.Argument(help=_FORMS, show_default="iris")]
-Target = Annotated[
-    str | None, typer.Option(help="Column of labels; of an .npz file the array, y if not given.", rich_help_panel=DATA)
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(help="File of labels beside .npy features (.npy, .txt) or IDX images.", rich_help_panel=DATA),
-]
-Images = Annotated[
-    str | None, typer.Option(help="IDX file of images, plain or .gz, instead of DATA.", rich_help_panel=DATA)
-]
-Weights = Annotated[
-    str | None, typer.Option(help="Column of sample weights; of an .npz file the array.", rich_help_panel=DATA)
-]
-Drop = Annotated[
-    list[str] | None, typer.Option(help="Column to leave out; may be given several times.", rich_help_panel=DATA)
-]
-Delimiter = Annotated[
-    str | None, typer.Option(help="Character between the fields of a CSV file.", rich_help_panel=DATA)
-]
-Decimal = Annotated[
-    str, typer.Option(help="Sign before the decimals in a CSV file, such as ','.", rich_help_panel=DATA)
-]
-Thousands = Annotated[
-    str | None,
-    typer.Option(help="Sign between thousands in a CSV file, such as ','.", rich_help_panel=DATA),
-]
-Header = Annotated[
-    bool, typer.Option("--header/--no-header", help="Line 1 of a CSV file has names.", rich_help_panel=DATA)
-]
-NoStandardise = Annotated[
-    bool, typer.Option("--no-standardise", help="Leave features as they are.", rich_help_panel=DATA)
-]
-L2 = Annotated[float, typer.Option(help="L2 strength, nats per squared weight.", rich_help_panel=PROBLEM)]
-Tol = Annotated[float, typer.Option(help="Duality gap to prove, nats per sample.", rich_help_panel=PROBLEM)]
-Seed = Annotated[int, typer.Option(help="Of everything that is drawn at random.", rich_help_panel=PROBLEM)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.", rich_help_panel=OUTPUT)]
+of_data = functools.partial(typer.Option, rich_help_panel="Data")  # by panels of --help
+of_problem = functools.partial(typer.Option, rich_help_panel="Problem and solver")
+of_output = functools.partial(typer.Option, rich_help_panel="Output")
+
+Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .npz file the array.")]
+L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
+Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
+Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
+AsJson = Annotated[bool, of_output("--json", help="Print JSON for machines.")]
 
 
-class SolverName(enum.StrEnum):
-    """What --solver takes."""
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """How a CSV file is written."""
 
-    auto = "auto"
-    lbfgs = "lbfgs"
-    newton_cg = "newton-cg"
-    newton = "newton"
-    sgd = "sgd"
+    delimiter: Annotated[str | None, of_data(help="Character between the fields of a CSV file.")] = None
+    header: Annotated[bool, of_data("--header/--no-header", help="Line 1 of a CSV file has names.")] = True
+    decimal: Annotated[str, of_data(help="Sign before the decimals in a CSV file, such as ','.")] = "."
+    thousands: Annotated[str | None, of_data(help="Sign between thousands in a CSV file, such as ','.")] = None
 
-
-def open_data(data: str, images: str | None, labels: str | None, **options: Any) -> Any:
-    """The Dataset that the options of a verb name; iris where they name none.
-
-    Args:
-      data: DATA, or "".
-      images: file of IDX images, or None.
-      labels: file of labels, or None.
-      **options: target, delimiter, header, decimal, thousands, weights and drop, as `load_data` takes them.
-
-    Raises:
-      ValueError: it cannot be read, or options contradict each other.
-    """
-    from softmax_jax.data import load_data, read_images
-
-    options["drop"] = options.get("drop") or ()
-    if images is None:
-        return load_data(data or "iris", labels=labels, **options)
-    if labels is None:
-        raise ValueError("--images and --labels must be given together.")
-    for name in ("target", "weights"):
-        if options[name] is not None:
-            raise ValueError(f"DATA, --target and --weights are not for --images, got --{name} {options[name]}.")
-    if data:
-        raise ValueError(f"DATA, --target and --weights are not for --images, got {data!r}.")
-    return read_images(images, labels)
+    def written(self) -> dict[str, Any]:
+        """The arguments of the readers that say it."""
+        return {name: getattr(self, name) for name in ("delimiter", "header", "decimal", "thousands")}
 
 
-def note_rows(notes: Sequence[str]) -> list[tuple[str, str]]:
-    """What was decided in reading, as a row of a printed table; none where nothing was."""
-    return [("read", "\n".join(notes))] if notes else []
+@dataclass(frozen=True, kw_only=True)
+class Source(Numbers):
+    """The data of a verb."""
+
+    data: Annotated[str, typer.Argument(help=_FORMS, show_default="iris")] = ""
+    target: Annotated[str | None, of_data(help="Column of labels; of an .npz file the array, y if not given.")] = None
+    drop: Annotated[list[str] | None, of_data(help="Column to leave out; may be given several times.")] = None
+    images: Annotated[str | None, of_data(help="IDX file of images, plain or .gz, instead of DATA.")] = None
+    labels: Annotated[str | None, of_data(help="File of labels beside .npy features (.npy, .txt) or IDX images.")] = (
+        None
+    )
+    no_standardise: Annotated[bool, of_data("--no-standardise", help="Leave features as they are.")] = False
+
+    def open(self, *, weights: str | None = None, default: str = "iris") -> Dataset:
+        """The Dataset that the options name.
+
+        Args:
+          weights: column of sample weights, or None.
+          default: its name where they name none.
+
+        Raises:
+          ValueError: it cannot be read, or options contradict each other.
+        """
+        from softmax_jax.data import load_data, read_images
+
+        if self.images is None:
+            chosen: Any = {"target": self.target, "labels": self.labels, "weights": weights, "drop": self.drop or ()}
+            return load_data(self.data or default, **chosen, **self.written())
+        if self.labels is None:
+            raise ValueError("--images and --labels must be given together.")
+        others = {"DATA": self.data, "--target": self.target, "--weights": weights}
+        given = ", ".join(f"{name} {value}" for name, value in others.items() if value)
+        if given:
+            raise ValueError(f"DATA, --target and --weights are not for --images, got {given}.")
+        return read_images(self.images, self.labels)
+
+
+def takes(record: type[Record]) -> Callable[[Callable[[Record], int]], Callable[..., int]]:
+    """Makes of a verb with one record what typer wants: a function with the fields of the record as parameters."""
+    hints = get_type_hints(record, include_extras=True)
+    fields = inspect.signature(record).parameters.values()
+
+    def as_command(verb: Callable[[Record], int]) -> Callable[..., int]:
+        @functools.wraps(verb)
+        def command(**given: Any) -> int:
+            return verb(record(**given))
+
+        command.__annotations__ = hints
+        command.__signature__ = inspect.Signature([f.replace(annotation=hints[f.name]) for f in fields])  # type: ignore[attr-defined] # typer reads it
+        return command
+
+    return as_command
 
 
 def folder_for(path: Path, option: str) -> Path:
@@ -111,6 +116,12 @@ def folder_for(path: Path, option: str) -> Path:
     except OSError as error:
         raise ValueError(f"{option} must be a folder that can be made, got {path}: {error.strerror}.") from error
     return path
+
+
+def place_for(out: Path) -> Path:
+    """--out as a folder made now, or as a .safetensors file that can be written later."""
+    is_file = out.suffix == MODEL and not out.is_dir()
+    return file_for(out, "--out", MODEL) if is_file else folder_for(out, "--out")
 
 
 def file_for(path: Path, option: str, *endings: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import new_axes
+from softmax_jax.plots.style import TITLE, new_axes, short
 from softmax_jax.runtime.host import in_numpy
 
 _LARGEST_ANNOTATED = 20  # classes up to which each cell bears its number
@@ -41,16 +41,19 @@ def plot_confusion_matrix(y_true: Any, y_pred: Any, *, classes: Any = None, ax: 
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     _annotate(ax, counts, share)
-    _label_classes(ax, [str(label) for label in classes])
-    accuracy = np.trace(counts) / y_true.size
-    ax.set_title(f"{np.trace(counts)} of {y_true.size} right: {accuracy:.4f}", loc="left", fontsize=11)
+    _label_classes(ax, [short(label) for label in classes])
+    ax.set_title(f"{np.trace(counts)} of {y_true.size} right: {np.trace(counts) / y_true.size:.4f}", **TITLE)
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04, label="share of the true class")
     bar.outline.set_visible(False)
     return ax
 
 
 def class_positions(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The index (n,) of each label (n,) in classes (k,), in whatever order these are.
+    """The index (n,) of each label.
+
+    Args:
+      labels: (n,).
+      classes: (k,) in any order.
 
     Raises:
       ValueError: a label is not in classes.
@@ -67,27 +70,17 @@ def _annotate(ax: Axes, counts: np.ndarray, share: np.ndarray) -> None:
     if len(counts) > _LARGEST_ANNOTATED:
         return
     size = 11 if len(counts) <= 6 else 9 if len(counts) <= 12 else 7
-    for (i, j), count in np.ndenumerate(counts):
-        if count:
-            ax.text(
-                j,
-                i,
-                str(count),
-                ha="center",
-                va="center",
-                fontsize=size,
-                color="white" if share[i, j] > 0.5 else "#202020",
-            )
+    for i, j in np.argwhere(counts):
+        colour = "white" if share[i, j] > 0.5 else "#202020"
+        ax.text(j, i, str(counts[i, j]), ha="center", va="center", fontsize=size, color=colour)
 
 
 def _label_classes(ax: Axes, names: list[str]) -> None:
     """A tick for each class, or for every few where there are many; long names upright."""
     every = -(-len(names) // 40)
-    ticks = range(0, len(names), every)
-    shown = [name if len(name) <= 18 else name[:17] + "…" for name in names[::every]]
-    long = max(map(len, shown)) * len(shown) > 40
-    ax.set_xticks(list(ticks), shown, rotation=90 if long else 0)
-    ax.set_yticks(list(ticks), shown)
+    ticks, shown = range(0, len(names), every), names[::every]
+    ax.set_xticks(ticks, shown, rotation=90 if max(map(len, shown)) * len(shown) > 40 else 0)
+    ax.set_yticks(ticks, shown)
     ax.tick_params(length=0)
     ax.set(xlabel="predicted class", ylabel="true class")
     ax.spines[:].set_visible(False)

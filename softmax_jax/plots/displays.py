@@ -6,7 +6,7 @@ They only pick the arrays of a result; the pictures are those of the plot functi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from matplotlib.axes import Axes
 
@@ -15,6 +15,10 @@ from softmax_jax.plots.regularisation import plot_regularisation_path
 from softmax_jax.plots.reliability import plot_reliability_diagram
 from softmax_jax.plots.validation import plot_validation_curve
 from softmax_jax.plots.weights import plot_weights
+
+if TYPE_CHECKING:
+    from softmax_jax.fitting.single import FitResult
+    from softmax_jax.model_selection.path import PathResult
 
 
 class Display:
@@ -34,7 +38,12 @@ class Display:
         self.arguments, self.options = arguments, options
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw, on `ax` where given; further options are those of the plot function."""
+        """Draw the picture.
+
+        Args:
+          ax: where to draw; a new figure where not given.
+          **options: those of the plot function, in place of what was kept.
+        """
         self.ax_ = type(self)._draw(*self.arguments, **{**self.options, **options}, ax=ax)
         self.figure_ = self.ax_.figure
         return self
@@ -46,15 +55,25 @@ class ConvergenceDisplay(Display):
     _draw = staticmethod(plot_convergence)
 
     @classmethod
-    def from_result(cls, result: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw a `FitResult` of an exact solver."""
-        return cls(result.history, result.objective, result.duality_gap).plot(ax, **options)
+    def from_result(cls, result: FitResult, **options: Any) -> Self:
+        """Draw a fit by an exact solver.
+
+        Args:
+          result: what `fit` returned.
+          **options: those of `plot`.
+        """
+        return cls(result.history, result.objective, result.duality_gap).plot(**options)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw a fitted `SoftmaxRegression`; its tol is the line."""
-        display = cls(estimator.history_, estimator.objective_, estimator.duality_gap_, tol=estimator.tol)
-        return display.plot(ax, **options)
+    def from_estimator(cls, estimator: Any, **options: Any) -> Self:
+        """Draw a fitted `SoftmaxRegression`, its tol as a line.
+
+        Args:
+          estimator: the model.
+          **options: those of `plot`.
+        """
+        fitted = (estimator.history_, estimator.objective_, estimator.duality_gap_)
+        return cls(*fitted, tol=estimator.tol).plot(**options)
 
 
 class RegularisationPathDisplay(Display):
@@ -63,9 +82,14 @@ class RegularisationPathDisplay(Display):
     _draw = staticmethod(plot_regularisation_path)
 
     @classmethod
-    def from_result(cls, path: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw a result of `fit_path`."""
-        return cls(path.l2_values, path.params.W, classes=path.classes).plot(ax, **options)
+    def from_result(cls, path: PathResult, **options: Any) -> Self:
+        """Draw a regularisation path.
+
+        Args:
+          path: a result of `fit_path`.
+          **options: those of `plot`.
+        """
+        return cls(path.l2_values, path.params.W, classes=path.classes).plot(**options)
 
 
 class ValidationCurveDisplay(Display):
@@ -74,10 +98,16 @@ class ValidationCurveDisplay(Display):
     _draw = staticmethod(plot_validation_curve)
 
     @classmethod
-    def from_result(cls, path: Any, *, kind: str = "loss", ax: Axes | None = None, **options: Any) -> Self:
-        """Draw a result of `fit_path` with validation rows; kind is "loss" or "accuracy"."""
+    def from_result(cls, path: PathResult, *, kind: str = "loss", **options: Any) -> Self:
+        """Draw a result of `fit_path` with validation rows.
+
+        Args:
+          path: the result.
+          kind: "loss" or "accuracy".
+          **options: those of `plot`.
+        """
         values = path.val_accuracy if kind == "accuracy" else path.val_loss
-        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(ax, **options)
+        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(**options)
 
 
 class WeightsDisplay(Display):
@@ -86,11 +116,15 @@ class WeightsDisplay(Display):
     _draw = staticmethod(plot_weights)
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, image_shape: tuple[int, ...], *, ax: Axes | None = None, **options: Any
-    ) -> Self:
-        """Draw a fitted `SoftmaxRegression`."""
-        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(ax, **options)
+    def from_estimator(cls, estimator: Any, image_shape: tuple[int, ...], **options: Any) -> Self:
+        """Draw a fitted `SoftmaxRegression`.
+
+        Args:
+          estimator: the model.
+          image_shape: (height, width) of the pixels that its features are.
+          **options: those of `plot`.
+        """
+        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(**options)
 
 
 class ReliabilityDisplay(Display):
@@ -99,11 +133,24 @@ class ReliabilityDisplay(Display):
     _draw = staticmethod(plot_reliability_diagram)
 
     @classmethod
-    def from_predictions(cls, y: Any, O: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw probabilities O (n, k) and class indices y (n,), or labels of the columns named by `classes`."""
-        return cls(O, y).plot(ax, **options)
+    def from_predictions(cls, y: Any, O: Any, **options: Any) -> Self:
+        """Draw probabilities.
+
+        Args:
+          y: (n,) class indices, or labels of the columns named by `classes`.
+          O: (n, k) probabilities.
+          **options: those of `plot`.
+        """
+        return cls(O, y).plot(**options)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **options: Any) -> Self:
-        """Draw what a fitted classifier says of X (n, m) with labels y (n,), all of which it must know."""
-        return cls(estimator.predict_proba(X), y, classes=estimator.classes_).plot(ax, **options)
+    def from_estimator(cls, estimator: Any, X: Any, y: Any, **options: Any) -> Self:
+        """Draw what a fitted classifier says.
+
+        Args:
+          estimator: the model.
+          X: (n, m) features.
+          y: (n,) labels, all of which it must know.
+          **options: those of `plot`.
+        """
+        return cls(estimator.predict_proba(X), y, classes=estimator.classes_).plot(**options)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
-from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes
+from softmax_jax.plots.style import BLUE, GREY, ORANGE, costs, draw_costs, finish, new_axes
 from softmax_jax.runtime.host import in_numpy
 
 _WIDE_RANGE = 5  # times: where the cost changes by more, its axis is logarithmic
-_MANY_ITERATIONS = 100  # from which their axis is logarithmic: the first ones do most
 
 
 @in_numpy
@@ -33,55 +32,32 @@ def plot_loss_curve(
     Raises:
       ValueError: history is empty or not one-dimensional, or updates_per_epoch is below 1.
     """
-    cost = np.asarray(history, np.float64)
-    if cost.ndim != 1 or cost.size == 0:
-        raise ValueError(f"history must be 1-d and not empty, got shape {cost.shape}.")
+    cost, by_epoch = costs(history), updates_per_epoch > 1
     if updates_per_epoch < 1:
         raise ValueError(f"updates_per_epoch must be >= 1, got {updates_per_epoch}.")
     ax = ax if ax is not None else new_axes((6.4, 4.0))
-    if updates_per_epoch > 1:
+    if by_epoch:
         _draw_epochs(ax, cost, updates_per_epoch)
     else:
-        ax.plot(np.arange(1, cost.size + 1), cost, color=BLUE, linewidth=1.8, marker=_marker(cost), markersize=4)
+        draw_costs(ax, cost)
     if floor is not None and np.isfinite(floor) and floor > 0:  # J >= 0 needs no proof
         ax.axhline(floor, color=GREY, linestyle="--", linewidth=1.2, label=f"proven lower bound {floor:.6g}")
-    _scale(ax, cost, updates_per_epoch > 1)
-    ax.set(xlabel="epoch" if updates_per_epoch > 1 else "iteration", ylabel="cost J  [nats per sample]")
-    last = cost[-updates_per_epoch:].mean()
-    words = "mean cost of the last epoch" if updates_per_epoch > 1 else "cost at the end"
-    ax.set_title(f"{words}: {last:.6g}", loc="left", fontsize=11)
-    return finish(ax)
-
-
-def _marker(cost: np.ndarray) -> str:
-    return "o" if cost.size <= 50 else ""
+    positive = cost[np.isfinite(cost) & (cost > 0)]
+    if positive.size and positive.max() > _WIDE_RANGE * positive.min():
+        ax.set_yscale("log")
+    ax.margins(x=0.02)
+    ax.set(xlabel="epoch" if by_epoch else "iteration", ylabel="cost J  [nats per sample]")
+    words = "mean cost of the last epoch" if by_epoch else "cost at the end"
+    return finish(ax, f"{words}: {cost[-updates_per_epoch:].mean():.6g}")
 
 
 def _draw_epochs(ax: Axes, cost: np.ndarray, updates: int) -> None:
     """Single updates faintly, at most a few thousand of them, and the mean of each epoch over it."""
     every = max(1, cost.size // 5000)
-    ax.plot(
-        np.arange(1, cost.size + 1)[::every] / updates,
-        cost[::every],
-        color=BLUE,
-        alpha=0.3,
-        linewidth=0.8,
-        label="each update",
-    )
+    epochs = np.arange(1, cost.size + 1) / updates
+    ax.plot(epochs[::every], cost[::every], color=BLUE, alpha=0.3, linewidth=0.8, label="each update")
     whole = cost.size // updates
     if whole > 1:
         means = cost[: whole * updates].reshape(whole, updates).mean(axis=1)
         ax.plot(np.arange(1, whole + 1) - 0.5, means, color=ORANGE, linewidth=1.8, label="mean of each epoch")
-
-
-def _scale(ax: Axes, cost: np.ndarray, by_epoch: bool) -> None:
-    """Logarithmic axes for a wide range of costs and for many iterations; else whole numbers below."""
-    positive = cost[np.isfinite(cost) & (cost > 0)]
-    if positive.size and positive.max() > _WIDE_RANGE * positive.min():
-        ax.set_yscale("log")
-    ax.margins(x=0.02)
-    if cost.size > _MANY_ITERATIONS and not by_epoch:
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
-    else:
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import COLOURS, GREY, MARKERS, colours, finish, new_axes, short, strengths, title
+from softmax_jax.plots.style import COLOURS, GREY, MARKERS, colours, finish, names, new_axes, strengths
 from softmax_jax.runtime.host import in_numpy
 
-_KINDS = ("classes", "features", "coefficients")
+_KINDS = {
+    "classes": "norm of a class's weights",
+    "features": "norm of a feature's weights",
+    "coefficients": "weight",
+}
 
 
 @in_numpy
@@ -49,10 +53,9 @@ def plot_regularisation_path(
         raise ValueError(f"of must be one of {', '.join(_KINDS)}, got {of!r}.")
     if most < 1:
         raise ValueError(f"most must be >= 1, got {most}.")
-    classes = _names(classes, W.shape[2], "classes")
-    features = _names(feature_names, W.shape[1], "feature_names")
     order = np.argsort(l2)
-    curves, labels = _curves(W[order], of, classes, features)
+    named = names(classes, W.shape[2], "classes"), names(feature_names, W.shape[1], "feature_names")
+    curves, labels = _curves(W[order], of, *named)
     ax = ax if ax is not None else new_axes((6.8, 4.2))
     _draw(ax, l2[order], curves, labels, most)
     ax.set_xscale("log")
@@ -60,23 +63,9 @@ def plot_regularisation_path(
         ax.set_yscale("log")
     else:
         ax.axhline(0, color=GREY, linewidth=0.8)
-    ylabel = {
-        "classes": "norm of a class's weights",
-        "features": "norm of a feature's weights",
-        "coefficients": "weight",
-    }
-    ax.set(xlabel="l2  [nats per squared weight]", ylabel=ylabel[of])
-    title(ax, f"{curves.shape[1]} {of}, {len(l2)} strengths")
-    finish(ax)
-    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
-    return ax
-
-
-def _names(names: Any, length: int, argument: str) -> list[str]:
-    found = range(length) if names is None else names
-    if len(found) != length:
-        raise ValueError(f"{argument} must hold {length} names, one for each, got {len(found)}.")
-    return [short(name) for name in found]
+    ax.set(xlabel="l2  [nats per squared weight]", ylabel=_KINDS[of])
+    words = f"{curves.shape[1]} {of}, {len(l2)} strengths"
+    return finish(ax, words, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def _curves(W: np.ndarray, of: str, classes: list[str], features: list[str]) -> tuple[np.ndarray, list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.calibration import expected_calibration_error, reliability_table
-from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, title
+from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes
 from softmax_jax.runtime.host import in_numpy
 
 _HISTOGRAM = 0.22  # height of the tallest bar of the histogram at the foot
@@ -48,7 +48,4 @@ def plot_reliability_diagram(
     ax.scatter(confidence, accuracy, size, color=BLUE, zorder=3, clip_on=False, label="accuracy of a bin")
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence: largest probability of a row", ylabel="accuracy")
     ax.set_xticks(np.linspace(0, 1, 6))
-    title(ax, f"expected calibration error {error:.4f}")
-    finish(ax)
-    ax.legend(frameon=False, fontsize=9, loc="upper left")
-    return ax
+    return finish(ax, f"expected calibration error {error:.4f}", loc="upper left")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 BLUE, ORANGE, GREY = "#1f5f99", "#d9730d", "#6b6b6b"
 PALE = "#e3e3e3"  # of grids and of what stands in the background
 COLOURS = (BLUE, ORANGE, "#0b8a6f", "#b5477e", "#7a5cc0", "#b8960c", "#4ba3d9", "#8a4b2a")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # beside the colours, so that no picture rests on these alone
+TITLE: Any = {"loc": "left", "fontsize": 11}  # of the finding, above the left end of the axes
+_MANY_ITERATIONS = 100  # from which their axis is logarithmic: the first ones do most
 
 
 def new_axes(size: tuple[float, float]) -> Axes:
@@ -22,19 +25,29 @@ def new_axes(size: tuple[float, float]) -> Axes:
     return figure.add_subplot()
 
 
-def finish(ax: Axes) -> Axes:
-    """A pale grid, no frame above and to the right, and a legend where anything has a label."""
+def finish(ax: Axes, words: str = "", **legend: Any) -> Axes:
+    """A pale grid, no frame above and to the right, a title, and a legend where anything has a label.
+
+    Args:
+      ax: where the picture is drawn.
+      words: the finding, above the left end of the axes.
+      **legend: where else than at its best place the legend is.
+
+    Returns:
+      ax.
+    """
     ax.grid(True, which="major", color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(words, **TITLE)
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=9)
+        ax.legend(frameon=False, fontsize=9, **legend)
     return ax
 
 
-def title(ax: Axes, words: str) -> None:
-    """The finding, above the left end of the axes."""
-    ax.set_title(words, loc="left", fontsize=11)
+def figure_of(ax: Axes) -> Figure:
+    """The figure that holds some axes, as a whole one."""
+    return cast(Figure, ax.figure)
 
 
 def colours(n: int) -> list[Any]:
@@ -44,10 +57,62 @@ def colours(n: int) -> list[Any]:
     return list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, n)))
 
 
-def short(name: Any, length: int = 18) -> str:
-    """A name for a label, cut where it is long."""
+def short(name: object, length: int = 18) -> str:
+    """A name for a label.
+
+    Args:
+      name: what is named.
+      length: characters to which it is cut.
+    """
     words = str(name)
     return words if len(words) <= length else words[: length - 1] + "…"
+
+
+def names(given: Any, count: int, argument: str, *, length: int = 18) -> list[str]:
+    """Names for labels; 0, 1, ... where none are given.
+
+    Args:
+      given: `count` names, or None.
+      count: how many there must be.
+      argument: what they are called in the error.
+      length: characters to which each is cut.
+
+    Raises:
+      ValueError: there are more or fewer.
+    """
+    found = range(count) if given is None else given
+    if len(found) != count:
+        raise ValueError(f"{argument} must hold {count} names, one for each, got {len(found)}.")
+    return [short(name, length) for name in found]
+
+
+def costs(history: Any) -> np.ndarray:
+    """A history as (t,) float64, checked.
+
+    Raises:
+      ValueError: it is empty or not one-dimensional.
+    """
+    cost = np.asarray(history, np.float64)
+    if cost.ndim != 1 or cost.size == 0:
+        raise ValueError(f"history must be 1-d and not empty, got shape {cost.shape}.")
+    return cost
+
+
+def draw_costs(ax: Axes, values: np.ndarray, **look: Any) -> None:
+    """Draw a value per iteration: by points where they are few, on a logarithmic axis where they are many.
+
+    Args:
+      ax: where to draw.
+      values: (t,).
+      **look: further properties of the line.
+    """
+    marker = "o" if values.size <= 50 else ""
+    ax.plot(np.arange(1, values.size + 1), values, color=BLUE, linewidth=1.8, marker=marker, markersize=4, **look)
+    if values.size > _MANY_ITERATIONS:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def strengths(l2_values: Any) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths, title
+from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths
 from softmax_jax.runtime.host import in_numpy
 
 _UNITS = {"loss": "validation loss  [nats per sample]", "accuracy": "validation accuracy"}
@@ -44,7 +44,8 @@ def plot_validation_curve(
     if kind not in _UNITS:
         raise ValueError(f"kind must be loss or accuracy, got {kind!r}.")
     scores = _same_length(values, l2, "values")
-    gone = np.zeros(len(l2), bool) if dropped is None else _flags(dropped, l2)
+    gone = np.zeros(len(l2), bool) if dropped is None else np.array([bool(reason) for reason in dropped])
+    _same_length(gone, l2, "dropped")
     best = best_strength(l2, scores, kind=kind, dropped=gone)
     order = np.argsort(l2)
     ax = ax if ax is not None else new_axes((6.4, 4.0))
@@ -58,8 +59,7 @@ def plot_validation_curve(
     ax.set_xscale("log")
     ax.set(xlabel="l2  [nats per squared weight]", ylabel=_UNITS[kind])
     edge = " (at the end of the range: widen it)" if len(l2) > 1 and best in (order[0], order[-1]) else ""
-    title(ax, f"{kind} {scores[best]:.4g} at l2 = {l2[best]:.3g}{edge}")
-    return finish(ax)
+    return finish(ax, f"{kind} {scores[best]:.4g} at l2 = {l2[best]:.3g}{edge}")
 
 
 def best_strength(l2_values: Any, values: Any, *, kind: str, dropped: Any = None) -> int:
@@ -84,14 +84,14 @@ def best_strength(l2_values: Any, values: Any, *, kind: str, dropped: Any = None
 
 def _mark_dropped(ax: Axes, l2: np.ndarray, scores: np.ndarray) -> None:
     """A cross at the value that a dropped strength had, or at the foot of the axes where it had none."""
-    label = f"dropped: {l2.size}"
+    look: Any = {"color": GREY, "markersize": 7, "markeredgewidth": 1.8, "label": f"dropped: {l2.size}"}
     known = np.isfinite(scores)
     if known.any():
-        ax.plot(l2[known], scores[known], "x", color=GREY, markersize=7, markeredgewidth=1.8, label=label)
+        ax.plot(l2[known], scores[known], "x", **look)
+        look["label"] = None
     if (~known).any():
         foot = {"transform": ax.get_xaxis_transform(), "clip_on": False, "zorder": 3}
-        marks = {"color": GREY, "markersize": 7, "markeredgewidth": 1.8}
-        ax.plot(l2[~known], np.full((~known).sum(), 0.03), "x", label=None if known.any() else label, **foot, **marks)
+        ax.plot(l2[~known], np.full((~known).sum(), 0.03), "x", **look, **foot)
 
 
 def _same_length(values: Any, l2: np.ndarray, argument: str) -> np.ndarray:
@@ -99,10 +99,3 @@ def _same_length(values: Any, l2: np.ndarray, argument: str) -> np.ndarray:
     if array.shape != l2.shape:
         raise ValueError(f"{argument} must be as long as l2_values, {len(l2)}, got shape {array.shape}.")
     return array
-
-
-def _flags(dropped: Any, l2: np.ndarray) -> np.ndarray:
-    flags = np.array([bool(reason) for reason in dropped])
-    if flags.shape != l2.shape:
-        raise ValueError(f"dropped must be as long as l2_values, {len(l2)}, got {len(flags)}.")
-    return flags

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import new_axes, short, title
+from softmax_jax.plots.style import TITLE, names, new_axes
 from softmax_jax.runtime.host import in_numpy
 
 _MOST_CLASSES = 64
@@ -38,9 +38,7 @@ def plot_weights(
     if W.ndim != 2 or len(shape) != 2 or shape[0] * shape[1] != len(W):
         raise ValueError(f"image_shape must be (height, width) of the m features of W {W.shape}, got {image_shape}.")
     k = W.shape[1]
-    names = [short(label, 12) for label in (range(k) if classes is None else classes)]
-    if len(names) != k:
-        raise ValueError(f"classes must hold {k} labels, one per column of W, got {len(names)}.")
+    labels = names(classes, k, "classes", length=12)
     shown = min(k, _MOST_CLASSES)
     across = min(shown, columns or int(np.ceil(np.sqrt(shown * 2))))
     rows = -(-shown // across)
@@ -48,10 +46,10 @@ def plot_weights(
     ax = ax if ax is not None else new_axes((1.35 * across + 1.3, 1.5 * rows * shape[0] / shape[1] + 0.8))
     limit = float(np.quantile(np.abs(W), _BRIGHTEST)) or 1.0
     image = ax.imshow(tiles, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    for name, (top, left) in zip(names, corners, strict=False):
+    for name, (top, left) in zip(labels, corners, strict=False):
         ax.text(left + shape[1] / 2 - 0.5, top - 0.8, name, ha="center", va="bottom", fontsize=9)
     ax.set_axis_off()
-    title(ax, "weights of each class" + (f" (the first {shown} of {k})" if shown < k else ""))
+    ax.set_title("weights of each class" + (f" (the first {shown} of {k})" if shown < k else ""), **TITLE)
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02, extend="both")
     bar.set_label("against          for the class")
     bar.outline.set_visible(False)

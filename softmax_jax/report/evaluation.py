@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
 from softmax_jax.prediction import host_net_input, host_softmax
-from softmax_jax.runs.training import TrainingRun
+from softmax_jax.runs.summary import TrainingRun
 
 _MOST_PROBABILITIES = 20_000_000  # entries of O; of more rows a sample is taken
 
@@ -63,7 +63,7 @@ class Judged(NamedTuple):
 def judge(run: TrainingRun) -> Judged:
     """Test rows where there are any, else training rows; a sample of them where n k is too large."""
     split, result = run.split, run.result
-    name, X, labels = ("test", split.X_test, split.y_test) if len(split.y_test) else ("training", *split[:2])
+    name, X, labels = split.judged_by()
     n, k = len(labels), len(result.classes)
     chosen = np.arange(n)
     if n * k > _MOST_PROBABILITIES:

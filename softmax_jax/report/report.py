@@ -8,19 +8,18 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from softmax_jax import plots
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
-from softmax_jax.display.html import bound_text, escape, facts, grid
-from softmax_jax.fitting.messages import advice
 from softmax_jax.gradient_check import compare_gradients
 from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import Judged, judge
-from softmax_jax.report.page import Section, cards, figure, page, pair, paragraph, scrolled
-from softmax_jax.runs.training import TrainingRun
+from softmax_jax.report.page import figure, page, parts
+from softmax_jax.runs.summary import TrainingRun, outcome, remarks_on, told
 from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
@@ -28,6 +27,7 @@ _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences 
 _MOST_LISTED = 25  # classes in a table
 _HALF = (5.0, 3.7)  # inches, of a figure that takes half of the page
 _LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative": " (no better than equal chances)"}
+_SCALED = "standardised to mean 0, variance 1 of the training rows"
 _PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
 
 
@@ -53,117 +53,97 @@ def write_report(run: TrainingRun, path: str | Path) -> Path:
 @on_host
 def report_html(run: TrainingRun) -> str:
     """The report of `write_report` as a string."""
-    judged = judge(run)
-    sections = [
-        Section("Certificate", _certificate(run)),
-        Section("Data", _data(run)),
-        Section("Metrics per class", pair(_metrics(judged), _mistakes(judged))),
-        Section("Confusion matrix", _confusion(judged)),
-        *([Section("Calibration", _calibration(judged))] if len(judged.classes) > 1 else []),
-        Section("Weights", _weights(run)),
-        Section("Gradient check", _gradient(run)),
-        Section("Settings and environment", pair(_settings(run), _environment(run))),
-    ]
+    judged, data, summary, good = judge(run), run.data, run.summary, run.result.status == "converged"
+    tested, gap = "test" if summary["n_test"] else "train", run.result.duality_gap
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    footer = f"Written by softmax_jax {escape(run.summary['versions']['softmax_jax'])} on {made}."
-    return page(f"{run.data.name} · softmax_jax", _header(run), sections, footer)
-
-
-def _header(run: TrainingRun) -> str:
-    summary, good = run.summary, run.result.status == "converged"
-    tested = summary["accuracy_test"] is not None
-    accuracy = summary["accuracy_test"] if tested else summary["accuracy_train"]
-    words = "✓ converged: the optimum, with a proof" if good else f"! {run.result.status}: ended short of its goal"
-    numbers = {
-        f"accuracy, {'test' if tested else 'training'} rows": f"{accuracy:.4f}",
-        "objective J, nats per sample": f"{run.result.objective:.6g}",
-        "certified distance to J*": f"{run.result.duality_gap:.1e}"
-        if math.isfinite(run.result.duality_gap)
-        else "none",
-        "for the fit": f"{summary['fit_wall_s']:.2f} s",
-    }
-    size = f"{summary['n_train']} × {summary['n_features']} training rows, {summary['n_classes']} classes"
-    return (
-        f"<h1>{escape(run.data.name)}</h1>\n"
-        f'<div class="soft">Softmax regression on {size}</div>\n'
-        f'<div class="verdict {"good" if good else "bad"}">{escape(words)}</div>\n{cards(numbers)}'
+    return page(
+        name=data.name,
+        size=f"Softmax regression on {summary['n_train']} × {summary['n_features']} training rows, "
+        f"{summary['n_classes']} classes",
+        good=good,
+        verdict="✓ converged: the optimum, with a proof" if good else f"! {run.result.status}: ended short of its goal",
+        cards={
+            f"accuracy, {'training' if tested == 'train' else tested} rows": f"{summary[f'accuracy_{tested}']:.4f}",
+            "objective J, nats per sample": f"{run.result.objective:.6g}",
+            "certified distance to J*": f"{gap:.1e}" if math.isfinite(gap) else "none",
+            "for the fit": f"{summary['fit_wall_s']:.2f} s",
+        },
+        sections={
+            "Certificate": _certificate(run),
+            "Data": _data(run),
+            "Metrics per class": [_metrics(judged), _mistakes(judged)],
+            "Confusion matrix": [_confusion(judged)],
+            **({"Calibration": _calibration(judged)} if len(judged.classes) > 1 else {}),
+            "Weights": _weights(run),
+            "Gradient check": [_gradient(run)],
+            "Settings and environment": _settings(summary),
+        },
+        footer=f"Written by softmax_jax {summary['versions']['softmax_jax']} on {made}.",
     )
 
 
-def _certificate(run: TrainingRun) -> str:
+def _certificate(run: TrainingRun) -> list[str]:
     result, summary = run.result, run.summary
-    descent = summary["solver"] == "SGD"
-    rows = {
-        "objective J": f"{result.objective:.10g} nats per sample",
-        "duality gap": bound_text(result.duality_gap),
-        "status": result.status,
-        "epochs" if descent else "iterations": result.n_iter,
-        "passes over the data": result.n_passes,
-    }
-    if descent:
+    words = (_meaning(run), *remarks_on(run))
+    proof = parts.text(*words) + parts.facts(told(summary))
+    if summary["solver"] == "SGD":
         floor, updates = result.objective - result.duality_gap, summary["updates_per_epoch"]
         ax = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates, ax=new_axes(_HALF))
     elif len(result.history):
         found = (result.history, result.objective, result.duality_gap)
         ax = plots.plot_convergence(*found, tol=summary["tol"], ax=new_axes(_HALF))
     else:
-        return paragraph(_meaning(run)) + scrolled(facts(rows))
-    curve = figure(ax, "The cost on its way to the optimum, by iteration.")
-    return pair(paragraph(_meaning(run)) + scrolled(facts(rows)), curve)
+        return [proof]
+    return [proof, figure(ax, "The cost on its way to the optimum, by iteration.")]
 
 
 def _meaning(run: TrainingRun) -> str:
     """What the certificate says, in one sentence, and what to do where the fit did not converge."""
-    result, summary = run.result, run.summary
+    result, words = run.result, "With l2 = 0 the objective need not have an optimum, and nothing is proven about it."
     if math.isfinite(result.duality_gap):
         words = (
             f"No weights and bias whatever have an objective below {result.objective - result.duality_gap:.8g}: "
             f"this fit is proven, in float64, to be within {result.duality_gap:.1e} nats per sample of the optimum."
         )
-    else:
-        words = "With l2 = 0 the objective need not have an optimum, and nothing is proven about the distance to it."
-    if result.status == "converged":
-        return words
-    if summary["solver"] == "SGD":
+    if run.summary["solver"] == "SGD" and result.status != "converged":
         return f"{words} Gradient descent ended first: give more epochs or another eta, or use an exact solver."
-    return f"{words} {advice(result, solver=None, l2=summary['l2'], tol=summary['tol'])}"
+    return f"{words} {outcome(run)}"
 
 
-def _data(run: TrainingRun) -> str:
-    data, summary = run.data, run.summary
-    rows = {
-        "name": data.name,
-        "training rows": summary["n_train"],
-        "test rows": summary["n_test"],
-        "features": summary["n_features"],
-        "classes": summary["n_classes"],
+def _data(run: TrainingRun) -> list[str]:
+    data = run.data
+    values = {
+        "rows": f"{len(data.y)}, of which {run.summary['n_test']} for the test",
+        "images": " × ".join(map(str, data.image_shape or ())),
+        "values": f"{float(data.X.min()):.6g} to {float(data.X.max()):.6g}, {data.X.dtype}",
+        "constant features": int((data.X[:1] == data.X).all(axis=0).sum()),
     }
-    if data.image_shape is not None:
-        rows["images"] = " × ".join(map(str, data.image_shape))
-    rows["values"] = f"{float(data.X.min()):.6g} to {float(data.X.max()):.6g}, {data.X.dtype}"
-    constant = int((data.X[:1] == data.X).all(axis=0).sum())
-    if constant:
-        rows["constant features"] = constant
     labels, counts = np.unique(data.y, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_MOST_LISTED]
     shares = [(labels[i], int(counts[i]), f"{counts[i] / len(data.y):.1%}") for i in order]
     title = f"the {_MOST_LISTED} largest of {len(labels)} classes" if len(labels) > _MOST_LISTED else ""
-    return pair(scrolled(facts(rows)), scrolled(grid(("class", "rows", "share"), shares, title=title)))
+    return [
+        parts.facts({name: value for name, value in values.items() if value}),
+        parts.grid(("class", "rows", "share"), shares, title),
+    ]
 
 
-def _settings(run: TrainingRun) -> str:
-    summary, scaled = run.summary, run.summary["standardised"]
-    return scrolled(
-        facts(
-            {
-                "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
-                "solver": summary["solver"],
-                "tol": f"{summary['tol']:g} nats per sample",
-                "features": "standardised to mean 0, variance 1 of the training rows" if scaled else "as they are",
-                "seed": summary["seed"],
-            }
-        )
-    )
+def _settings(summary: dict[str, Any]) -> list[str]:
+    settings = {
+        "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
+        "solver": summary["solver"],
+        "tol": f"{summary['tol']:g} nats per sample",
+        "features": _SCALED if summary["standardised"] else "as they are",
+        "seed": summary["seed"],
+    }
+    machine = {
+        "device": summary["device"],
+        "dtype": summary["dtype"],
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        **{name: summary["versions"][name] for name in ("python", "softmax_jax")},
+        **{name: version(name) for name in _PACKAGES},
+    }
+    return [parts.facts(settings), parts.facts(machine)]
 
 
 def _metrics(judged: Judged) -> str:
@@ -174,7 +154,7 @@ def _metrics(judged: Judged) -> str:
         title += f"; the {_MOST_LISTED} classes of {len(labels)} with the lowest F1"
     rows = [(labels[i], *each[i]) for i in order] + [(f"{name} mean", *values) for name, values in means.items()]
     cells = [(name, *(f"{value:.3f}" for value in values), int(count)) for name, *values, count in rows]
-    return scrolled(grid(("class", "precision", "recall", "F1", "rows"), cells, title=title))
+    return parts.grid(("class", "precision", "recall", "F1", "rows"), cells, title)
 
 
 def _confusion(judged: Judged) -> str:
@@ -186,15 +166,15 @@ def _mistakes(judged: Judged) -> str:
     """The pairs of classes that are taken for each other most often."""
     wrong = judged.truth != judged.predicted
     if not wrong.any():
-        return paragraph(f"No mistakes: {judged.name} are predicted right.")
+        return parts.text(f"No mistakes: {judged.name} are predicted right.")
     pairs, counts = np.unique(np.stack([judged.y, judged.guesses])[:, wrong], axis=1, return_counts=True)
     first = np.argsort(-counts, kind="stable")[:10]
     names = judged.classes[pairs.T[first]]
     rows = [(f"{i} → {j}", int(count)) for (i, j), count in zip(names, counts[first], strict=True)]
-    return scrolled(grid(("true → predicted", "rows"), rows, title="the most frequent mistakes"))
+    return parts.grid(("true → predicted", "rows"), rows, "the most frequent mistakes")
 
 
-def _calibration(judged: Judged) -> str:
+def _calibration(judged: Judged) -> list[str]:
     indices = np.arange(len(judged.classes))
     error = expected_calibration_error(judged.O, judged.y, classes=indices)
     scaling = temperature_scale(judged.Z, judged.y, classes=indices)
@@ -210,56 +190,39 @@ def _calibration(judged: Judged) -> str:
         "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
     )
     ax = plots.plot_reliability_diagram(judged.O, judged.y, classes=indices, ax=new_axes((4.8, 4.4)))
-    return pair(paragraph(words) + scrolled(facts(rows)), figure(ax, "Accuracy against confidence, by bins."))
+    return [parts.text(words) + parts.facts(rows), figure(ax, "Accuracy against confidence, by bins.")]
 
 
-def _weights(run: TrainingRun) -> str:
+def _weights(run: TrainingRun) -> list[str]:
     W, classes, data = np.asarray(run.result.params.W, np.float64), run.result.classes, run.data
     scaled = "Weights are of the standardised features. " if run.summary["standardised"] else ""
     if data.image_shape is not None and len(data.image_shape) == 2:
         ax = plots.plot_weights(W, data.image_shape, classes=classes)
-        return figure(
-            ax, "The weights of each class as an image.", f"{scaled}Red speaks for the class, blue against it."
-        )
+        caption = f"{scaled}Red speaks for the class, blue against it."
+        return [figure(ax, "The weights of each class as an image.", caption)]
     norms = np.linalg.norm(W, axis=1)
     first = np.argsort(-norms, kind="stable")[:15]
     for_, against = W.argmax(axis=1), W.argmin(axis=1)
     rows = [(data.feature_names[i], float(norms[i]), classes[for_[i]], classes[against[i]]) for i in first]
-    header = ("feature", "norm of its weights", "speaks most for", "and against")
-    table = paragraph(f"{scaled}The features with the largest weights:") + scrolled(grid(header, rows))
+    table = parts.grid(("feature", "norm of its weights", "speaks most for", "and against"), rows)
+    told = parts.text(f"{scaled}The features with the largest weights:") + table
     if W.shape[0] != 2:
-        return table
-    split = run.split
-    ax = plots.plot_decision_regions(
-        run.result.params, split.X_train, split.y_train, classes=classes, feature_names=data.feature_names
-    )
-    return pair(table, figure(ax, "The class predicted at each point of the plane.", "Training rows."))
+        return [told]
+    plane: Any = {"classes": classes, "feature_names": data.feature_names}
+    ax = plots.plot_decision_regions(run.result.params, run.split.X_train, run.split.y_train, **plane)
+    return [told, figure(ax, "The class predicted at each point of the plane.", "Training rows.")]
 
 
 def _gradient(run: TrainingRun) -> str:
-    X, y, l2 = run.split.X_train, run.split.y_train, run.summary["l2"]
+    X, y, classes = run.split.X_train, run.split.y_train, run.result.classes
     rows = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_CHECKED])
-    T = one_hot_encode(np.searchsorted(run.result.classes, y[rows]), len(run.result.classes))
-    report = compare_gradients(run.result.params, X[rows], T, l2)
+    T = one_hot_encode(np.searchsorted(classes, y[rows]), len(classes))
+    report = compare_gradients(run.result.params, X[rows], T, run.summary["l2"])
     every = len(rows) == len(y)
-    at_optimum = every and run.result.status == "converged"
     words = (
         "The gradient of J at the solution by automatic differentiation, in closed form and by finite differences, "
         f"on {'all' if every else f'a sample of {len(rows)}'} training rows."
     )
-    if at_optimum:
+    if every and run.result.status == "converged":
         words += " At an optimum it is itself rounding error: only absolute differences mean anything."
-    return paragraph(words) + scrolled(report._repr_html_())
-
-
-def _environment(run: TrainingRun) -> str:
-    summary = run.summary
-    rows = {
-        "device": summary["device"],
-        "dtype": summary["dtype"],
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "softmax_jax": summary["versions"]["softmax_jax"],
-        **{name: version(name) for name in _PACKAGES},
-    }
-    return scrolled(facts(rows))
+    return parts.text(words) + parts.scrolled(report._repr_html_())

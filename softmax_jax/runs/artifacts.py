@@ -7,7 +7,6 @@ standardisation of the training rows by itself.
 from __future__ import annotations
 
 import json
-import math
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -15,39 +14,54 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.model_files.files import save
-from softmax_jax.runs.training import TrainingRun, predict
+from softmax_jax.runs.summary import TrainingRun
+from softmax_jax.runs.training import predict
 
 MODEL_FILE = "model.safetensors"
 
 
-def write_run(run: TrainingRun, folder: Path) -> list[Path]:
+def write_run(run: TrainingRun, out: Path) -> list[Path]:
     """Write loss_curve.png, confusion_matrix.png, results.json, model.json and model.safetensors.
 
     Args:
       run: from `train`.
-      folder: an existing folder; files of these names in it are replaced.
+      out: an existing folder, of which files of these names are replaced; or a .safetensors file for the model alone.
 
     Returns:
       The paths written; without the loss curve where no iteration was done.
     """
+    if not out.is_dir():
+        return write_model(run, out)
     from softmax_jax import plots  # matplotlib is an extra, and slow to import
+    from softmax_jax.plots import style
 
-    result, split = run.result, run.split
-    rows, X, y = ("test", split.X_test, split.y_test) if len(split.y_test) else ("training", *split[:2])
+    result, (rows, X, y) = run.result, run.split.judged_by()
     confusion = plots.plot_confusion_matrix(y, predict(result, X), classes=result.classes)
     confusion.set_xlabel(f"predicted class ({rows} rows of {run.data.name})")
-    pictures = {"confusion_matrix.png": confusion}
+    pictures = {out / "confusion_matrix.png": confusion}
     if len(result.history):
         floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
         loss = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates)
-        pictures = {"loss_curve.png": loss, **pictures}
-    for name, ax in pictures.items():
-        figure: Any = ax.figure
-        figure.savefig(folder / name)
-    for name, content in {"results.json": run.summary, "model.json": _numbers(run)}.items():
-        (folder / name).write_text(to_json(content) + "\n", encoding="utf-8")
-    save(fitted_model(run), folder / MODEL_FILE)
-    return [folder / name for name in (*pictures, "results.json", "model.json", MODEL_FILE)]
+        pictures = {out / "loss_curve.png": loss, **pictures}
+    for path, ax in pictures.items():
+        style.figure_of(ax).savefig(path)
+    return [*pictures, _write_json(out / "model.json", _numbers(run)), *write_model(run, out)]
+
+
+def write_model(run: TrainingRun, out: Path) -> list[Path]:
+    """Write the model, and the summary as results.json beside it where `out` is a folder.
+
+    Args:
+      run: from `train` or `train_distributed`.
+      out: an existing folder, or a .safetensors file.
+
+    Returns:
+      The paths written.
+    """
+    summary = [_write_json(out / "results.json", run.summary)] if out.is_dir() else []
+    path = out / MODEL_FILE if summary else out
+    save(fitted_model(run), path)
+    return [*summary, path]
 
 
 def fitted_model(run: TrainingRun) -> Any:
@@ -76,15 +90,13 @@ def fitted_model(run: TrainingRun) -> Any:
 
 def to_json(values: dict[str, Any]) -> str:
     """Standard JSON: numbers that are not finite become null."""
+    standard = json.loads(json.dumps(values), parse_constant=lambda name: None)
+    return json.dumps(standard, indent=2, ensure_ascii=False)
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
+def _write_json(path: Path, values: dict[str, Any]) -> Path:
+    path.write_text(to_json(values) + "\n", encoding="utf-8")
+    return path
 
 
 def _numbers(run: TrainingRun) -> dict[str, Any]:

@@ -11,6 +11,7 @@ and for dJ/db with 1 in the place of x and |X|. A wrong formula is off by a part
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,7 @@ from softmax_jax.model import Params, init_params, one_hot_encode
 from softmax_jax.prediction import host_net_input
 from softmax_jax.runtime.host import on_host
 
+_Weight = np.ndarray | None
 _FLOAT64_EPS = float(np.finfo(np.float64).eps)
 
 
@@ -51,7 +53,13 @@ class Finding(NamedTuple):
 
 @on_host
 def audit(
-    X: np.ndarray, y: np.ndarray, *, l2: float, sample_weight: Any = None, seed: int = 0, devices: Any = None
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    l2: float,
+    sample_weight: np.ndarray | None = None,
+    seed: int = 0,
+    devices: Sequence[Any] | None = None,
 ) -> list[Finding]:
     """Compare the gradients at random and at fitted parameters, on each device, in float32 and float64.
 
@@ -88,7 +96,7 @@ def devices_at_hand() -> list[Any]:
     return [*accelerators, jax.local_devices(backend="cpu")[0]]
 
 
-def _find(point: str, params: Params, X: np.ndarray, T: Any, l2: float, weight: Any) -> Finding:
+def _find(point: str, params: Params, X: np.ndarray, T: np.ndarray, l2: float, weight: _Weight) -> Finding:
     report = compare_gradients(params, X, T, l2, weight)
     exact, finite = _allowed(params, X, T, l2, weight)
     parts = [
@@ -104,7 +112,9 @@ def _find(point: str, params: Params, X: np.ndarray, T: Any, l2: float, weight: 
     return Finding(point, report, exact, finite, worst)
 
 
-def _allowed(params: Params, X: np.ndarray, T: Any, l2: float, weight: Any) -> tuple[Params, Params]:
+def _allowed(
+    params: Params, X: np.ndarray, T: np.ndarray, l2: float, weight: np.ndarray | None
+) -> tuple[Params, Params]:
     """What autodiff and closed form may differ by, and either of them from finite differences."""
     s = np.ones(len(X)) if weight is None else np.asarray(weight, np.float64)
     unit = float(np.finfo(X.dtype).eps) / 2

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softmax_jax.data.columns import positions
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax
@@ -40,8 +41,7 @@ def feature_names(model: Any) -> tuple[str, ...]:
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple(str(name) for name in names)
-    m = model.n_features_in_ if hasattr(model, "n_features_in_") else len(_params(model).W)
-    return tuple(str(j) for j in range(m))
+    return positions(model.n_features_in_ if hasattr(model, "n_features_in_") else len(_params(model).W))
 
 
 @in_numpy

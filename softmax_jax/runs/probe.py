@@ -14,11 +14,11 @@ import numpy as np
 
 from softmax_jax.data import Dataset
 from softmax_jax.data.columns import matched
-from softmax_jax.model_files.files import save
 from softmax_jax.model_selection.probes import ProbeResult, linear_probe
-from softmax_jax.runs.artifacts import MODEL_FILE, fitted_model, to_json
+from softmax_jax.runs.artifacts import write_model
 from softmax_jax.runs.splitting import Split, split_rows
-from softmax_jax.runs.training import TrainingRun, summarise
+from softmax_jax.runs.summary import TrainingRun
+from softmax_jax.runs.training import summarise
 from softmax_jax.runtime.host import on_host
 
 
@@ -100,18 +100,18 @@ def train_probe(
 def certificate_table(probe: ProbeResult) -> list[dict[str, Any]]:
     """What is proven and scored at each strength tried, strong to weak, ready for JSON."""
     path = probe.path
+    kinds = {
+        "duality_gap": float,
+        "status": str,
+        "n_iter": int,
+        "n_passes": int,
+        "val_loss": float,
+        "val_accuracy": float,
+    }
     return [
-        {
-            "strength": float(probe.strengths[i]),
-            "l2": float(path.l2_values[i]),
-            "duality_gap": float(path.duality_gap[i]),
-            "status": path.status[i],
-            "n_iter": int(path.n_iter[i]),
-            "n_passes": int(path.n_passes[i]),
-            "val_loss": float(path.val_loss[i]),
-            "val_accuracy": float(path.val_accuracy[i]),
-        }
-        for i in range(len(path.status))
+        {"strength": float(strength), "l2": float(path.l2_values[i])}
+        | {name: kind(getattr(path, name)[i]) for name, kind in kinds.items()}
+        for i, strength in enumerate(probe.strengths)
     ]
 
 
@@ -126,14 +126,12 @@ def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
       The paths written.
     """
     from softmax_jax import plots  # matplotlib is an extra, and slow to import
+    from softmax_jax.plots import style
 
     path = run.probe.path
-    curve, numbers, model = (folder / name for name in ("validation_curve.png", "results.json", MODEL_FILE))
     ax = plots.plot_validation_curve(path.l2_values, path.val_accuracy, kind="accuracy")
-    ax.figure.savefig(curve)  # type: ignore[union-attr] # a figure, not a subfigure
-    numbers.write_text(to_json(run.summary) + "\n", encoding="utf-8")
-    save(fitted_model(run.training), model)
-    return [curve, numbers, model]
+    style.figure_of(ax).savefig(curve := folder / "validation_curve.png")
+    return [curve, *write_model(run.training._replace(summary=run.summary), folder)]
 
 
 def _validation(data: Dataset, val: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,12 @@ class Split(NamedTuple):
     weights: np.ndarray | None = None
     scaler: StandardScaler | None = None
 
+    def judged_by(self) -> tuple[str, np.ndarray, np.ndarray]:
+        """The rows that a fit is judged by, features and labels: those for the test where there are any."""
+        if len(self.y_test):
+            return "test", self.X_test, self.y_test
+        return "training", self.X_train, self.y_train
+
 
 def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> Split:
     """Training and test rows in the proportions of the classes, both scaled by the training rows.

@@ -75,7 +75,6 @@ def test_fit_says_how_shards_were_paired_and_learns_from_the_right_pairs(shards,
 def test_every_verb_says_it(shards, capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
     monkeypatch.setattr(benchmark, "_THEIRS", ())
-    monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert told("check shards --rows 40", capsys)["notes"] == [PAIRED]
     assert told("bench shards --l2 1e-2", capsys)["notes"] == [PAIRED]
     assert told("probe shards --val shards --test 0", capsys)["notes"] == [PAIRED, f"validation: {PAIRED}"]
@@ -96,7 +95,6 @@ def test_noise_with_the_index_of_a_split_is_not_learnt(rng, capsys):
 def test_decimal_and_thousands_signs_are_options_of_every_verb(numbers, X, capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
     monkeypatch.setattr(benchmark, "_THEIRS", ())
-    monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert told(f"fit {numbers} --no-standardise --test 0 --l2 1e-2 --out out", capsys)["n_features"] == 3
     assert told(f"check {numbers}", capsys)["passed"]
     assert told(f"bench {numbers} --l2 1e-2", capsys)["n"] == 120

@@ -94,7 +94,6 @@ def test_check_fails_where_the_gradients_differ(capsys, monkeypatch):
 def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
     monkeypatch.setattr(benchmark, "_THEIRS", ("lbfgs",))
-    monkeypatch.setattr("jax.clear_caches", lambda: None)
     assert run(["bench", "iris", "--limit", "20", "--l2", "1e-2", "--out", "race"]) == 0
     out = capsys.readouterr().out
     for word in ("softmax_jax auto", "scikit-learn lbfgs", "at its defaults", "times", "first run", "race/bench.png"):

@@ -13,7 +13,7 @@ import pytest
 
 from softmax_jax.data import Dataset, load_data
 from softmax_jax.report.evaluation import judge
-from softmax_jax.report.page import Section, page
+from softmax_jax.report.page import page
 from softmax_jax.report.report import report_html, write_report
 from softmax_jax.runs.training import train
 
@@ -109,6 +109,15 @@ def test_pixels_are_shown_as_images_and_two_features_as_a_plane(iris_report, des
     assert iris_report.count("data:image/svg+xml;base64,") == 4
 
 
+def test_it_tells_what_was_decided_in_reading_and_what_is_odd_about_the_data():
+    rng = np.random.default_rng(0)
+    y, x = np.arange(60) % 2, rng.standard_normal((60, 1))
+    data = Dataset("twice", np.repeat(x, 2, axis=1), y, ("a", "b"), notes=("12 shards <paired> by number",))
+    report = report_html(train(data, l2=0.0, test=0))
+    assert "12 shards &lt;paired&gt; by number" in report
+    assert "some features are linear combinations of others" in report
+
+
 def test_many_rows_and_classes_are_sampled_and_listed_in_part(iris_run, monkeypatch):
     monkeypatch.setattr("softmax_jax.report.evaluation._MOST_PROBABILITIES", 45)
     judged = judge(iris_run)
@@ -116,8 +125,8 @@ def test_many_rows_and_classes_are_sampled_and_listed_in_part(iris_run, monkeypa
 
 
 def test_anchors_of_a_page_lead_to_its_sections():
-    text = page("<t>", "", [Section("A & b", "x"), Section("C", "y")])
-    assert "<title>&lt;t&gt;</title>" in text
+    text = page(name="<t>", cards={}, sections={"A & b": ["x"], "C": ["y"]})
+    assert "<title>&lt;t&gt; · softmax_jax</title>" in text
     assert re.findall('href="#([^"]+)"', text) == re.findall('section id="([^"]+)"', text) == ["a---b", "c"]
 
 

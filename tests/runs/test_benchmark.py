@@ -13,10 +13,10 @@ from softmax_jax.runs.benchmark import race
 
 @pytest.fixture
 def few(monkeypatch):
-    """Two contestants, and no recompilation."""
+    """Two contestants; what the caller has compiled is left alone."""
     monkeypatch.setattr(module, "_OURS", {"auto": None})
     monkeypatch.setattr(module, "_THEIRS", ("lbfgs",))
-    monkeypatch.setattr("jax.clear_caches", lambda: None)
+    monkeypatch.setattr("jax.clear_caches", lambda: pytest.fail("the caller's compilation cache was cleared"))
 
 
 def test_both_libraries_reach_the_same_optimum(few):
@@ -28,6 +28,7 @@ def test_both_libraries_reach_the_same_optimum(few):
     for entry in found.entries:
         assert entry.wall_s is not None, entry.note
         assert min(run.gap for run in entry.runs) <= 1e-7
+        assert entry.first_s > 0
         assert entry.runs[0].gap > 1e-7  # one iteration is not enough
         reached = [run.max_iter for run in entry.runs if run.gap <= 1e-7]
         missed = [run.max_iter for run in entry.runs if run.gap > 1e-7]

@@ -1,0 +1,89 @@
+"""What fit takes, and what of it several processes together cannot follow."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softmax_jax.cli import options
+
+of_several = functools.partial(typer.Option, rich_help_panel="Several processes")
+
+
+class SolverName(enum.StrEnum):
+    """What --solver takes."""
+
+    auto = "auto"
+    lbfgs = "lbfgs"
+    newton_cg = "newton-cg"
+    newton = "newton"
+    sgd = "sgd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(options.Source):
+    """What fit takes."""
+
+    weights: options.Weights = None
+    test: Annotated[float, options.of_data(help="Fraction of the rows kept for the test.")] = 0.2
+    l2: options.L2 = 1e-4
+    solver: Annotated[
+        SolverName, options.of_problem(metavar="NAME", help="auto (by size), lbfgs, newton-cg, newton or sgd.")
+    ] = SolverName.auto
+    tol: options.Tol = 1e-6
+    max_iter: Annotated[int, options.of_problem(help="Most iterations.")] = 1000
+    eta: Annotated[float | None, options.of_problem(help="Learning rate; selects gradient descent.")] = None
+    epochs: Annotated[int | None, options.of_problem(help="Passes over the data; selects it too.")] = None
+    minibatches: Annotated[int | None, options.of_problem(help="Samples per update; selects it too.")] = None
+    seed: options.Seed = 0
+    out: Annotated[
+        Path,
+        options.of_output(help="Folder for pictures, numbers and the model; or a .safetensors file for the model."),
+    ] = Path("softmax_jax_output")
+    report: Annotated[Path | None, options.of_output(help="Folder for a report in HTML.")] = None
+    checkpoint: Annotated[Path | None, options.of_output(help="Folder to save the state to, and to resume from.")] = (
+        None
+    )
+    every: Annotated[float | None, options.of_output(help="Seconds from one checkpoint to the next.")] = None
+    as_json: options.AsJson = False
+    distributed: Annotated[bool, of_several("--distributed", help="Share a folder of shards with other processes.")] = (
+        False
+    )
+    coordinator: Annotated[str | None, of_several(help="host:port of process 0, where no scheduler tells.")] = None
+    num_processes: Annotated[int | None, of_several(help="How many there are.")] = None
+    process_id: Annotated[int | None, of_several(help="Which one this is, from 0.")] = None
+
+    def join(self) -> tuple[str | None, int | None, int | None]:
+        """Address of process 0, number of processes, index of this one; all None where JAX finds them itself.
+
+        Raises:
+          ValueError: options are given that do not go together.
+        """
+        join = (self.coordinator, self.num_processes, self.process_id)
+        missing = {value is None for value in join}
+        if not self.distributed and missing != {True}:
+            raise ValueError("--coordinator, --num-processes and --process-id belong to --distributed.")
+        if not self.distributed:
+            return join
+        names = [name for name, value in self._of_one_process().items() if value]
+        if names:
+            raise ValueError(
+                f"--distributed fits all rows of a folder of shards as they are; leave out {', '.join(names)}."
+            )
+        if len(missing) > 1:
+            raise ValueError("--coordinator, --num-processes and --process-id must be given together, or none of them.")
+        return join
+
+    def _of_one_process(self) -> dict[str, object]:
+        """The options that only one process alone can follow: name -> what was given, or something false."""
+        names = ("target", "weights", "drop", "delimiter", "thousands", "images", "labels")
+        return {f"--{name}": getattr(self, name) for name in (*names, "report", "checkpoint", "every")} | {
+            "--decimal": self.decimal != ".",
+            "--test (give 0)": self.test,
+            "the scaling (--no-standardise)": not self.no_standardise,
+        }

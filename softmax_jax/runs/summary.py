@@ -1,0 +1,123 @@
+"""A training run and its summary: what was asked for and found, under the same names alone and over processes."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from softmax_jax._version import __version__
+from softmax_jax.data import Dataset
+from softmax_jax.display.html import bound_text
+from softmax_jax.fitting.data_warnings import remarks
+from softmax_jax.fitting.messages import advice
+from softmax_jax.fitting.single import FitResult
+from softmax_jax.runs.splitting import Split
+
+_DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000}  # those of `fit`
+_GRADIENT = "largest entry {largest_entry:.1e}, autodiff - closed form {autodiff_minus_closed_form:.1e}"
+
+
+class TrainingRun(NamedTuple):
+    """What a run used and found.
+
+    Attributes:
+      data: as read.
+      split: the rows it was fitted to and tested on, as `fit` saw them.
+      result: what `fit` returned.
+      summary: settings and numbers, ready for JSON.
+      settings: the arguments of `fit` that SoftmaxRegression has too.
+    """
+
+    data: Dataset
+    split: Split
+    result: FitResult
+    summary: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def known_settings(given: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The settings of a run: the defaults of `fit`, and what was given in their place.
+
+    Args:
+      given: arguments of `fit`, others among them.
+      seed: of everything that is drawn at random.
+    """
+    return {name: given.get(name, default) for name, default in _DEFAULTS.items()} | {"seed": seed}
+
+
+def found(data: Dataset, result: FitResult, l2: float, **more: Any) -> dict[str, Any]:
+    """What a fit found, ready for JSON.
+
+    Args:
+      data: what was read.
+      result: what `fit` returned.
+      l2: strength it was given.
+      **more: what this kind of run knows besides, such as n_train and accuracy_train.
+    """
+    device = jax.devices()[0]
+    return {
+        "data": data.name,
+        "notes": list(data.notes),
+        "n_features": len(data.feature_names),
+        "n_classes": len(result.classes),
+        "l2": float(l2),
+        "cost": result.objective,
+        "duality_gap": result.duality_gap,
+        "status": result.status,
+        "n_iter": result.n_iter,
+        "n_passes": result.n_passes,
+        **more,
+        "device": device.device_kind if device.platform != "cpu" else "cpu",
+        "dtype": result.params.W.dtype.name,
+        "versions": {"softmax_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
+    }
+
+
+def asked(settings: dict[str, Any], fit_wall_s: float) -> dict[str, Any]:
+    """What the fit was asked for and how long it took, ready for JSON.
+
+    Args:
+      settings: from `known_settings`.
+      fit_wall_s: wall time, compilation included.
+    """
+    solver = settings["solver"]
+    plain = {"solver": "auto" if solver is None else type(solver).__name__, "fit_wall_s": round(fit_wall_s, 3)}
+    return {**settings, "l2": float(settings["l2"]), "tol": float(settings["tol"]), **plain}
+
+
+def told(summary: dict[str, Any]) -> dict[str, str]:
+    """A summary as people read it: name -> words, in the order of a printed table."""
+    s, unit = summary, "epochs" if summary.get("solver") == "SGD" else "iterations"
+    data = f"{s['data']}: train {s['n_train']} x {s['n_features']}, {s['n_classes']} classes"
+    data += f", test {s['n_test']} rows" if s.get("n_test") else ""
+    data += ", weighted" if s.get("weighted") else ""
+    if "n_processes" in s:
+        data += f", shared by {s['n_processes']} processes, {s['n_devices']} devices"
+    tested = "" if s.get("accuracy_test") is None else f", test {s['accuracy_test']:.4f}"
+    table = {
+        "data": data,
+        "read": "\n".join(s["notes"]),
+        "cost": f"{s['cost']:.8g} nats per sample (l2 = {s['l2']:g})",
+        "duality gap": bound_text(s["duality_gap"]),
+        "status": f"{s['status']} after {s['n_iter']} {unit}, {s['n_passes']} passes",
+        "accuracy": f"train {s['accuracy_train']:.4f}{tested}",
+        "gradient": _GRADIENT.format(**s["gradient"]) if "gradient" in s else "",
+        "device, dtype": f"{s['device']}, {s['dtype']}",
+        "time": f"{s['fit_wall_s']:.2f} s for the fit, compilation included" if "fit_wall_s" in s else "",
+    }
+    return {name: words for name, words in table.items() if words}
+
+
+def outcome(run: TrainingRun) -> str:
+    """What the status of a run means and what to do, for one that did not converge; "" for one that did."""
+    return advice(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
+
+
+def remarks_on(run: TrainingRun) -> list[str]:
+    """What is odd about the rows that a run was fitted to, in sentences; none for ordinary data."""
+    split = run.split
+    T = np.searchsorted(run.result.classes, split.y_train)
+    return remarks(run.result, split.X_train, T, split.weights, l2=run.settings["l2"], fit_intercept=True)
