@@ -36,6 +36,7 @@ from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.runtime.host import on_host
+from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.storage.resuming import checked_interval, session_settings
 
@@ -107,7 +108,7 @@ def fit_distributed(
     y: Any,
     *,
     l2: float = 1e-4,
-    solver: Any = None,
+    solver: Solver | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -169,11 +170,11 @@ def fit_distributed(
         T, classes = (rows.y, rows.classes) if rows.y.ndim == 2 else _encoded(rows)
         counts, s = _shares(rows)
         n, m, kind = sum(counts), rows.X.shape[1], kind_of(rows.X)
-        asked, solver = solver, choose_solver(solver, kind, len(classes), settings.l2, n=n)
-        others = fallbacks(solver, kind, len(classes)) if asked is None else ()
+        chosen = choose_solver(solver, kind, len(classes), settings.l2, n=n)
+        others = fallbacks(chosen, kind, len(classes)) if solver is None else ()
         block = _block(rows.X, len(classes))
-        data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), solver, block)
-        params = start_params(init, solver, m, len(classes), np.dtype(data.training.dtype), seed)
+        data = place_shards(_shards(counts), rows.X, T, s, settings.l2, bool(fit_intercept), chosen, block)
+        params = start_params(init, chosen, m, len(classes), np.dtype(data.training.dtype), seed)
         if fit_intercept:
             mass = np.sum(gather(class_mass(T, s, len(classes)).tolist()), axis=0)
             params = without_massless(params, mass)
@@ -182,10 +183,10 @@ def fit_distributed(
 
         def identity() -> tuple[dict[str, Any], dict[str, Any]]:
             fingerprint = joint_fingerprint(rows.X, T, sample_weight, classes)
-            return fingerprint, session_settings(solver, {**given, "start": params})
+            return fingerprint, session_settings(chosen, {**given, "start": params})
 
         with joint_session(checkpoint, settings.every, stop, identity) as session:
-            outcome = run_solver(solver, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others)
+            outcome = run_solver(chosen, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
@@ -222,7 +223,7 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
     return X, y
 
 
-def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
+def _rows(X: Any, y: Any, sample_weight: Any, solver: Solver | None) -> _Rows:
     """The rows of this process, alone."""
     if solver is not None and not solver.is_exact:
         raise ValueError("Gradient descent (SGD) runs on one device; give an exact solver to fit_distributed.")

@@ -24,6 +24,7 @@ from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
+from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions, joined
 
@@ -99,7 +100,7 @@ def cross_validate(
     class_weight: Any = None,
     params: dict[str, Any] | None = None,
     fit_intercept: bool = True,
-    solver: Any = None,
+    solver: Solver | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     devices: Any = None,

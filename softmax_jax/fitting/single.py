@@ -20,7 +20,8 @@ from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Data
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
-from softmax_jax.solvers.gradient_descent import descend
+from softmax_jax.solvers.gradient_descent import SGD, descend
+from softmax_jax.solvers.protocol import Record, Solver
 from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.solvers.solutions import Outcome
 from softmax_jax.solvers.steps import objective_at
@@ -73,7 +74,7 @@ def fit(
     y: Any,
     *,
     l2: float = 1e-4,
-    solver: Any = None,
+    solver: Record | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -131,28 +132,28 @@ def fit(
     n, k = kind.shape[0], len(classes)
     l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
     every = checked_interval(checkpoint, every)
-    asked, solver = solver, choose_solver(solver, kind, k, l2)
-    others = fallbacks(solver, kind, k) if asked is None else ()
-    way = {"minibatches": not solver.is_exact, "by_blocks": kind.is_streamed}
+    chosen = choose_solver(solver, kind, k, l2)
+    others = fallbacks(chosen, kind, k) if solver is None else ()
+    way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
     device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     def run(rows: int | None) -> Outcome:
-        data = place(X, T, weight, l2, bool(fit_intercept), solver, device, rows)
-        start = start_params(init, solver, kind.shape[1], k, np.dtype(data.training.dtype), seed)
-        if fit_intercept and solver.is_exact:
+        data = place(X, T, weight, l2, bool(fit_intercept), chosen, device, rows)
+        start = start_params(init, chosen, kind.shape[1], k, np.dtype(data.training.dtype), seed)
+        if fit_intercept and chosen.is_exact:
             start = without_massless(start, class_mass(T, weight, k))
         conditions = {"devices": data.training.rows.collectives.count, "rows per block": rows}
         agreed = {**settings, "start": start, "fallbacks": repr(others)}
-        with session_for(checkpoint, every, lambda: (X, T, weight, classes), solver, agreed, conditions) as session:
-            return run_solver(solver, data, n, start, tol, max_iter, callback, seed, session, others)
+        with session_for(checkpoint, every, lambda: (X, T, weight, classes), chosen, agreed, conditions) as session:
+            return run_solver(chosen, data, n, start, tol, max_iter, callback, seed, session, others)
 
     outcome = within_memory(run, first_rows(kind, k, device), kind, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
 def run_solver(
-    solver: Any,
+    solver: SGD | Solver,
     data: Data,
     n: int,
     start: Params,
@@ -164,7 +165,7 @@ def run_solver(
     fallbacks: Sequence[Any] = (),
 ) -> Outcome:
     """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
-    if not solver.is_exact:
+    if isinstance(solver, SGD):
         return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
     data = shifted(data)
     start = Params(*(np.asarray(p, data.training.dtype) for p in inward(start, data.offset)))

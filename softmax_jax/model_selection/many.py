@@ -27,6 +27,7 @@ from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
 from softmax_jax.solvers.batched_passes import Batch, prepare
 from softmax_jax.solvers.lbfgs import LBFGS
+from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions, joined
 
@@ -76,7 +77,7 @@ def fit_many(
     Y: Any,
     *,
     l2: Any = 1e-4,
-    solver: Any = None,
+    solver: Solver | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -167,7 +168,7 @@ def _group(stack: _Stack, first: int, size: int) -> _Stack:
     return stack._replace(X=X, T=stack.T[index], weights=stack.weights[index], l2=stack.l2[index])
 
 
-def _solve(stack: _Stack, solver: Any, tol: float, max_iter: int) -> Solutions:
+def _solve(stack: _Stack, solver: Solver, tol: float, max_iter: int) -> Solutions:
     dtype = compute_dtype(stack.X)
     extent = stack.X.min(axis=-2), stack.X.max(axis=-2)
     offset = column_offsets(*extent, stack.X.dtype) if stack.intercept else None
@@ -211,7 +212,7 @@ def _shifted_back(found: Solutions, batch: Batch, offset: np.ndarray, tol: float
     return at_rounded(batch, found, inside, tol)._replace(params=given)
 
 
-def _prepared(solver: Any, problem: Problem, varying: tuple[str, ...]) -> Any:
+def _prepared(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
     """What the solver prepares: for all problems where they share X, weighed by their mean, else for each."""
     if "X" in varying:
         return prepare(solver, problem, varying)

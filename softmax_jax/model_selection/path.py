@@ -21,6 +21,7 @@ from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
 from softmax_jax.runtime.host import on_host
+from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions
 
@@ -95,11 +96,12 @@ def fit_path(
     tol: float = 1e-6,
     X_val: Any = None,
     y_val: Any = None,
-    solver: Any = None,
+    solver: Solver | None = None,
     max_iter: int = 1000,
     sample_weight: Any = None,
     fit_intercept: bool = True,
     init: Params | None = None,
+    prune: str | None = None,
     retire: str | None = None,
     devices: Any = None,
     callback: Callable[[int, PathResult], Any] | None = None,
@@ -119,9 +121,10 @@ def fit_path(
       sample_weight: (n,) >= 0, of any scale.
       fit_intercept: whether the bias is free.
       init: parameters to start the strongest from; zeros by default.
-      retire: None solves every strength. "proof": a strength is given up once its certificate proves that its
+      prune: None solves every strength. "proof": a strength is given up once its certificate proves that its
         accuracy is below that of a strength already solved. "validation": those weaker than three in a row of rising
         validation loss are not run.
+      retire: the former name of `prune`.
       devices: as for `fit`.
       callback: called after each strength with its index and the result so far; a true result stops.
       checkpoint: directory to keep what is found after each strength in. The same call goes on from there, and ends
@@ -136,15 +139,16 @@ def fit_path(
     """
     strengths, tol, max_iter = check_strengths(l2_values), tolerance(tol), iterations(max_iter, least=1)
     check_exact(solver)
-    if retire not in RULES:
-        raise ValueError(f"retire must be one of {RULES}, got {retire!r}.")
+    name, rule = ("retire", retire) if prune is None else ("prune", prune)
+    if rule not in RULES or retire not in (None, rule):
+        raise ValueError(f"{name} must be one of {RULES}, got prune={prune!r} and retire={retire!r}.")
     named = X
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
-    if kind.is_streamed and retire == "proof":
-        raise ValueError("retire='proof' needs X in memory, got rows that are read by blocks.")
+    if kind.is_streamed and rule == "proof":
+        raise ValueError(f"{name}='proof' needs X in memory, got rows that are read by blocks.")
     validation = checked_validation(X_val, y_val, kind.shape[1], classes, columns_of(named, y, T, classes))
-    if retire and validation is None:
-        raise ValueError(f"retire={retire!r} needs X_val and y_val.")
+    if rule and validation is None:
+        raise ValueError(f"{name}={rule!r} needs X_val and y_val.")
     n = kind.shape[0]
     s = np.full((1, n), 1 / n) if weight is None else (weight / weight.sum())[None]
     k, free = len(classes), bool(fit_intercept)
@@ -152,8 +156,8 @@ def fit_path(
     if init is not None:
         sweep.start_from(checked_params(init, kind.shape[1], k, sweep.data.training.dtype))
     collected = _Collected(strengths, classes, sweep.shape, sweep.data.dtype, validation)
-    pruner = Pruner(retire, X, weight, validation, free) if retire and validation else None
-    settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "retire": retire, "init": init}
+    pruner = Pruner(rule, X, weight, validation, free) if rule and validation else None
+    settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "prune": rule, "init": init}
     try:
         with store_for(checkpoint, sweep, collected.result, (X, T, weight, classes), validation, settings) as store:
             _run_in_turn(sweep, collected, tol, pruner, callback, store)

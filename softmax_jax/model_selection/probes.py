@@ -16,6 +16,7 @@ from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model_selection.path import PathResult, fit_path
 from softmax_jax.model_selection.protocols import PRESETS, Protocol
 from softmax_jax.runtime.host import on_host
+from softmax_jax.solvers.protocol import Solver
 
 
 class ProbeProgress(NamedTuple):
@@ -92,7 +93,7 @@ def linear_probe(
     preset: str | Protocol = "clip",
     tol: float = 1e-6,
     max_iter: int = 1000,
-    solver: Any = None,
+    solver: Solver | None = None,
     seed: int = 0,
     devices: Any = None,
     callback: Callable[[ProbeProgress], Any] | None = None,

@@ -111,7 +111,7 @@ class Pruner:
         self.lead = 0.0  # accuracy that a strength already solved is proven to have
         if rule == "proof":
             if is_sparse(X) or is_sparse(validation[0]) or validation[1].ndim == 2:
-                raise ValueError("retire='proof' needs dense X and labels y_val; use retire='validation' instead.")
+                raise ValueError("Pruning by 'proof' needs dense X and labels y_val; give 'validation' instead.")
             w = np.ones(X.shape[0]) if weight is None else weight
             self.training = (X, w / w.sum(), spread(X, w / w.sum(), intercept))
 

@@ -35,7 +35,7 @@ class Step(NamedTuple):
     passes: Any
 
 
-def search(problem: Any, point: Point, direction: Params, accuracy: float) -> Step:
+def search(problem: Problem, point: Point, direction: Params, accuracy: float) -> Step:
     """The step to a point with |dJ/dt| <= accuracy |dJ/dt at 0|; of length 0 where `direction` does not descend.
 
     Args:
@@ -101,7 +101,7 @@ class _Bracket(NamedTuple):
     done: Any
 
 
-def _search_by_passes(problem: Any, point: Point, direction: Params, accuracy: float) -> Step:
+def _search_by_passes(problem: Problem, point: Point, direction: Params, accuracy: float) -> Step:
     """As `search`, for a problem that stores no logits."""
 
     def unfinished(b: _Bracket) -> Any:
