@@ -20,6 +20,7 @@ from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
+from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.meshes import with_auto_axes
@@ -77,8 +78,7 @@ class CrossValidation(NamedTuple):
         means = self.mean_scores
         if np.isnan(means).all():
             raise ValueError("scoring gave NaN for every strength: take a scorer that suits the rows held out.")
-        winners = np.flatnonzero(means >= np.nanmax(means) - 1e-12)
-        return int(winners[np.argmax(self.l2_values[winners])])
+        return best_strength(self.l2_values, means)
 
     @property
     def best_l2(self) -> float:

@@ -18,6 +18,7 @@ from softmax_jax.fitting.single import checked_rows
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params
+from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.pruning import RULES, Judge
 from softmax_jax.model_selection.streamed_sweep import StreamedSweep
 from softmax_jax.model_selection.sweep import Sweep
@@ -81,8 +82,7 @@ class PathResult(NamedTuple):
         score = self.val_accuracy if by == "accuracy" else -self.val_loss
         if np.isnan(score).all():
             raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
-        winners = np.flatnonzero(score == np.nanmax(score))
-        return int(winners[np.argmax(self.l2_values[winners])])
+        return best_strength(self.l2_values, score)
 
     def at(self, index: int) -> Params:
         """W (m, k) and b (k,) at one strength."""
