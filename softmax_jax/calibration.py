@@ -1,7 +1,7 @@
 """Calibration of probabilities on held-out samples: temperature scaling, and the expected calibration error.
 
     J(t)  = mean_i s_i H(T_i, softmax(Z_i / t))          convex in c = 1/t, with
-    dJ/dc = mean_i s_i (sum_j O_ij Z_ij - sum_j T_ij Z_ij),     d2J/dc2 = mean_i s_i Var_{j ~ O_i}(Z_ij)
+    dJ/dc = mean_i s_i (sum_j O_ij Z_ij - sum_j T_ij Z_ij)
 
     ECE = sum over bins B of (s(B) / s) |accuracy(B) - confidence(B)|,
     where sample i falls into the bin ((r-1)/R, r/R] that holds its confidence max_j O_ij.
@@ -17,14 +17,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.runtime.settings import in_numpy
 
-_LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
-_RANGE = (1e-300, 1e300)  # of c
+_RANGE, _PRECISION = (-690.0, 690.0), 1e-13  # of log c
 _BLOCK = 1 << 20  # elements of Z at a time
 _SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may be of 16 bits
 
@@ -95,7 +95,7 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any
         return TemperatureScaling(0.0, before, cost.at_infinity(), "separated")
     if cost.at(0.0)[1] >= 0:
         return TemperatureScaling(np.inf, before, cost.at(0.0)[0], "uninformative")
-    c = _minimise(cost)
+    c = _best(cost)
     return TemperatureScaling(cost.scale / c, before, cost.at(c)[0], "converged")
 
 
@@ -169,19 +169,17 @@ class _Cost:
         self.target = self.A[np.arange(len(A)), T] if T.ndim == 1 else (T * self.A).sum(axis=1)
         self.s = weight[kept] / weight[kept].sum()
 
-    def at(self, c: float) -> tuple[float, float, float]:
-        """J and its first two derivatives by c."""
-        result = np.zeros(3)
+    def at(self, c: float) -> tuple[float, float]:
+        """J and dJ/dc."""
+        result = np.zeros(2)
         rows = max(1, _BLOCK // self.A.shape[1])
         for start in range(0, len(self.A), rows):
             A, target, s = (v[start : start + rows] for v in (self.A, self.target, self.s))
             E = np.exp(c * A)
             total = E.sum(axis=1)
-            O = E / total[:, None]
-            mean = (O * A).sum(axis=1)
-            variance = (O * (A - mean[:, None]) ** 2).sum(axis=1)
-            result += s @ np.stack([np.log(total) - c * target, mean - target, variance], axis=1)
-        return float(result[0]), float(result[1]), float(result[2])
+            mean = (E * A).sum(axis=1) / total
+            result += s @ np.stack([np.log(total) - c * target, mean - target], axis=1)
+        return float(result[0]), float(result[1])
 
     def slope_at_infinity(self) -> float:
         """The limit of dJ/dc: zero where each target lies on largest entries alone."""
@@ -192,30 +190,14 @@ class _Cost:
         return float(self.s @ np.log((self.A == 0).sum(axis=1)))
 
 
-def _minimise(cost: _Cost) -> float:
-    """The root c of dJ/dc, by Newton within a bracket; a step that leaves it is replaced by bisection."""
-    low, high = _bracket(cost)
-    c = low * np.sqrt(high / low)
-    for _ in range(200):
-        _, slope, curvature = cost.at(c)
-        low, high = (c, high) if slope < 0 else (low, c)
-        step = -slope / curvature if curvature > 0 else np.inf
-        if abs(step) <= _LAST_STEP * c:
-            return float(c + step)
-        c = c + step if low < c + step < high else low * np.sqrt(high / low)
-    return float(c)
+def _best(cost: _Cost) -> float:
+    """The root c of dJ/dc, by Brent's method in log c; the end of the range where it lies beyond."""
 
+    def slope(u: float) -> float:
+        return cost.at(float(np.exp(u)))[1]
 
-def _bracket(cost: _Cost) -> tuple[float, float]:
-    """Two c, one with dJ/dc < 0 and one with dJ/dc >= 0, by factors that square from step to step."""
-    c = float(np.clip(cost.scale, 1e-3, 1e3))
-    rising = cost.at(c)[1] >= 0
-    factor = 2.0
-    while True:
-        new = c / factor if rising else c * factor
-        if (cost.at(new)[1] >= 0) != rising or not _RANGE[0] < new < _RANGE[1]:
-            return (new, c) if rising else (c, new)
-        c, factor = new, min(factor**2, 1e30)
+    root: Any = brentq(slope, *_RANGE, xtol=_PRECISION) if slope(_RANGE[1]) > 0 else _RANGE[1]
+    return float(np.exp(root))
 
 
 def _two_columns(array: Any, name: str) -> Any:
