@@ -12,6 +12,7 @@ from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
+from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import memories_of, mesh_of, place_for
@@ -135,11 +136,9 @@ def fit(
         >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
         ('converged', True, (1, 2))
     """
-    X = checked_rows(X, devices)
+    X, T, classes, weight = X if isinstance(X, Samples) else samples(checked_rows(X, devices), y, sample_weight)
     n = X.shape[0]
-    T, classes = checks.targets(y, n)
     refuse_labels_among(X, T)
-    weight = checks.weights(sample_weight, n)
     l2 = min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
     tol = checks.number(tol, "tol", low=0, low_open=True)
     max_iter = checks.number(max_iter, "max_iter", low=0, integer=True)

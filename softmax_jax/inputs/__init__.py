@@ -5,6 +5,7 @@ frames        data frames by columns
 objects       arrays of objects by one sum; bad cells are looked for after a failure
 sparse_input  SciPy's sparse matrices, rows compressed
 checks        the rules: features, labels, targets, weights, numbers
+samples       checked features, targets and weights in one record
 class_weight  a weight for each class, as scikit-learn has it
 pairing       columns of two tables are paired by name
 """
