@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.inputs.checks import number, weights
+from softmax_jax.inputs.quantities import number, weights
 from softmax_jax.inputs.samples import Samples
 
 

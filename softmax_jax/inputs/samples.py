@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.inputs.checks import targets, weights
+from softmax_jax.inputs.quantities import weights
+from softmax_jax.inputs.targets import targets
 
 
 class Samples(NamedTuple):
