@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -42,9 +43,7 @@ def encode(value: Any, name: str) -> Any:
     """
     if isinstance(value, enum.Enum) and isinstance(value, str | int | float):
         return encode(_underlying(value), name)
-    if value is None or type(value) in (bool, str):
-        return value
-    if type(value) is int and abs(value) < _LARGEST_INT:
+    if value is None or type(value) in (bool, str) or (type(value) is int and abs(value) < _LARGEST_INT):
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": repr(value)}
@@ -55,14 +54,11 @@ def encode(value: Any, name: str) -> Any:
     if type(value) is list or type(value) is tuple:
         return {type(value).__name__: [encode(part, f"{name}[{i}]") for i, part in enumerate(value)]}
     if isinstance(value, np.ndarray):
-        return {"array": encode_labels(value, name)}
+        return {"array": _encode_labels(value, name)}
     if type(value) in _records():
-        record: Any = value
-        fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-        return {
-            "record": type(value).__name__,
-            "fields": {field: encode(of, f"{name}.{field}") for field, of in fields.items()},
-        }
+        fields = [field.name for field in dataclasses.fields(value)]
+        encoded = {field: encode(getattr(value, field), f"{name}.{field}") for field in fields}
+        return {"record": type(value).__name__, "fields": encoded}
     dtype = _dtype_name(value)
     if dtype is not None:
         return {"dtype": dtype}
@@ -79,31 +75,34 @@ def decode(value: Any) -> Any:
         if isinstance(value, list):
             raise ValueError("a list where a value was expected")
         return value
+    decoders: dict[str, Callable[[Any], Any]] = {
+        "float": float,
+        "numpy": lambda kind: _decode_scalar(kind, value["value"]),
+        "dtype": _dtype,
+        "dict": lambda pairs: {decode(key): decode(of) for key, of in pairs},
+        "list": lambda parts: list(map(decode, parts)),
+        "tuple": lambda parts: tuple(map(decode, parts)),
+        "array": decode_labels,
+        "record": lambda name: {r.__name__: r for r in _records()}[name](**decode_all(value["fields"])),
+    }
     kind = next(iter(value), None)
-    if kind == "float":
-        return float(value["float"])
-    if kind == "numpy":
-        return _decode_scalar(value["numpy"], value["value"])
-    if kind == "dtype":
-        return _dtype(value["dtype"])
-    if kind == "dict":
-        return {decode(key): decode(of) for key, of in value["dict"]}
-    if kind in ("list", "tuple"):
-        parts = [decode(part) for part in value[kind]]
-        return parts if kind == "list" else tuple(parts)
-    if kind == "array":
-        return decode_labels(value["array"])
-    if kind == "record":
-        records = {record.__name__: record for record in _records()}
-        return records[value["record"]](**{field: decode(of) for field, of in value["fields"].items()})
-    raise ValueError(f"the unknown kind of value {kind!r:.40}")
+    if kind not in decoders:
+        raise ValueError(f"the unknown kind of value {kind!r:.40}")
+    return decoders[kind](value[kind])
 
 
-def encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
-    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's.
+def encode_all(values: dict[str, Any]) -> dict[str, Any]:
+    """Each value by name as what JSON can hold."""
+    return {name: encode(value, name) for name, value in values.items()}
 
-    Members of a class(str, Enum) are stored as the strings that they equal.
-    """
+
+def decode_all(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that `encode_all` was given."""
+    return {name: decode(value) for name, value in values.items()}
+
+
+def _encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
+    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's."""
     kind = labels.dtype.kind
     dtype = "object" if kind == "O" else labels.dtype.str[1:] if kind == "U" else labels.dtype.name
     values = labels.tolist()
@@ -114,10 +113,10 @@ def encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
 
 
 def decode_labels(stored: Any) -> np.ndarray:
-    """The labels that `encode_labels` was given.
+    """The labels that `encode` was given as {"array": ...}.
 
     Raises:
-      ValueError, TypeError, KeyError, OverflowError: not what `encode_labels` returns.
+      ValueError, TypeError, KeyError, OverflowError: not what `encode` returns.
     """
     dtype, values = stored["dtype"], [decode(value) for value in stored["values"]]
     strings = dtype == "object" or dtype[:1] == "U"
