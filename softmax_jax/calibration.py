@@ -141,14 +141,11 @@ def expected_calibration_error(
     """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
 
     Args:
-      O: (n, k) probabilities, k >= 2, rows sum to 1.
-      y: (n,) class indices in [0, k), or labels among `classes`.
+      O: (n, k) probabilities, as for `reliability_table`, which raises the same errors.
+      y: (n,) class indices or labels.
       n_bins: R >= 1; the number depends on it.
       sample_weight: (n,) >= 0, of any scale.
-      classes: (k,) labels of the columns of O; needed where y holds labels, and where class 0 does not occur.
-
-    Raises:
-      ValueError, TypeError: an argument is not as described; the message names it.
+      classes: (k,) labels of the columns.
     """
     table = reliability_table(O, y, n_bins, sample_weight, classes=classes)
     return float(np.nansum(table.weight * np.abs(table.accuracy - table.confidence)))
@@ -224,7 +221,13 @@ def _targets(y: Any, rows: Any, name: str, classes: Any) -> np.ndarray:
 
 
 def check_indices(labels: np.ndarray, k: int, name: str) -> None:
-    """Raise ValueError unless the labels (n,) are class indices in [0, k), and not such as labels 1 to k would be."""
+    """Raise ValueError unless the labels are class indices in [0, k), and not such as labels 1 to k would be.
+
+    Args:
+      labels: (n,) of `checks.check_labels`.
+      k: number of columns.
+      name: what error messages call the array with these columns.
+    """
     remedy = f"where y holds labels, give those of the columns of {name} as classes."
     known = np.zeros(len(labels), bool) if labels.dtype.kind in "OU" else (labels >= 0) & (labels < k)
     if not known.all():

@@ -109,19 +109,10 @@ class SoftmaxRegression(CertifiedClassifier):
         verbose: int = 0,
     ) -> None:
         """Store the parameters; they are checked by fit."""
-        self.l2 = l2
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.eta = eta
-        self.epochs = epochs
-        self.minibatches = minibatches
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.dtype = dtype
-        self.random_state = random_state
-        self.verbose = verbose
+        self.l2, self.solver, self.tol, self.max_iter = l2, solver, tol, max_iter
+        self.eta, self.epochs, self.minibatches = eta, epochs, minibatches
+        self.fit_intercept, self.class_weight, self.warm_start = fit_intercept, class_weight, warm_start
+        self.dtype, self.random_state, self.verbose = dtype, random_state, verbose
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:

@@ -82,16 +82,9 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         dtype: Any = None,
     ) -> None:
         """Store the parameters; they are checked by fit."""
-        self.l2_values = l2_values
-        self.cv = cv
-        self.scoring = scoring
-        self.refit = refit
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.dtype = dtype
+        self.l2_values, self.cv, self.scoring, self.refit = l2_values, cv, scoring, refit
+        self.solver, self.tol, self.max_iter = solver, tol, max_iter
+        self.fit_intercept, self.class_weight, self.dtype = fit_intercept, class_weight, dtype
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, **params: Any) -> SoftmaxRegressionCV:

@@ -39,7 +39,13 @@ class ModelFileError(ValueError):
     """A file is not a whole, unchanged model file of this library; the words name file, defect and remedy."""
 
     def __init__(self, path: Any, defect: str, remedy: str = _REMEDY) -> None:
-        """The error for `path`."""
+        """The error.
+
+        Args:
+          path: of the file.
+          defect: what is wrong with it.
+          remedy: a sentence.
+        """
         self.defect = defect
         super().__init__(f"{os.fsdecode(path)!r} cannot be loaded: {defect}. {remedy}")
 
@@ -96,7 +102,12 @@ def read(path: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def checksum(texts: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
-    """The sha256, as in the module docstring, in hexadecimal digits."""
+    """The sha256, as in the module docstring, in hexadecimal digits.
+
+    Args:
+      texts: by name, without the checksum.
+      tensors: by name.
+    """
     names = sorted(tensors)
     described = [[name, tensors[name].dtype.name, list(tensors[name].shape)] for name in names]
     digest = hashlib.sha256(json.dumps([texts, described], sort_keys=True).encode())
