@@ -21,13 +21,13 @@ from softmax_jax.model import Params, net_input, softmax
 from softmax_jax.model_files.kinds import KINDS, kind_of
 from softmax_jax.model_files.parts import check_params
 from softmax_jax.runtime.settings import on_host
-from softmax_jax.storage.atomic import write_atomically
+from softmax_jax.storage.atomic import AnyPath, write_atomically
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 @on_host
-def export_predict(model: Any, path: Any) -> None:
+def export_predict(model: Any, path: AnyPath) -> None:
     """Write the program X (n, m) -> O (n, k) of a fitted model to a file, atomically.
 
     n is symbolic: one artefact serves any n >= 1, on CPU, CUDA and TPU. X and O are float64 where the parameters

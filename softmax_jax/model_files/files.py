@@ -24,6 +24,7 @@ from softmax_jax.model import Params
 from softmax_jax.model_files.kinds import KINDS, kind_of
 from softmax_jax.model_files.parts import Stored, check_params
 from softmax_jax.runtime.settings import in_numpy
+from softmax_jax.storage.atomic import AnyPath
 from softmax_jax.storage.container import ModelFileError, read, write
 
 __all__ = ["ModelFileError", "load", "save"]
@@ -32,7 +33,7 @@ _INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, T
 
 
 @in_numpy
-def save(model: Any, path: Any) -> None:
+def save(model: Any, path: AnyPath) -> None:
     """Save a model to a file, atomically: a failed save leaves the file that was there.
 
     Args:
@@ -56,7 +57,7 @@ def save(model: Any, path: Any) -> None:
     write(path, {"kind": kind, **texts}, tensors, version=KINDS[kind].version)
 
 
-def load(path: Any) -> Any:
+def load(path: AnyPath) -> Any:
     """The model that `save` wrote: of the same kind, every number bit for bit and in its dtype.
 
     Args:

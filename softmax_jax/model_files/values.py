@@ -16,6 +16,7 @@ Decoding builds only these types, from a closed list; it imports and calls nothi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import math
@@ -42,7 +43,8 @@ def encode(value: Any, name: str) -> Any:
       ValueError: a random generator, an optax optimiser, or anything else that is not listed.
     """
     if isinstance(value, enum.Enum) and isinstance(value, str | int | float):
-        return encode(_underlying(value), name)
+        plain: Any = str.__str__ if isinstance(value, str) else int if isinstance(value, int) else float
+        return encode(plain(value), name)
     if value is None or type(value) in (bool, str) or (type(value) is int and abs(value) < _LARGEST_INT):
         return value
     if type(value) is float:
@@ -56,9 +58,10 @@ def encode(value: Any, name: str) -> Any:
     if isinstance(value, np.ndarray):
         return {"array": _encode_labels(value, name)}
     if type(value) in _records():
-        fields = [field.name for field in dataclasses.fields(value)]
-        encoded = {field: encode(getattr(value, field), f"{name}.{field}") for field in fields}
-        return {"record": type(value).__name__, "fields": encoded}
+        record: Any = value
+        fields = [field.name for field in dataclasses.fields(record)]
+        encoded = {field: encode(getattr(record, field), f"{name}.{field}") for field in fields}
+        return {"record": type(record).__name__, "fields": encoded}
     dtype = _dtype_name(value)
     if dtype is not None:
         return {"dtype": dtype}
@@ -132,13 +135,6 @@ def decode_labels(stored: Any) -> np.ndarray:
     return np.array(values, f"U{width}")
 
 
-def _underlying(member: str | int | float) -> str | int | float:
-    """The plain value that a member of an Enum with values of this type equals."""
-    if isinstance(member, str):
-        return str.__str__(member)
-    return int(member) if isinstance(member, int) else float(member)
-
-
 def _encode_scalar(value: np.generic, name: str) -> dict[str, Any]:
     kind = "str" if isinstance(value, np.str_) else value.dtype.name
     if kind not in ("str", *INTEGERS, *FLOATS):
@@ -165,13 +161,10 @@ def _dtype(name: Any) -> np.dtype:
 
 def _dtype_name(value: Any) -> str | None:
     """The name of a dtype, scalar type such as np.float32 or jnp.float32, or float; None for anything else."""
-    if not isinstance(value, np.dtype | type):
-        return None
-    try:
-        name = np.dtype(value).name
-    except (TypeError, ValueError):
-        return None
-    return name if name in FLOATS else None
+    with contextlib.suppress(TypeError, ValueError):
+        if isinstance(value, np.dtype | type) and np.dtype(value).name in FLOATS:
+            return np.dtype(value).name
+    return None
 
 
 def _records() -> tuple[type, ...]:
