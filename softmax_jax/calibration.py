@@ -83,11 +83,10 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     names, Z = column_names(Z), _two_columns(checks.features(Z, name="Z"), "Z")
-    n = len(Z)
     T = _targets(y, Z, "Z", classes)
     T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
-    weight = checks.weights(sample_weight, n)
-    cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
+    weight = checks.weights(sample_weight, len(Z))
+    cost = _Cost(Z, T, np.ones(len(Z)) if weight is None else weight)
     before = cost.at(cost.scale)[0]
     if cost.scale == 0:
         return TemperatureScaling(1.0, before, before, "converged")
@@ -119,17 +118,16 @@ def reliability_table(
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     O = _probabilities(O)
-    n = len(O)
     labels = _targets(y, O, "O", classes)
     if labels.ndim != 1:
         raise ValueError(f"y must be (n,) class indices, got shape {labels.shape}.")
     R = checks.number(n_bins, "n_bins", low=1, integer=True)
-    s = checks.weights(sample_weight, n)
-    s = np.full(n, 1 / n) if s is None else s / s.sum()
+    s = checks.weights(sample_weight, len(O))
+    s = np.full(len(O), 1 / len(O)) if s is None else s / s.sum()
     confidence, right = O.max(axis=1), O.argmax(axis=1) == labels
     edges = np.arange(R + 1) / R
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, R - 1)
-    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(n), confidence, right))
+    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(len(O)), confidence, right))
     means = [np.divide(v, weight, out=np.full(R, np.nan), where=weight > 0) for v in (of_confidence, of_right)]
     return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
 
