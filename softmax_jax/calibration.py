@@ -1,7 +1,7 @@
 """Calibration of probabilities on held-out samples: temperature scaling, and the expected calibration error.
 
     J(t)  = mean_i s_i H(T_i, softmax(Z_i / t))          convex in c = 1/t, with
-    dJ/dc = mean_i s_i (sum_j O_ij Z_ij - sum_j T_ij Z_ij),     d2J/dc2 = mean_i s_i Var_{j ~ O_i}(Z_ij)
+    dJ/dc = mean_i s_i (sum_j O_ij Z_ij - sum_j T_ij Z_ij)
 
     ECE = sum over bins B of (s(B) / s) |accuracy(B) - confidence(B)|,
     where sample i falls into the bin ((r-1)/R, r/R] that holds its confidence max_j O_ij.
@@ -17,14 +17,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.runtime.host import in_numpy
 
-_LAST_STEP = 1e-9  # relative; Newton squares the error, so that the next step would be below rounding
-_RANGE = (1e-300, 1e300)  # of c
+_RANGE, _PRECISION = (-690.0, 690.0), 1e-13  # of log c
 _BLOCK = 1 << 20  # elements of Z at a time
 _SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may be of 16 bits
 
@@ -83,11 +83,10 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     names, Z = column_names(Z), _two_columns(checks.features(Z, name="Z"), "Z")
-    n = len(Z)
     T = _targets(y, Z, "Z", classes)
     T = paired(T, y, names, "y", of="Z") if T.ndim == 2 else T
-    weight = checks.weights(sample_weight, n)
-    cost = _Cost(Z, T, np.ones(n) if weight is None else weight)
+    weight = checks.weights(sample_weight, len(Z))
+    cost = _Cost(Z, T, np.ones(len(Z)) if weight is None else weight)
     before = cost.at(cost.scale)[0]
     if cost.scale == 0:
         return TemperatureScaling(1.0, before, before, "converged")
@@ -95,7 +94,7 @@ def temperature_scale(Z: Any, y: Any, sample_weight: Any = None, *, classes: Any
         return TemperatureScaling(0.0, before, cost.at_infinity(), "separated")
     if cost.at(0.0)[1] >= 0:
         return TemperatureScaling(np.inf, before, cost.at(0.0)[0], "uninformative")
-    c = _minimise(cost)
+    c = _best(cost)
     return TemperatureScaling(cost.scale / c, before, cost.at(c)[0], "converged")
 
 
@@ -119,17 +118,16 @@ def reliability_table(
       ValueError, TypeError: an argument is not as described; the message names it.
     """
     O = _probabilities(O)
-    n = len(O)
     labels = _targets(y, O, "O", classes)
     if labels.ndim != 1:
         raise ValueError(f"y must be (n,) class indices, got shape {labels.shape}.")
     R = checks.number(n_bins, "n_bins", low=1, integer=True)
-    s = checks.weights(sample_weight, n)
-    s = np.full(n, 1 / n) if s is None else s / s.sum()
+    s = checks.weights(sample_weight, len(O))
+    s = np.full(len(O), 1 / len(O)) if s is None else s / s.sum()
     confidence, right = O.max(axis=1), O.argmax(axis=1) == labels
     edges = np.arange(R + 1) / R
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, R - 1)
-    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(n), confidence, right))
+    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(len(O)), confidence, right))
     means = [np.divide(v, weight, out=np.full(R, np.nan), where=weight > 0) for v in (of_confidence, of_right)]
     return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
 
@@ -141,14 +139,11 @@ def expected_calibration_error(
     """ECE: the mean distance of accuracy from confidence over bins of equal width, in [0, 1].
 
     Args:
-      O: (n, k) probabilities, k >= 2, rows sum to 1.
-      y: (n,) class indices in [0, k), or labels among `classes`.
+      O: (n, k) probabilities, as for `reliability_table`, which raises the same errors.
+      y: (n,) class indices or labels.
       n_bins: R >= 1; the number depends on it.
       sample_weight: (n,) >= 0, of any scale.
-      classes: (k,) labels of the columns of O; needed where y holds labels, and where class 0 does not occur.
-
-    Raises:
-      ValueError, TypeError: an argument is not as described; the message names it.
+      classes: (k,) labels of the columns.
     """
     table = reliability_table(O, y, n_bins, sample_weight, classes=classes)
     return float(np.nansum(table.weight * np.abs(table.accuracy - table.confidence)))
@@ -169,19 +164,17 @@ class _Cost:
         self.target = self.A[np.arange(len(A)), T] if T.ndim == 1 else (T * self.A).sum(axis=1)
         self.s = weight[kept] / weight[kept].sum()
 
-    def at(self, c: float) -> tuple[float, float, float]:
-        """J and its first two derivatives by c."""
-        result = np.zeros(3)
+    def at(self, c: float) -> tuple[float, float]:
+        """J and dJ/dc."""
+        result = np.zeros(2)
         rows = max(1, _BLOCK // self.A.shape[1])
         for start in range(0, len(self.A), rows):
             A, target, s = (v[start : start + rows] for v in (self.A, self.target, self.s))
             E = np.exp(c * A)
             total = E.sum(axis=1)
-            O = E / total[:, None]
-            mean = (O * A).sum(axis=1)
-            variance = (O * (A - mean[:, None]) ** 2).sum(axis=1)
-            result += s @ np.stack([np.log(total) - c * target, mean - target, variance], axis=1)
-        return float(result[0]), float(result[1]), float(result[2])
+            mean = (E * A).sum(axis=1) / total
+            result += s @ np.stack([np.log(total) - c * target, mean - target], axis=1)
+        return float(result[0]), float(result[1])
 
     def slope_at_infinity(self) -> float:
         """The limit of dJ/dc: zero where each target lies on largest entries alone."""
@@ -192,30 +185,14 @@ class _Cost:
         return float(self.s @ np.log((self.A == 0).sum(axis=1)))
 
 
-def _minimise(cost: _Cost) -> float:
-    """The root c of dJ/dc, by Newton within a bracket; a step that leaves it is replaced by bisection."""
-    low, high = _bracket(cost)
-    c = low * np.sqrt(high / low)
-    for _ in range(200):
-        _, slope, curvature = cost.at(c)
-        low, high = (c, high) if slope < 0 else (low, c)
-        step = -slope / curvature if curvature > 0 else np.inf
-        if abs(step) <= _LAST_STEP * c:
-            return float(c + step)
-        c = c + step if low < c + step < high else low * np.sqrt(high / low)
-    return float(c)
+def _best(cost: _Cost) -> float:
+    """The root c of dJ/dc, by Brent's method in log c; the end of the range where it lies beyond."""
 
+    def slope(u: float) -> float:
+        return cost.at(float(np.exp(u)))[1]
 
-def _bracket(cost: _Cost) -> tuple[float, float]:
-    """Two c, one with dJ/dc < 0 and one with dJ/dc >= 0, by factors that square from step to step."""
-    c = float(np.clip(cost.scale, 1e-3, 1e3))
-    rising = cost.at(c)[1] >= 0
-    factor = 2.0
-    while True:
-        new = c / factor if rising else c * factor
-        if (cost.at(new)[1] >= 0) != rising or not _RANGE[0] < new < _RANGE[1]:
-            return (new, c) if rising else (c, new)
-        c, factor = new, min(factor**2, 1e30)
+    root: Any = brentq(slope, *_RANGE, xtol=_PRECISION) if slope(_RANGE[1]) > 0 else _RANGE[1]
+    return float(np.exp(root))
 
 
 def _two_columns(array: Any, name: str) -> Any:
@@ -242,7 +219,13 @@ def _targets(y: Any, rows: Any, name: str, classes: Any) -> np.ndarray:
 
 
 def check_indices(labels: np.ndarray, k: int, name: str) -> None:
-    """Raise ValueError unless the labels (n,) are class indices in [0, k), and not such as labels 1 to k would be."""
+    """Raise ValueError unless the labels are class indices in [0, k), and not such as labels 1 to k would be.
+
+    Args:
+      labels: (n,) of `checks.check_labels`.
+      k: number of columns.
+      name: what error messages call the array with these columns.
+    """
     remedy = f"where y holds labels, give those of the columns of {name} as classes."
     known = np.zeros(len(labels), bool) if labels.dtype.kind in "OU" else (labels >= 0) & (labels < k)
     if not known.all():

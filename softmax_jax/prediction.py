@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.model import Params, net_input
@@ -47,16 +48,14 @@ def host_net_input(params: Params, X: Any) -> np.ndarray:
 
 def log_softmax(Z: np.ndarray) -> np.ndarray:
     """Logarithm of softmax(Z) by log-sum-exp (n, k); rows of -inf differences are kept, never NaN."""
-    with np.errstate(over="ignore"):
-        Z = Z - Z.max(axis=1, keepdims=True)
-        return Z - np.log(np.exp(Z).sum(axis=1, keepdims=True))
+    with np.errstate(over="ignore", under="ignore"):
+        return special.log_softmax(Z, axis=1)
 
 
 def host_softmax(Z: np.ndarray) -> np.ndarray:
     """The rows of softmax(Z) (n, k), divided by their sum so that they sum to 1."""
     with np.errstate(over="ignore", under="ignore"):
-        E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    return E / E.sum(axis=1, keepdims=True)
+        return special.softmax(Z, axis=1)
 
 
 def _scaled_net_input(params: Params, X: Any) -> np.ndarray:

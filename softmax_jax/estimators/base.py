@@ -42,13 +42,23 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def of(cls, params: Params, classes: np.ndarray) -> SoftmaxClassifier:
-        """A fitted classifier of W (m, k), b (k,) and the label of each column."""
+        """A fitted classifier.
+
+        Args:
+          params: W (m, k), b (k,).
+          classes: (k,) label of each column.
+        """
         model = cls()
         model.params_, model.classes_, model.n_features_in_ = params, classes, params.W.shape[0]
         return model
 
     def fit(self, X: Any, y: Any) -> SoftmaxClassifier:
-        """An estimator says here how it finds its parameters."""
+        """An estimator says here how it finds its parameters.
+
+        Args:
+          X: (n, m) features.
+          y: (n,) labels.
+        """
         raise NotImplementedError("SoftmaxClassifier holds parameters that are found elsewhere.")
 
     @in_numpy
@@ -77,7 +87,13 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         return log_softmax(self._net_input(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of the predicted labels, by weight."""
+        """Accuracy of the predicted labels, by weight.
+
+        Args:
+          X: (n, m) features.
+          y: (n,) labels.
+          sample_weight: (n,) or None.
+        """
         labels = checks.as_labels(y)
         return super().score(X, checks.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
 

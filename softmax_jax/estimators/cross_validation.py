@@ -7,26 +7,28 @@ for the rows of a fold as for all of them.
 
 from __future__ import annotations
 
-import numbers
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.estimators.base import SoftmaxClassifier
+from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
 from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.model import Params
+from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
-from softmax_jax.solvers.solutions import Solutions, joined
+from softmax_jax.solvers.solutions import Solutions
 
 DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))
 LANE_ELEMENTS = 2**28  # logits of all folds, beyond which the folds are swept one after the other
@@ -78,8 +80,7 @@ class CrossValidation(NamedTuple):
         means = self.mean_scores
         if np.isnan(means).all():
             raise ValueError("scoring gave NaN for every strength: take a scorer that suits the rows held out.")
-        winners = np.flatnonzero(means >= np.nanmax(means) - 1e-12)
-        return int(winners[np.argmax(self.l2_values[winners])])
+        return best_strength(self.l2_values, means)
 
     @property
     def best_l2(self) -> float:
@@ -138,116 +139,56 @@ def cross_validate(
     tol = checks.number(tol, "tol", low=0, low_open=True)
     max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
     strengths = check_strengths(l2_values)
-    X = with_auto_axes(checks.features(X, sparse=True))
-    T, classes = checks.targets(y, X.shape[0])
+    data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
+    X, T, classes, weight = data._replace(X=with_auto_axes(data.X))
     if T.ndim == 2:
         raise ValueError("y must hold labels for cross-validation, got soft targets.")
-    weight = checks.weights(sample_weight, X.shape[0])
-    splitter = _splitter(cv, T, classes)
+    splitter = splitter_of(cv, T, classes)
     given = None if sample_weight is None else np.asarray(sample_weight)
     metadata, of_splitter = routed(scoring, splitter, given, params or {})
-    splits = _splits(splitter, T, {"groups": groups, **of_splitter}, weight)
-    folds = _fold_weights(splits, T, row_weights(class_weight, T, classes, weight), classes)
+    splits = splits_of(splitter, T, {"groups": groups, **of_splitter}, weight)
+    folds = fold_weights(splits, T, row_weights(class_weight, data), len(classes))
     settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
     found = _swept(X, T, folds, len(classes), strengths, tol, settings)
-    on_rows = held_out_score(scoring, classes, weight, metadata)
-    scores = _scores(found, X, checks.check_labels(checks.as_labels(y)), classes, splits, on_rows)
-    missing = [classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds]
-    W_and_b, objective, gap, status, n_passes = _by_fold(found, len(splits))
-    return CrossValidation(strengths, scores, classes, W_and_b, objective, gap, status, n_passes, splits, missing)
 
+    def by_fold(part: Callable[[Solutions], Any]) -> np.ndarray:
+        return np.concatenate([np.stack([np.asarray(part(o)) for o in group], axis=1) for group in found])
 
-def _splitter(cv: Any, T: np.ndarray, classes: np.ndarray) -> Any:
-    """The splitter that `cv` is or stands for."""
-    if isinstance(cv, numbers.Integral) and not isinstance(cv, bool):
-        cv, members = int(cv), np.bincount(T, minlength=len(classes))
-        if cv < 2:
-            raise ValueError(f"cv must be at least 2 folds, got {cv}.")
-        if members.max() < cv:
-            raise ValueError(
-                f"cv={cv} folds need {cv} members of some class, got at most {members.max()}: take fewer folds, or "
-                "pass a splitter such as KFold."
-            )
-    return check_cv(cv, T, classifier=True)
-
-
-def _splits(
-    splitter: Any, T: np.ndarray, metadata: dict[str, Any], weight: np.ndarray | None
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Row indices of the folds, trained on and held out."""
-    pairs = splitter.split(np.zeros((len(T), 1)), T, **metadata)
-    splits = [(_row_indices(a, len(T), i), _row_indices(b, len(T), i)) for i, (a, b) in enumerate(pairs)]
-    for i, (train, test) in enumerate(splits):
-        if not len(train) or not len(test):
-            raise ValueError(f"cv must leave rows to train on and to hold out in every fold, got none in fold {i}.")
-        if weight is not None and not weight[test].any():
-            raise ValueError(f"sample_weight must not be zero in all rows held out, as it is in fold {i}.")
-    return splits
-
-
-def _row_indices(rows: Any, n: int, fold: int) -> np.ndarray:
-    """Indices in [0, n) of the rows that an index array or a boolean mask (n,) names."""
-    rows = np.asarray(rows)
-    if rows.dtype == bool and rows.shape == (n,):
-        return np.flatnonzero(rows)
-    rows = rows.astype(int) if rows.size == 0 else rows
-    if rows.dtype.kind not in "iu" or rows.ndim != 1 or (rows.size and not 0 <= rows.min() <= rows.max() < n):
-        raise ValueError(f"cv must give row indices in [0, {n}) or masks of {n} rows, got {rows!r} in fold {fold}.")
-    return rows
-
-
-def _fold_weights(
-    splits: list[tuple[np.ndarray, np.ndarray]], T: np.ndarray, weight: np.ndarray | None, classes: np.ndarray
-) -> np.ndarray:
-    """(F, n) weights that sum to one and are zero on rows held out; a row drawn twice counts twice."""
-    n = len(T)
-    rows = np.stack([np.bincount(train, minlength=n) for train, _ in splits]).astype(np.float64)
-    if weight is not None:
-        rows *= weight
-    total = rows.sum(axis=1, keepdims=True)
-    present = np.stack([np.bincount(T, row > 0, len(classes)) > 0 for row in rows])
-    if (total == 0).any() or (present.sum(axis=1) < 2).any():
-        fold = int(np.argmax((total[:, 0] == 0) | (present.sum(axis=1) < 2)))
-        raise ValueError(f"Every fold needs two classes of positive weight to train on; fold {fold} has not.")
-    return rows / total
+    found_params = Params(by_fold(lambda o: o.params.W), by_fold(lambda o: o.params.b))
+    return CrossValidation(
+        l2_values=strengths,
+        scores=_scores(
+            found_params, X, classes[T], classes, splits, held_out_score(scoring, classes, weight, metadata)
+        ),
+        classes=classes,
+        params=found_params,
+        objective=by_fold(lambda o: o.objective),
+        duality_gap=by_fold(lambda o: o.duality_gap),
+        status=by_fold(lambda o: o.status).tolist(),
+        n_passes=by_fold(lambda o: o.n_passes),
+        splits=splits,
+        missing=[classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds],
+    )
 
 
 def _swept(
     X: Any, T: np.ndarray, folds: np.ndarray, k: int, strengths: np.ndarray, tol: float, settings: dict[str, Any]
-) -> list[Solutions]:
-    """An outcome over all folds for each strength, in the order of `strengths`."""
+) -> list[list[Solutions]]:
+    """For each group of folds that is swept together, an outcome at each strength, in the order of `strengths`."""
     order = np.argsort(-strengths, kind="stable")
     together = not is_sparse(X) and folds.size * k <= LANE_ELEMENTS
-    groups = [folds] if together else [fold[None] for fold in folds]
-    found: dict[int, list[Solutions]] = {int(i): [] for i in order}
-    for group in groups:
+    groups = []
+    for group in [folds] if together else [fold[None] for fold in folds]:
         sweep = Sweep(X, T, group, n_classes=k, **settings)
-        for i in order:
-            found[int(i)].append(sweep.solve(float(strengths[i]), tol))
-    return [Solutions(*joined(found[i])) for i in range(len(strengths))]
+        found = {i: sweep.solve(float(strengths[i]), tol) for i in order}
+        groups.append([found[i] for i in range(len(strengths))])
+    return groups
 
 
-def _scores(
-    found: list[Solutions],
-    X: Any,
-    y: np.ndarray,
-    classes: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    on_rows: Any,
-) -> np.ndarray:
+def _scores(params: Params, X: Any, y: np.ndarray, classes: np.ndarray, splits: Splits, on_rows: Any) -> np.ndarray:
     """(F, L) on the rows held out."""
-    scores = np.empty((len(splits), len(found)))
-    for f, (_, test) in enumerate(splits):
+    scores = []
+    for W, b, (_, test) in zip(*params, splits, strict=True):
         score = on_rows(X, y, test)
-        for j, outcome in enumerate(found):
-            scores[f, j] = score(SoftmaxClassifier.of(Params(outcome.params.W[f], outcome.params.b[f]), classes))
-    return scores
-
-
-def _by_fold(found: list[Solutions], F: int) -> tuple[Any, ...]:
-    """Parameters, objective, gap, status and passes with folds first, strengths second."""
-    params = Params(np.stack([o.params.W for o in found], axis=1), np.stack([o.params.b for o in found], axis=1))
-    objective = np.stack([o.objective for o in found], axis=1)
-    gap = np.stack([o.duality_gap for o in found], axis=1)
-    status = [[o.status[f] for o in found] for f in range(F)]
-    return params, objective, gap, status, np.stack([o.n_passes for o in found], axis=1)
+        scores.append([score(SoftmaxClassifier.of(Params(*each), classes)) for each in zip(W, b, strict=True)])
+    return np.array(scores, np.float64)

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
-from softmax_jax.estimators.base import UNPROVEN, SoftmaxClassifier
+from softmax_jax.estimators.base import UNPROVEN
+from softmax_jax.estimators.fitting import CertifiedClassifier, DegenerateDataWarning, unchanged_on_error
 from softmax_jax.fitting.data_warnings import remarks
-from softmax_jax.fitting.messages import advice, check_moved
-from softmax_jax.fitting.single import FitResult, fit
-from softmax_jax.inputs import checks
-from softmax_jax.inputs.class_weight import row_weights, without_weight
+from softmax_jax.fitting.messages import advice
+from softmax_jax.fitting.single import fit
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
-from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, solver_record
 
 
 class SeparationWarning(ConvergenceWarning):
     """The classes are separable and l2 = 0: the coefficients have no finite optimum."""
 
 
-class DegenerateDataWarning(UserWarning):
-    """The data leave something undecided: constant or dependent features, or a class without any weight."""
-
-
-class SoftmaxRegression(SoftmaxClassifier):
+class SoftmaxRegression(CertifiedClassifier):
     """Softmax regression, fitted to a proven duality gap, as a scikit-learn classifier.
 
         J(W, b) = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2,    O = softmax(X W + b)
@@ -115,19 +108,10 @@ class SoftmaxRegression(SoftmaxClassifier):
         verbose: int = 0,
     ) -> None:
         """Store the parameters; they are checked by fit."""
-        self.l2 = l2
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.eta = eta
-        self.epochs = epochs
-        self.minibatches = minibatches
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.dtype = dtype
-        self.random_state = random_state
-        self.verbose = verbose
+        self.l2, self.solver, self.tol, self.max_iter = l2, solver, tol, max_iter
+        self.eta, self.epochs, self.minibatches = eta, epochs, minibatches
+        self.fit_intercept, self.class_weight, self.warm_start = fit_intercept, class_weight, warm_start
+        self.dtype, self.random_state, self.verbose = dtype, random_state, verbose
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
@@ -149,32 +133,23 @@ class SoftmaxRegression(SoftmaxClassifier):
         with unchanged_on_error(self):
             self._validate_params()
             solver = self._solver()
-            array = checks.features(X, dtype=float_dtype(self.dtype), finite=False, sparse=True)  # fit looks for NaN
-            n = array.shape[0]
-            y, T, classes = class_indices(y, n)
-            sample_weight = checks.weights(sample_weight, n)
-            weight = row_weights(self.class_weight, T, classes, sample_weight)
-            validate_data(self, X, skip_check_array=True)
+            given, weighted = self._checked(X, y, sample_weight)
             result = fit(
-                array,
-                y,
-                l2=checks.number(self.l2, "l2", low=0, allow_inf=True),
+                weighted,
+                None,
+                l2=self.l2,
                 solver=solver,
-                tol=checks.number(self.tol, "tol", low=0, low_open=True),
-                max_iter=checks.number(self.max_iter, "max_iter", low=0, integer=True),
-                sample_weight=weight,
-                init=self._init(array, classes, column_names(X)),
-                fit_intercept=bool(self.fit_intercept),
+                tol=self.tol,
+                max_iter=self.max_iter,
+                init=self._init(weighted, column_names(X)),
+                fit_intercept=self.fit_intercept,
                 callback=_print_progress if self.verbose else None,
                 seed=self._seed() if solver is not None and not solver.is_exact else 0,
             )
-            if result.status == "interrupted":
-                raise KeyboardInterrupt
-            check_moved(result, array, solver=solver)
-            self._keep(result)
-            self._columns = tuple(column_names(X))
-        if self.fit_intercept:
-            warn_without_weight(without_weight(T, classes, sample_weight))
+            self._keep(result, weighted.X, X, solver)
+            self.history_ = result.history
+        self._warn_without_weight(given)
+        array, T, _, weight = weighted
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
         if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
@@ -193,64 +168,19 @@ class SoftmaxRegression(SoftmaxClassifier):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _init(self, X: Any, classes: np.ndarray, columns: list[Any]) -> Params | None:
+    def _init(self, given: Samples, columns: list[Any]) -> Params | None:
         """The parameters of the last fit, where warm_start asks for them and they fit these data, in their order."""
         if not (self.warm_start and hasattr(self, "params_")):
             return None
         W = self.params_.W
-        labels = getattr(self, "classes_", classes)  # none where coef_ was assigned before the first fit
+        labels = getattr(self, "classes_", given.classes)  # none where coef_ was assigned before the first fit
         last = {"number of features": W.shape[0], "classes": labels.tolist(), "dtype": W.dtype.name}
-        data = {"number of features": X.shape[1], "classes": classes.tolist(), "dtype": compute_dtype(X).name}
-        for what, of_last in last.items():
-            if of_last != data[what]:
-                raise ValueError(f"warm_start needs the same {what}: {of_last} in the last fit, {data[what]} now.")
+        data = (given.X.shape[1], given.classes.tolist(), compute_dtype(given.X).name)
+        for (what, of_last), now in zip(last.items(), data, strict=True):
+            if of_last != now:
+                raise ValueError(f"warm_start needs the same {what}: {of_last} in the last fit, {now} now.")
         rows = order(self._columns, columns, "the X of the last fit", "X")
         return self.params_ if rows is None else self.params_._replace(W=W[rows])
-
-    def _keep(self, result: FitResult) -> None:
-        self.classes_ = result.classes
-        self.params_ = result.params
-        self.objective_ = result.objective
-        self.duality_gap_ = result.duality_gap
-        self.status_ = result.status
-        self.converged_ = result.status == "converged"
-        self.n_iter_ = result.n_iter
-        self.history_ = result.history
-
-
-@contextlib.contextmanager
-def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Take back every attribute that was set when the block fails, Ctrl-C included."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def class_indices(y: Any, n: int) -> tuple[Any, np.ndarray, np.ndarray]:
-    """What `fit` takes as y, class indices or soft targets, and classes; a column vector is raveled."""
-    y = checks.as_labels(y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        warn_user(
-            "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
-            "(n_samples,), for example using ravel().",
-            DataConversionWarning,
-        )
-        y = y.ravel()
-    T, classes = checks.targets(y, n)
-    return y, T, classes
-
-
-def warn_without_weight(classes: np.ndarray) -> None:
-    """Warn of classes that the sample weights leave out; class weights of zero say so themselves."""
-    if len(classes):
-        words = (
-            f"All rows of {classes.tolist()} have sample weight zero: these classes are given a probability next to "
-        )
-        warn_user(words + "zero. Leave the rows out.", DegenerateDataWarning)
 
 
 def _print_progress(progress: Any) -> None:

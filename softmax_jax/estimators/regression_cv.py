@@ -9,25 +9,22 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import validate_data
 
 from softmax_jax.certificate import duality_gap
 from softmax_jax.display.user_warnings import warn_user
-from softmax_jax.estimators.base import UNPROVEN, SoftmaxClassifier
 from softmax_jax.estimators.cross_validation import DEFAULT_STRENGTHS, CrossValidation, cross_validate
-from softmax_jax.estimators.regression import class_indices, unchanged_on_error, warn_without_weight
+from softmax_jax.estimators.fitting import CertifiedClassifier, unchanged_on_error
 from softmax_jax.estimators.scoring import metadata_router
-from softmax_jax.fitting.messages import advice, check_moved
+from softmax_jax.fitting.messages import advice
 from softmax_jax.fitting.single import FitResult, fit
-from softmax_jax.inputs import checks
-from softmax_jax.inputs.class_weight import row_weights, without_weight
-from softmax_jax.inputs.conversion import column_names
+from softmax_jax.inputs.class_weight import without_weight
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
-from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, float_dtype, solver_record
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, solver_record
 
 
-class SoftmaxRegressionCV(SoftmaxClassifier):
+class SoftmaxRegressionCV(CertifiedClassifier):
     """Softmax regression with the L2 strength chosen by cross-validation; every fit is certified.
 
     Args:
@@ -54,7 +51,6 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         folds' that is not "converged", and n_iter_ the most passes of a fold.
     """
 
-    _unproven: ClassVar[dict[str, Any]] = UNPROVEN
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"groups": UNUSED}  # the splitter's
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -85,16 +81,9 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         dtype: Any = None,
     ) -> None:
         """Store the parameters; they are checked by fit."""
-        self.l2_values = l2_values
-        self.cv = cv
-        self.scoring = scoring
-        self.refit = refit
-        self.solver = solver
-        self.tol = tol
-        self.max_iter = max_iter
-        self.fit_intercept = fit_intercept
-        self.class_weight = class_weight
-        self.dtype = dtype
+        self.l2_values, self.cv, self.scoring, self.refit = l2_values, cv, scoring, refit
+        self.solver, self.tol, self.max_iter = solver, tol, max_iter
+        self.fit_intercept, self.class_weight, self.dtype = fit_intercept, class_weight, dtype
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, **params: Any) -> SoftmaxRegressionCV:
@@ -116,35 +105,19 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
         """
         with unchanged_on_error(self):
             self._validate_params()
-            array = checks.features(X, dtype=float_dtype(self.dtype), sparse=True)
-            y, T, classes = class_indices(y, array.shape[0])
-            of_samples = checks.weights(sample_weight, array.shape[0])
-            weight = row_weights(self.class_weight, T, classes, of_samples)
-            validate_data(self, X, skip_check_array=True)
-            settings = {
-                "solver": self._record(),
-                "tol": self.tol,
-                "max_iter": self.max_iter,
-                "fit_intercept": self.fit_intercept,
-            }
+            given, weighted = self._checked(X, y, sample_weight)
+            settings = {"tol": self.tol, "max_iter": self.max_iter, "fit_intercept": self.fit_intercept}
+            settings["solver"] = self._record()
             values = DEFAULT_STRENGTHS if self.l2_values is None else self.l2_values
             weights = {"sample_weight": sample_weight, "class_weight": self.class_weight}
             judged = {"cv": self.cv, "scoring": self.scoring, "groups": groups, "params": params}
-            path = cross_validate(array, y, values, **judged, **weights, **settings)
+            path = cross_validate(given, None, values, **judged, **weights, **settings)
             self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
-            result = (
-                fit(array, y, l2=path.best_l2, sample_weight=weight, **settings)
-                if self.refit
-                else _mean_of_folds(path, array, T, weight)
-            )
-            if result.status == "interrupted":
-                raise KeyboardInterrupt
-            check_moved(result, array, solver=settings["solver"])
-            self._keep(result)
-            self._columns = tuple(column_names(X))
-        if self.fit_intercept:
-            warn_without_weight(without_weight(T, classes, of_samples))
-        self._warn(path, set(without_weight(T, classes, weight).tolist()))
+            refitted = self.refit
+            result = fit(weighted, None, l2=self.l2_, **settings) if refitted else _mean_of_folds(path, weighted)
+            self._keep(result, weighted.X, X, settings["solver"])
+        self._warn_without_weight(given)
+        self._warn(path, result, set(without_weight(weighted).tolist()))
         return self
 
     def get_metadata_routing(self) -> Any:
@@ -157,31 +130,14 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
             raise ValueError("solver must be exact: gradient descent proves no gap.")
         return record
 
-    def _keep(self, result: FitResult) -> None:
-        self.classes_, self.params_ = result.classes, result.params
-        self.objective_, self.duality_gap_ = result.objective, result.duality_gap
-        self.status_, self.n_iter_ = result.status, result.n_iter
-        self.converged_ = result.status == "converged"
-
-    def _warn(self, path: CrossValidation, everywhere: set[Any]) -> None:
+    def _warn(self, path: CrossValidation, result: FitResult, everywhere: set[Any]) -> None:
         """Say what is not certified, and which folds lack a class that is not missing everywhere."""
         statuses = [status for fold in path.status for status in fold]
         failed = len(statuses) - statuses.count("converged")
         if failed:
             words = f"{failed} of {len(statuses)} fits were not certified to tol={self.tol:g}: see path_.status."
             warn_user(words, ConvergenceWarning)
-        elif not self.converged_:
-            result = FitResult(
-                self.params_,
-                self.classes_,
-                self.objective_,
-                self.duality_gap_,
-                self.status_,
-                self.n_iter_,
-                0,
-                np.zeros(0),
-            )
-            words = advice(result, solver=self._record(), l2=self.l2_, tol=self.tol)
+        elif words := advice(result, solver=self._record(), l2=self.l2_, tol=self.tol):
             warn_user(words, ConvergenceWarning)
         for fold, missing in enumerate(path.missing):
             if labels := [label for label in missing if label not in everywhere]:
@@ -189,13 +145,14 @@ class SoftmaxRegressionCV(SoftmaxClassifier):
                 warn_user(words)
 
 
-def _mean_of_folds(path: CrossValidation, X: Any, T: np.ndarray, weight: np.ndarray | None) -> FitResult:
+def _mean_of_folds(path: CrossValidation, samples: Samples) -> FitResult:
     """Mean parameters over the folds at the best strength, with what is proven of them on all rows."""
-    j = path.best
+    j, k = path.best, len(path.classes)
     params = Params(path.params.W[:, j].mean(axis=0), path.params.b[:, j].mean(axis=0))
-    statuses = [fold[j] for fold in path.status]
-    status = next((s for s in statuses if s != "converged"), "converged")
-    targets = np.eye(len(path.classes))[T]
-    gap = float(duality_gap(params, X, targets, path.best_l2, weight)) if path.best_l2 > 0 else np.inf
-    passes = int(path.n_passes[:, j].max())
-    return FitResult(params, path.classes, float(path.objective[:, j].mean()), gap, status, passes, passes, np.zeros(0))
+    status = next((fold[j] for fold in path.status if fold[j] != "converged"), "converged")
+    proven = path.best_l2 > 0
+    gap = (
+        float(duality_gap(params, samples.X, np.eye(k)[samples.T], path.best_l2, samples.weight)) if proven else np.inf
+    )
+    J, passes = float(path.objective[:, j].mean()), int(path.n_passes[:, j].max())
+    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))

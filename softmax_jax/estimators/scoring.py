@@ -61,9 +61,15 @@ def _accuracy(X: Any, y: np.ndarray, weight: np.ndarray | None) -> Score:
 def routed(
     scoring: Any, splitter: Any, sample_weight: Any, params: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the scorer and what the splitter is given of the weights and of `params`, each (n,) by name.
+    """What the scorer and what the splitter is given, each (n,) by name.
 
     With scikit-learn's metadata routing enabled, what they requested; else the weights, to a scorer that takes them.
+
+    Args:
+      scoring: as of `held_out_score`.
+      splitter: a scikit-learn splitter.
+      sample_weight: (n,) or None.
+      params: what else there is to give, by name.
 
     Raises:
       ValueError: `params` without metadata routing; with it, weights that the scorer neither requested nor refused.
@@ -89,7 +95,14 @@ def routed(
 
 
 def metadata_router(owner: Any, own: Any, scoring: Any, splitter: Any) -> MetadataRouter:
-    """Who is given metadata in a cross-validation: the fits, the splitter, and the scorer where there is one."""
+    """Who is given metadata in a cross-validation: the fits, the splitter, and the scorer where there is one.
+
+    Args:
+      owner: of the router.
+      own: what the fits request.
+      scoring: as of `held_out_score`.
+      splitter: a splitter, or what stands for one.
+    """
     router = MetadataRouter(owner=owner).add_self_request(own)
     router.add(splitter=splitter, method_mapping=MethodMapping().add(caller="fit", callee="split"))
     scorer = get_scorer(scoring)

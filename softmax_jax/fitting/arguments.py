@@ -8,6 +8,7 @@ import numpy as np
 
 from softmax_jax.data.rows.opening import refuse_labels_among
 from softmax_jax.inputs import checks
+from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.placement.place import Kind, checked_rows, kind_of
 
 LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
@@ -27,7 +28,7 @@ def given(X: Any, y: Any, sample_weight: Any = None, devices: Any = None) -> Giv
     """The data of a fit.
 
     Args:
-      X: (n, m) features, or a source of rows.
+      X: (n, m) features, or a source of rows; or Samples that have been checked, in place of all three.
       y: (n,) labels, or soft targets (n, k).
       sample_weight: (n,) >= 0, or None.
       devices: as in `fit`.
@@ -35,12 +36,11 @@ def given(X: Any, y: Any, sample_weight: Any = None, devices: Any = None) -> Giv
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    X = checked_rows(X, devices)
-    kind = kind_of(X)
-    T, classes = checks.targets(y, kind.shape[0])
+    data = X if isinstance(X, Samples) else samples(checked_rows(X, devices), y, sample_weight)
+    kind = kind_of(data.X)
     if kind.is_streamed:
-        refuse_labels_among(X, T)
-    return Given(X, T, classes, checks.weights(sample_weight, kind.shape[0]), kind)
+        refuse_labels_among(data.X, data.T)
+    return Given(*data, kind)
 
 
 def strength(l2: Any) -> float:

@@ -4,7 +4,12 @@ conversion    what an array-like is, and as which NumPy array it is taken
 frames        data frames by columns
 objects       arrays of objects by one sum; bad cells are looked for after a failure
 sparse_input  SciPy's sparse matrices, rows compressed
-checks        the rules: features, labels, targets, weights, numbers
+features      a finite floating matrix
+labels        of one kind, none missing
+targets       labels as class indices, soft targets as distributions
+quantities    numbers and weights
+checks        the rules of these four under one name
+samples       checked features, targets and weights in one record
 class_weight  a weight for each class, as scikit-learn has it
 pairing       columns of two tables are paired by name
 """

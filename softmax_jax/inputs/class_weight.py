@@ -9,15 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.inputs.checks import number, weights
+from softmax_jax.inputs.quantities import number, weights
+from softmax_jax.inputs.samples import Samples
 
 
-def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+def row_weights(class_weight: Any, samples: Samples) -> np.ndarray | None:
     """Sample weights (n,) times class weights; None where there are neither.
+
+    Args:
+      class_weight: as of `class_weights`, or None.
+      samples: whose weight is that of the samples alone.
 
     Raises:
       ValueError: as `class_weights`; class weights of soft targets, or all rows weigh zero.
     """
+    _, T, classes, weight = samples
     if class_weight is None:
         return weight
     if T.ndim == 2:
@@ -26,8 +32,9 @@ def row_weights(class_weight: Any, T: np.ndarray, classes: np.ndarray, weight: n
     return weights(of_rows if weight is None else of_rows * weight, len(T), name="class_weight times sample_weight")
 
 
-def without_weight(T: np.ndarray, classes: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """The classes of the labels T (n,) all of whose rows have sample weight zero; none of soft targets."""
+def without_weight(samples: Samples) -> np.ndarray:
+    """The classes of labels all of whose rows have sample weight zero; none of soft targets."""
+    _, T, classes, weight = samples
     if weight is None or T.ndim == 2:
         return classes[:0]
     return classes[np.bincount(T[weight > 0], minlength=len(classes)) == 0]

@@ -31,11 +31,19 @@ def is_sparse(X: Any) -> bool:
 def as_numpy(X: Any, name: str) -> np.ndarray:
     """X as a NumPy array of whatever dtype it has.
 
+    Args:
+      X: array-like.
+      name: what error messages call it.
+
     Raises:
       TypeError: X is sparse, a numpy.matrix, a plan of polars that is not collected, or does not convert.
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
-    _refuse_sparse(X, name)
+    if hasattr(X, "toarray") or hasattr(X, "todense"):  # not densified silently
+        raise TypeError(
+            f"{name} is sparse ({type(X).__name__}), which is not supported; dense, by {name}.toarray(), it would take "
+            f"{float(np.prod(X.shape, dtype=float)) * 8 / 1e9:.3g} GB."
+        )
     if type(X).__name__ == "LazyFrame":
         raise TypeError(f"{name} is a LazyFrame, which is a plan without rows: pass {name}.collect().")
     if isinstance(X, np.matrix):
@@ -52,7 +60,12 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
 
 
 def check_columns(X: Any, name: str) -> None:
-    """Raise ValueError for duplicate names and categorical columns of a data frame."""
+    """Raise ValueError for duplicate names and categorical columns of a data frame.
+
+    Args:
+      X: anything.
+      name: what error messages call it.
+    """
     names = column_names(X)
     if len(set(names)) < len(names):
         twice = sorted({str(n) for n in names if names.count(n) > 1})
@@ -73,6 +86,11 @@ def real(array: Any, source: Any, name: str) -> Any:
     """`array`, made from `source`, as one of FLOATS in native byte order; strings, dates and complex refused.
 
     Integers and bool become float64; in a JAX array, JAX's default float dtype, which is float32 without x64.
+
+    Args:
+      array: NumPy or JAX array of any dtype.
+      source: whose names of columns error messages give.
+      name: what they call it.
     """
     kind = getattr(array.dtype, "kind", "V")  # JAX's random keys have none
     if kind == "c":
@@ -80,7 +98,9 @@ def real(array: Any, source: Any, name: str) -> Any:
     if kind in "mM":
         raise TypeError(f"{name} must hold numbers, got dates or durations ({array.dtype}): convert them first.")
     if kind in "SUT":
-        raise ValueError(f"{name} must hold numbers; strings are not converted, got {_first(array)!r}.")
+        raise ValueError(
+            f"{name} must hold numbers; strings are not converted, got {str(array.flat[0]) if array.size else ''!r}."
+        )
     if kind == "O":
         return from_objects(array, name, lambda index: _cell(index, source))
     if kind in "biu":
@@ -93,9 +113,36 @@ def real(array: Any, source: Any, name: str) -> Any:
 
 
 def check_finite(array: Any, name: str, *, cast_from: str = "") -> None:
-    """Raise ValueError naming the first NaN or infinity; one pass over the array where all is finite."""
-    if is_sparse(array):
-        return _check_entries(array, name, cast_from)
+    """Raise ValueError naming the first NaN or infinity; one pass over the array where all is finite.
+
+    Args:
+      array: floating, of one or two dimensions, or compressed rows.
+      name: what error messages call it.
+      cast_from: the dtype that it was converted from, which is then to blame.
+    """
+    found = _bad_entry(array) if is_sparse(array) else _bad_element(array, name)
+    if found is None:
+        return
+    value, where = found
+    if cast_from:
+        words = f"holds a value too large for {array.dtype}, first in {where}: scale it, or compute in {cast_from}."
+        raise ValueError(f"Input {name} {words}")
+    what = "NaN" if np.isnan(value) else "infinity"
+    raise ValueError(f"Input {name} contains {what}, first in {where}; expected finite numbers.")
+
+
+def _bad_entry(A: Any) -> tuple[Any, str] | None:
+    """The first entry of compressed rows that is not finite, and its place."""
+    finite = np.isfinite(A.data)
+    if finite.all():
+        return None
+    entry = int(np.argmin(finite))
+    row = int(np.searchsorted(A.indptr, entry, side="right")) - 1
+    return A.data[entry], f"row {row}, column {int(A.indices[entry])}"
+
+
+def _bad_element(array: Any, name: str) -> tuple[Any, str] | None:
+    """The first element that is not finite, and its place; looked for by blocks, and only where there is one."""
     if _is_finite(array):
         return None
     if is_jax(array) and not array.is_fully_addressable:
@@ -105,36 +152,19 @@ def check_finite(array: Any, name: str, *, cast_from: str = "") -> None:
         block = np.asarray(array[start : start + step])
         finite = np.isfinite(block)
         if not finite.all():
-            index = np.unravel_index(int(np.argmin(finite)), block.shape)
-            value = block[index]
-            where = f"row {start + index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
-            raise ValueError(_not_finite(name, value, where, array.dtype, cast_from))
+            row, *column = np.unravel_index(int(np.argmin(finite)), block.shape)
+            return block[row, *column], f"row {start + row}" + "".join(f", column {j}" for j in column)
     return None
 
 
-def _check_entries(A: Any, name: str, cast_from: str) -> None:
-    """`check_finite` for the entries of a matrix in compressed rows."""
-    finite = np.isfinite(A.data)
-    if finite.all():
-        return
-    entry = int(np.argmin(finite))
-    row, value = int(np.searchsorted(A.indptr, entry, side="right")) - 1, A.data[entry]
-    where = f"row {row}, column {int(A.indices[entry])}"
-    raise ValueError(_not_finite(name, value, where, A.dtype, cast_from))
-
-
-def _not_finite(name: str, value: Any, where: str, dtype: Any, cast_from: str) -> str:
-    """What is wrong with the first entry that is not finite."""
-    if cast_from:
-        return (
-            f"Input {name} holds a value too large for {dtype}, first in {where}: scale it, or compute in {cast_from}."
-        )
-    what = "NaN" if np.isnan(value) else "infinity"
-    return f"Input {name} contains {what}, first in {where}; expected finite numbers."
-
-
 def narrowed(array: Any, dtype: Any, name: str) -> Any:
-    """`array` as `dtype`, checked after the cast: a value beyond the range of `dtype` is an error."""
+    """`array` as `dtype`, checked after the cast: a value beyond the range of `dtype` is an error.
+
+    Args:
+      array: floating.
+      dtype: to convert to.
+      name: what error messages call it.
+    """
     check_finite(array, name)
     with np.errstate(over="ignore"):
         result = array.astype(dtype)
@@ -154,22 +184,8 @@ def _is_finite(array: Any) -> bool:
         return bool(np.isfinite(total))
 
 
-def _refuse_sparse(X: Any, name: str) -> None:
-    """Sparse matrices are not densified silently."""
-    if hasattr(X, "toarray") or hasattr(X, "todense"):
-        gb = float(np.prod(X.shape, dtype=float)) * 8 / 1e9
-        raise TypeError(
-            f"{name} is sparse ({type(X).__name__}), which is not supported; "
-            f"dense, by {name}.toarray(), it would take {gb:.3g} GB."
-        )
-
-
 def _cell(index: Sequence[int], source: Any) -> str:
     """Words for the place of an entry; a frame's column by its name."""
     names = column_names(source)
     column = repr(names[index[1]]) if names and len(index) > 1 else index[-1]
     return f"row {index[0]}, column {column}"
-
-
-def _first(array: np.ndarray) -> Any:
-    return str(array.flat[0]) if array.size else ""

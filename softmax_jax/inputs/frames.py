@@ -18,6 +18,10 @@ from softmax_jax.inputs.objects import from_objects
 def as_matrix(X: Any, name: str) -> np.ndarray:
     """X as `as_numpy` gives it; a pandas frame with columns of several kinds as float64 (n, m).
 
+    Args:
+      X: array-like or data frame.
+      name: what error messages call it.
+
     Raises:
       TypeError, ValueError: as `as_numpy`; and of such a frame, what is no number, with its row and column.
     """

@@ -20,7 +20,15 @@ def table_names(X: Any) -> list[Any]:
 
 
 def paired(array: Any, source: Any, names: Sequence[Any], name: str, of: str = "X") -> Any:
-    """`array` (n, m), made from `source`, with its columns in the order of `names`; see `order`."""
+    """`array` with its columns in the order of `names`; see `order`.
+
+    Args:
+      array: (n, m), made from `source`.
+      source: that has names of columns, or none.
+      names: of the other table.
+      name: what error messages call the source.
+      of: what they call the other table.
+    """
     columns = order(column_names(source), names, name, of)
     return array if columns is None else array[:, columns]
 

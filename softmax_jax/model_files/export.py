@@ -18,16 +18,16 @@ from jax import export
 
 from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.model import Params, net_input, softmax
-from softmax_jax.model_files.kinds import DESCRIBE, kind_of
+from softmax_jax.model_files.kinds import KINDS, kind_of
 from softmax_jax.model_files.parts import check_params
 from softmax_jax.runtime.host import on_host
-from softmax_jax.storage.atomic import write_atomically
+from softmax_jax.storage.atomic import AnyPath, write_atomically
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 @on_host
-def export_predict(model: Any, path: Any) -> None:
+def export_predict(model: Any, path: AnyPath) -> None:
     """Write the program X (n, m) -> O (n, k) of a fitted model to a file, atomically.
 
     n is symbolic: one artefact serves any n >= 1, on CPU, CUDA and TPU. X and O are float64 where the parameters
@@ -53,10 +53,10 @@ def export_predict(model: Any, path: Any) -> None:
             "model must be a Pipeline of StandardScaler and SoftmaxRegression, got other steps: export its last step, "
             "pipeline[-1], and apply the other steps before it."
         )
-    _, arrays = DESCRIBE[kind](model)
+    _, arrays = KINDS[kind].describe(model)
     if kind == "pipeline" and not model[0].with_mean:
         arrays.pop("mean", None)  # known to the scaler, but not subtracted
-    check_params(arrays, "model")
+    check_params(Params(arrays["W"], arrays["b"]), "model")
     if arrays["W"].ndim != 2:
         raise ValueError(f"model must have W of shape (m, k), got {arrays['W'].shape}.")
     write_atomically(path, _artefact(arrays).serialize())

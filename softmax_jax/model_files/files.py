@@ -20,9 +20,11 @@ from importlib.metadata import version
 from typing import Any
 
 from softmax_jax._version import __version__
-from softmax_jax.model_files.kinds import DESCRIBE, FORMATS, RESTORE, kind_of
-from softmax_jax.model_files.parts import check_params
+from softmax_jax.model import Params
+from softmax_jax.model_files.kinds import KINDS, kind_of
+from softmax_jax.model_files.parts import Stored, check_params
 from softmax_jax.runtime.host import in_numpy
+from softmax_jax.storage.atomic import AnyPath
 from softmax_jax.storage.container import ModelFileError, read, write
 
 __all__ = ["ModelFileError", "load", "save"]
@@ -31,7 +33,7 @@ _INCONSISTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, T
 
 
 @in_numpy
-def save(model: Any, path: Any) -> None:
+def save(model: Any, path: AnyPath) -> None:
     """Save a model to a file, atomically: a failed save leaves the file that was there.
 
     Args:
@@ -48,14 +50,14 @@ def save(model: Any, path: Any) -> None:
       OSError: the file cannot be written; what was there is unchanged.
     """
     kind = kind_of(model)
-    texts, tensors = DESCRIBE[kind](model)
-    check_params(tensors, "model")
+    texts, tensors = KINDS[kind].describe(model)
+    check_params(Params(tensors["W"], tensors["b"]), "model")
     versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
     texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}
-    write(path, {"kind": kind, **texts}, tensors, version=FORMATS.get(kind, 1))
+    write(path, {"kind": kind, **texts}, tensors, version=KINDS[kind].version)
 
 
-def load(path: Any) -> Any:
+def load(path: AnyPath) -> Any:
     """The model that `save` wrote: of the same kind, every number bit for bit and in its dtype.
 
     Args:
@@ -84,8 +86,8 @@ def load(path: Any) -> Any:
         kind = texts.pop("kind")
         contents = {name: json.loads(text) for name, text in texts.items()}
         del contents["versions"]  # told to whoever reads the file, needed by nobody
-        check_params(tensors, "its parameters")
-        return RESTORE[kind](contents, tensors)
+        check_params(Params(tensors["W"], tensors["b"]), "its parameters")
+        return KINDS[kind].restore(Stored(contents, tensors))
     except _INCONSISTENT as error:
         words = f"its content is inconsistent ({type(error).__name__}: {error!s:.200})"
         raise ModelFileError(path, words) from error

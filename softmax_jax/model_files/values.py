@@ -16,9 +16,11 @@ Decoding builds only these types, from a closed list; it imports and calls nothi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import math
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -41,10 +43,9 @@ def encode(value: Any, name: str) -> Any:
       ValueError: a random generator, an optax optimiser, or anything else that is not listed.
     """
     if isinstance(value, enum.Enum) and isinstance(value, str | int | float):
-        return encode(_underlying(value), name)
-    if value is None or type(value) in (bool, str):
-        return value
-    if type(value) is int and abs(value) < _LARGEST_INT:
+        plain: Any = str.__str__ if isinstance(value, str) else int if isinstance(value, int) else float
+        return encode(plain(value), name)
+    if value is None or type(value) in (bool, str) or (type(value) is int and abs(value) < _LARGEST_INT):
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": repr(value)}
@@ -55,14 +56,12 @@ def encode(value: Any, name: str) -> Any:
     if type(value) is list or type(value) is tuple:
         return {type(value).__name__: [encode(part, f"{name}[{i}]") for i, part in enumerate(value)]}
     if isinstance(value, np.ndarray):
-        return {"array": encode_labels(value, name)}
+        return {"array": _encode_labels(value, name)}
     if type(value) in _records():
         record: Any = value
-        fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-        return {
-            "record": type(value).__name__,
-            "fields": {field: encode(of, f"{name}.{field}") for field, of in fields.items()},
-        }
+        fields = [field.name for field in dataclasses.fields(record)]
+        encoded = {field: encode(getattr(record, field), f"{name}.{field}") for field in fields}
+        return {"record": type(record).__name__, "fields": encoded}
     dtype = _dtype_name(value)
     if dtype is not None:
         return {"dtype": dtype}
@@ -79,31 +78,34 @@ def decode(value: Any) -> Any:
         if isinstance(value, list):
             raise ValueError("a list where a value was expected")
         return value
+    decoders: dict[str, Callable[[Any], Any]] = {
+        "float": float,
+        "numpy": lambda kind: _decode_scalar(kind, value["value"]),
+        "dtype": _dtype,
+        "dict": lambda pairs: {decode(key): decode(of) for key, of in pairs},
+        "list": lambda parts: list(map(decode, parts)),
+        "tuple": lambda parts: tuple(map(decode, parts)),
+        "array": decode_labels,
+        "record": lambda name: {r.__name__: r for r in _records()}[name](**decode_all(value["fields"])),
+    }
     kind = next(iter(value), None)
-    if kind == "float":
-        return float(value["float"])
-    if kind == "numpy":
-        return _decode_scalar(value["numpy"], value["value"])
-    if kind == "dtype":
-        return _dtype(value["dtype"])
-    if kind == "dict":
-        return {decode(key): decode(of) for key, of in value["dict"]}
-    if kind in ("list", "tuple"):
-        parts = [decode(part) for part in value[kind]]
-        return parts if kind == "list" else tuple(parts)
-    if kind == "array":
-        return decode_labels(value["array"])
-    if kind == "record":
-        records = {record.__name__: record for record in _records()}
-        return records[value["record"]](**{field: decode(of) for field, of in value["fields"].items()})
-    raise ValueError(f"the unknown kind of value {kind!r:.40}")
+    if kind not in decoders:
+        raise ValueError(f"the unknown kind of value {kind!r:.40}")
+    return decoders[kind](value[kind])
 
 
-def encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
-    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's.
+def encode_all(values: dict[str, Any]) -> dict[str, Any]:
+    """Each value by name as what JSON can hold."""
+    return {name: encode(value, name) for name, value in values.items()}
 
-    Members of a class(str, Enum) are stored as the strings that they equal.
-    """
+
+def decode_all(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that `encode_all` was given."""
+    return {name: decode(value) for name, value in values.items()}
+
+
+def _encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
+    """Labels (k,) of one kind, with their dtype: "object" and "U12" for strings, else the name of a number's."""
     kind = labels.dtype.kind
     dtype = "object" if kind == "O" else labels.dtype.str[1:] if kind == "U" else labels.dtype.name
     values = labels.tolist()
@@ -114,10 +116,10 @@ def encode_labels(labels: np.ndarray, name: str) -> dict[str, Any]:
 
 
 def decode_labels(stored: Any) -> np.ndarray:
-    """The labels that `encode_labels` was given.
+    """The labels that `encode` was given as {"array": ...}.
 
     Raises:
-      ValueError, TypeError, KeyError, OverflowError: not what `encode_labels` returns.
+      ValueError, TypeError, KeyError, OverflowError: not what `encode` returns.
     """
     dtype, values = stored["dtype"], [decode(value) for value in stored["values"]]
     strings = dtype == "object" or dtype[:1] == "U"
@@ -131,13 +133,6 @@ def decode_labels(stored: Any) -> np.ndarray:
     if not max(map(len, values), default=0) <= width <= _LARGEST_LABELS // (4 * max(1, len(values))):
         raise ValueError("labels that do not fit their dtype")
     return np.array(values, f"U{width}")
-
-
-def _underlying(member: str | int | float) -> str | int | float:
-    """The plain value that a member of an Enum with values of this type equals."""
-    if isinstance(member, str):
-        return str.__str__(member)
-    return int(member) if isinstance(member, int) else float(member)
 
 
 def _encode_scalar(value: np.generic, name: str) -> dict[str, Any]:
@@ -166,13 +161,10 @@ def _dtype(name: Any) -> np.dtype:
 
 def _dtype_name(value: Any) -> str | None:
     """The name of a dtype, scalar type such as np.float32 or jnp.float32, or float; None for anything else."""
-    if not isinstance(value, np.dtype | type):
-        return None
-    try:
-        name = np.dtype(value).name
-    except (TypeError, ValueError):
-        return None
-    return name if name in FLOATS else None
+    with contextlib.suppress(TypeError, ValueError):
+        if isinstance(value, np.dtype | type) and np.dtype(value).name in FLOATS:
+            return np.dtype(value).name
+    return None
 
 
 def _records() -> tuple[type, ...]:

@@ -5,6 +5,7 @@ sweep             one strength after another, for several weightings of the same
 sweep_checkpoint  what a sweep keeps after each strength, and how it goes on
 warm_starts       where to begin at one strength, from the optima at others
 validation        scores of held-out rows along a path
+choice            the best strength: highest score, of equals the strongest
 pruning           which strengths cannot win
 many              `fit_many`: a stack of small problems
 tuning            `tune_l2`: gradient descent on log l2 through the optimum

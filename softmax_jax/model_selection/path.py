@@ -16,6 +16,7 @@ from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import given, iterations, tolerance
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.model import Params
+from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.pruning import RULES, Pruner
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
@@ -79,8 +80,7 @@ class PathResult(NamedTuple):
         score = self.val_accuracy if by == "accuracy" else -self.val_loss
         if np.isnan(score).all():
             raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
-        winners = np.flatnonzero(score == np.nanmax(score))
-        return int(winners[np.argmax(self.l2_values[winners])])
+        return best_strength(self.l2_values, score)
 
     def at(self, index: int) -> Params:
         """W (m, k) and b (k,) at one strength."""

@@ -13,6 +13,7 @@ from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.pairing import paired, table_names
+from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import PathResult, fit_path
 from softmax_jax.model_selection.protocols import PRESETS, Protocol
 from softmax_jax.runtime.host import on_host
@@ -195,7 +196,8 @@ class _Search:
 
     def _peak(self) -> int:
         """The index with the highest validation accuracy; of equals the strongest."""
-        return max(self.found, key=lambda i: (self.found[i][0].val_accuracy[self.found[i][1]], self.l2[i]))
+        tried = list(self.found)
+        return tried[best_strength(self.l2[tried], [path.val_accuracy[i] for path, i in self.found.values()])]
 
 
 def _protocol(preset: str | Protocol) -> Protocol:

@@ -5,5 +5,6 @@ container     texts and tensors in one safetensors file with a checksum
 checkpoints   a directory of states: the last two kept, one process at a time
 fingerprints  what identifies data and settings, in every process alike
 saving        when a state is saved, and what a fit asks of whoever keeps it
-resuming      when a fit saves, what Ctrl-C and SIGTERM do meanwhile, pytrees as named tensors
+signals       what Ctrl-C and SIGTERM do meanwhile
+resuming      the session of a fit with its checkpoints, pytrees as named tensors
 """

@@ -13,14 +13,14 @@ import re
 import secrets
 import socket
 import stat
-from typing import Any
 
+AnyPath = str | bytes | os.PathLike[str]
 _PREFIX = ".softmax_jax-"
 _NO_DIRECTORY_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)  # some file systems cannot, and need not
 _writing: set[str] = set()  # temporary files that threads of this process are writing
 
 
-def write_atomically(path: Any, *parts: Any) -> None:
+def write_atomically(path: AnyPath, *parts: bytes | bytearray | memoryview) -> None:
     """Replace the file at `path` by the bytes `parts`, one after the other.
 
     Args:

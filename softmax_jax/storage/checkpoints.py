@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.storage import container
-from softmax_jax.storage.atomic import remove_stale
+from softmax_jax.storage.atomic import AnyPath, remove_stale
 from softmax_jax.storage.container import ModelFileError
 
 FORMAT = 2  # of what the tensors and texts mean; another one is not resumed from
@@ -50,7 +50,7 @@ class CheckpointStore:
 
     def __init__(
         self,
-        directory: Any,
+        directory: AnyPath,
         fingerprint: dict[str, Any],
         settings: dict[str, Any],
         conditions: dict[str, Any] | None = None,
@@ -172,12 +172,9 @@ def _as_json(values: dict[str, Any]) -> dict[str, Any]:
 
 def _differences(stored: dict[str, Any], given: dict[str, Any]) -> list[str]:
     """A phrase with both values for each name on which they disagree."""
-    names = list(dict.fromkeys([*given, *stored]))
-    return [
-        f"{name} was {stored.get(name, 'not given')}, now {given.get(name, 'not given')}"
-        for name in names
-        if name not in stored or name not in given or stored[name] != given[name]
-    ]
+    nothing = "not given"
+    pairs = {name: (stored.get(name, nothing), given.get(name, nothing)) for name in [*given, *stored]}
+    return [f"{name} was {old}, now {new}" for name, (old, new) in pairs.items() if old != new]
 
 
 def _put_aside(damaged: list[tuple[str, str]], used: str) -> None:
@@ -198,13 +195,12 @@ def _locked(path: str) -> int:
     The kernel gives up the lock of a process that died, however it died, so that no lock is ever stale.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
+    with contextlib.ExitStack() as closing:
+        closing.callback(os.close, file)
         _lock(file, path)
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()} on {socket.gethostname()}".encode())
-    except BaseException:
-        os.close(file)
-        raise
+        closing.pop_all()
     return file
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import ml_dtypes
 import numpy as np
 
-from softmax_jax.storage.atomic import write_atomically
+from softmax_jax.storage.atomic import AnyPath, write_atomically
 
 FORMAT = "softmax_jax"
 FORMAT_VERSION = 2  # the latest; a file is of the earliest that its readers must know
@@ -38,13 +38,19 @@ _REMEDY = "Save the model again, or restore the file from a copy."
 class ModelFileError(ValueError):
     """A file is not a whole, unchanged model file of this library; the words name file, defect and remedy."""
 
-    def __init__(self, path: Any, defect: str, remedy: str = _REMEDY) -> None:
-        """The error for `path`."""
+    def __init__(self, path: AnyPath, defect: str, remedy: str = _REMEDY) -> None:
+        """The error.
+
+        Args:
+          path: of the file.
+          defect: what is wrong with it.
+          remedy: a sentence.
+        """
         self.defect = defect
         super().__init__(f"{os.fsdecode(path)!r} cannot be loaded: {defect}. {remedy}")
 
 
-def write(path: Any, texts: dict[str, str], tensors: dict[str, np.ndarray], *, version: int = 1) -> None:
+def write(path: AnyPath, texts: dict[str, str], tensors: dict[str, np.ndarray], *, version: int = 1) -> None:
     """Write texts and tensors to `path`, atomically.
 
     Args:
@@ -68,7 +74,7 @@ def write(path: Any, texts: dict[str, str], tensors: dict[str, np.ndarray], *, v
     write_atomically(path, len(header).to_bytes(8, "little"), header, *parts)
 
 
-def read(path: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def read(path: AnyPath) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     """The texts and tensors that `write` was given, proven unchanged by its checksum.
 
     Raises:
@@ -96,7 +102,12 @@ def read(path: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 
 
 def checksum(texts: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
-    """The sha256, as in the module docstring, in hexadecimal digits."""
+    """The sha256, as in the module docstring, in hexadecimal digits.
+
+    Args:
+      texts: by name, without the checksum.
+      tensors: by name.
+    """
     names = sorted(tensors)
     described = [[name, tensors[name].dtype.name, list(tensors[name].shape)] for name in names]
     digest = hashlib.sha256(json.dumps([texts, described], sort_keys=True).encode())
@@ -119,7 +130,7 @@ def _layout(texts: dict[str, str], arrays: dict[str, np.ndarray]) -> tuple[bytes
     return text + b" " * (-len(text) % 8), parts
 
 
-def _read_bytes(path: Any) -> tuple[bytes, dict[str, Any]]:
+def _read_bytes(path: AnyPath) -> tuple[bytes, dict[str, Any]]:
     """The whole file, and its header as JSON."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ModelFileError(path, "it is not a regular file", "Give the path of a file that save wrote.")
@@ -142,7 +153,7 @@ def _read_bytes(path: Any) -> tuple[bytes, dict[str, Any]]:
         return file.read(size), header
 
 
-def _header(path: Any, text: bytes) -> dict[str, Any]:
+def _header(path: AnyPath, text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode())
     except (ValueError, RecursionError):
@@ -152,7 +163,7 @@ def _header(path: Any, text: bytes) -> dict[str, Any]:
     return header
 
 
-def _declared_bytes(path: Any, header: dict[str, Any]) -> int:
+def _declared_bytes(path: AnyPath, header: dict[str, Any]) -> int:
     """Where the last tensor ends."""
     ends = [0]
     for name, tensor in header.items():
@@ -164,7 +175,7 @@ def _declared_bytes(path: Any, header: dict[str, Any]) -> int:
     return max(ends)
 
 
-def _tensors(path: Any, data: bytes) -> dict[str, np.ndarray]:
+def _tensors(path: AnyPath, data: bytes) -> dict[str, np.ndarray]:
     """The tensors as arrays of their own memory, by the library's reader, which checks offsets and shapes."""
     import safetensors
 
@@ -182,5 +193,5 @@ def _tensors(path: Any, data: bytes) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _refuse_foreign(path: Any, defect: str) -> NoReturn:
+def _refuse_foreign(path: AnyPath, defect: str) -> NoReturn:
     raise ModelFileError(path, f"it is {defect}", "Give a whole file that softmax_jax.save wrote.")

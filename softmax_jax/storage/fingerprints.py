@@ -66,7 +66,13 @@ def labels_digest(classes: np.ndarray) -> str:
 
 
 def record_settings(name: str, record: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The type of a frozen record and its fields, under `name` and name.field; fields of `leave_out` are not."""
+    """The type of a frozen record and its fields, under `name` and name.field.
+
+    Args:
+      name: of the record in messages.
+      record: a dataclass.
+      leave_out: fields that are not told.
+    """
     fields = [f.name for f in dataclasses.fields(record) if f.name not in leave_out]
     values = {field: described(getattr(record, field)) for field in fields}
     short = {f: v if isinstance(v, str | int | float | None) else _short(v) for f, v in values.items()}
@@ -74,7 +80,12 @@ def record_settings(name: str, record: Any, leave_out: tuple[str, ...] = ()) -> 
 
 
 def described(value: Any, depth: int = DEPTH) -> Any:
-    """`value` as JSON holds it. A function, such as those of an optax optimiser, by its name and what it encloses."""
+    """`value` as JSON holds it. A function, such as those of an optax optimiser, by its name and what it encloses.
+
+    Args:
+      value: of any type.
+      depth: of what is nested in it, beyond which types alone are told.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, str | int | float):

@@ -1,15 +1,12 @@
-"""A fit that is resumed: when its state is saved, what stops it, and pytrees of arrays as tensors with names.
+"""A fit that is resumed: when its state is saved, and pytrees of arrays as tensors with names.
 
-A fit runs in chunks; its state is saved between them. While it runs in the main thread, Ctrl-C and SIGTERM only ask it
-to stop: the chunk ends, the state is saved, and then the signal has its way. The iterates do not depend on where
-chunks end, so that a resumed fit takes the same steps as one that was never stopped.
+A fit runs in chunks; its state is saved between them. The iterates do not depend on where chunks end, so that a resumed
+fit takes the same steps as one that was never stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +20,7 @@ from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, Ch
 from softmax_jax.storage.container import DTYPES
 from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
 from softmax_jax.storage.saving import Pace
+from softmax_jax.storage.signals import Signals
 
 LARGEST_LOGITS = 1 << 32  # bytes; larger cached logits are computed anew on resuming, equal to rounding only
 _RECOMPUTABLE = ".point.Z"
@@ -40,7 +38,7 @@ class Session:
         """
         self._store = store
         self._pace = Pace(every)
-        self._signals = _Signals()
+        self._signals = Signals()
 
     def __enter__(self) -> Session:
         """Lock the directory, take the signals."""
@@ -59,15 +57,12 @@ class Session:
         return self._store.load()
 
     def after(self, step: int, status: str, snapshot: Callable[[], Contents]) -> str:
-        """Call after each chunk: saves the state where it is time to.
+        """As Saving.after: saves the state where it is time to; "interrupted" where a signal came.
 
         Args:
           step: iterations so far.
           status: that the chunk ended with, "" to go on.
           snapshot: the state as tensors and texts.
-
-        Returns:
-          `status`, or "interrupted" where a signal came.
         """
         signalled = not status and self._signals.received
         status = "interrupted" if signalled else status
@@ -86,10 +81,9 @@ class Session:
         return status
 
     def _tell(self, step: int) -> None:
-        name = signal.Signals(self._signals.received).name
         warnings.warn(
-            f"The fit was interrupted by {name} after step {step}. Its state is in {self._store.directory!r}: call "
-            "fit again with the same arguments to resume it.",
+            f"The fit was interrupted by {self._signals.name} after step {step}. Its state is in "
+            f"{self._store.directory!r}: call fit again with the same arguments to resume it.",
             CheckpointWarning,
             stacklevel=4,
         )
@@ -97,6 +91,10 @@ class Session:
 
 def checked_interval(checkpoint: Any, every: Any) -> float | None:
     """`every` as a number >= 0, or None.
+
+    Args:
+      checkpoint: path, or None.
+      every: seconds, or None.
 
     Raises:
       ValueError: it is neither, or is given without `checkpoint`.
@@ -134,56 +132,22 @@ def session_for(
 
 
 def session_settings(solver: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings and the solver's, as a checkpoint states them; the arguments are those of `session_for`."""
+    """The settings and the solver's, as a checkpoint states them.
+
+    Args:
+      solver: as for `session_for`.
+      settings: likewise.
+    """
     start = digest(*settings["start"])
     return {**record_settings("solver", solver, leave_out=("epochs",)), **settings, "start": start}
 
 
-class _Signals:
-    """SIGINT and SIGTERM, noted instead of obeyed at once; a second Ctrl-C is obeyed."""
-
-    def __init__(self) -> None:
-        self.received = 0
-        self.obeyed = False  # whether the fit has ended because of it
-        self._previous: dict[int, Any] = {}
-
-    def take(self) -> None:
-        """Put our handler in place of those that do something, in the main thread of a single process.
-
-        Where there are several processes, stopping is a matter for all of them together.
-        """
-        if threading.current_thread() is not threading.main_thread() or jax.process_count() > 1:
-            return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler is not None and handler != signal.SIG_IGN:
-                self._previous[number] = handler
-                signal.signal(number, self._note)
-
-    def give_back(self) -> None:
-        """Restore the handlers, and let them have what they have missed.
-
-        Only a Ctrl-C that has ended the fit, and would by default have raised KeyboardInterrupt, has had its effect.
-        """
-        self._restore()
-        previous = self._previous.get(self.received)
-        if self.received and not (self.obeyed and previous is signal.default_int_handler):
-            signal.raise_signal(self.received)
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: Any) -> None:
-        if number == signal.SIGINT and self.received:
-            self._restore()
-            self.received = 0
-            raise KeyboardInterrupt
-        self.received = number
-
-
 def to_tensors(prefix: str, tree: Any) -> dict[str, np.ndarray]:
     """The leaves of a pytree of arrays, by prefix and path, in dtypes that a file can hold.
+
+    Args:
+      prefix: of the names.
+      tree: of arrays.
 
     Raises:
       ValueError: a leaf of another kind of numbers.
@@ -199,7 +163,12 @@ def to_tensors(prefix: str, tree: Any) -> dict[str, np.ndarray]:
 
 
 def from_tensors(prefix: str, tensors: dict[str, np.ndarray], template: Any) -> tuple[Any, bool]:
-    """The pytree of `to_tensors`, with the structure, the dtypes and the devices of `template`.
+    """The pytree of `to_tensors`, with the structure, the dtypes and the devices of a template.
+
+    Args:
+      prefix: of the names.
+      tensors: by name; others may be among them.
+      template: a pytree of arrays.
 
     Returns:
       (tree, whole): `whole` is False where cached logits are those of `template`, because they were too large to be

@@ -20,7 +20,13 @@ class Saving(Protocol):
         ...
 
     def after(self, step: int, status: str, snapshot: Callable[[], Contents]) -> str:
-        """Called after each chunk; the status to go on with."""
+        """Called after each chunk; the status to go on with.
+
+        Args:
+          step: iterations so far.
+          status: that the chunk ended with, "" to go on.
+          snapshot: the state as tensors and texts.
+        """
         ...
 
 

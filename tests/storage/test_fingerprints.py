@@ -7,6 +7,7 @@ import functools
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -128,7 +129,7 @@ def test_optimisers_are_told_apart_by_what_their_functions_enclose():
 
 def test_a_description_is_the_same_in_another_process():
     code = "import json, test_fingerprints as t; print(json.dumps(t.descriptions()))"
-    paths = [p for p in sys.path if p]
+    paths = [str(Path(__file__).parent), *(p for p in sys.path if p)]
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}; {code}"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == descriptions()
