@@ -212,7 +212,7 @@ WITHOUT_NUMBERS = {
     *(f"data.load_{name}" for name in ("data", "features", "named")),
     *(f"data.read_{name}" for name in ("arrays", "idx", "images", "labels", "npy", "parquet", "table")),
     *(f"presets.{name}" for name in ("clip", "dinov2", "simclr")),
-    *(f"distributed.{name}" for name in ("initialise", "read_shards")),
+    *(f"distributed.{name}" for name in ("initialise", "read_shards", "together")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
     "model_selection.path.check_strengths",
     "calibration.check_indices",

@@ -231,7 +231,7 @@ def _rows(X: Any, y: Any, sample_weight: Any, solver: Solver | None) -> _Rows:
     n = X.shape[0]
     labels = checks.as_labels(y)
     if labels.ndim == 2 and labels.shape[1] > 1:
-        labels, classes = checks.targets(y, n)
+        labels, classes = checks.targets(y, n, divided=False)
     elif labels.shape != (n,):
         raise ValueError(f"y must have one label per row of X, got shape {labels.shape} for {n} rows.")
     else:

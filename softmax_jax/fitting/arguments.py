@@ -15,7 +15,7 @@ LARGEST_L2 = 1e30  # beyond it the weights are zero in any dtype
 
 
 class Given(NamedTuple):
-    """Checked data: X (n, m), T (n,) class indices or (n, k) soft targets, classes (k,), weights (n,) or None."""
+    """Checked data: `Samples`, and how their features are stored."""
 
     X: Any
     T: np.ndarray

@@ -15,7 +15,7 @@ class Samples(NamedTuple):
 
     Attributes:
       X: (n, m) finite floating array, canonical CSR matrix, or source of rows.
-      T: (n,) int32 indices into `classes`, or (n, k) float64 soft targets.
+      T: (n,) int32 indices into `classes`, or (n, k) soft targets as they were given, with sums of about 1.
       classes: (k,) labels.
       weight: (n,) float64, the largest of them 1; None where all weigh the same.
     """
@@ -38,4 +38,4 @@ def samples(X: Any, y: Any, sample_weight: Any) -> Samples:
       ValueError, TypeError: y or sample_weight is not as described.
     """
     n = X.shape[0]
-    return Samples(X, *targets(y, n), weights(sample_weight, n))
+    return Samples(X, *targets(y, n, divided=False), weights(sample_weight, n))

@@ -12,7 +12,7 @@ from softmax_jax.inputs.labels import as_labels, check_labels, in_words
 _SUM_TOLERANCE = {"float16": 1e-2, "bfloat16": 2e-2, "float32": 1e-4, "float64": 1e-6}
 
 
-def targets(y: Any, n: int, *, classes: Any = None) -> tuple[np.ndarray, np.ndarray]:
+def targets(y: Any, n: int, *, classes: Any = None, divided: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Class indices and classes of labels y, or soft targets T checked.
 
     Args:
@@ -20,10 +20,11 @@ def targets(y: Any, n: int, *, classes: Any = None) -> tuple[np.ndarray, np.ndar
         (n, k) floating, no entry negative, rows sum to 1.
       n: number of rows of X.
       classes: the labels to encode against; by default those that occur in y.
+      divided: whether the rows of soft targets are to be divided by their sums, in float64.
 
     Returns:
       (labels, classes): labels (n,) int32, an index into the sorted `classes` (k,); or, for soft targets,
-      (T, arange(k)) with T (n, k) float64 and its rows divided by their sum.
+      (T, arange(k)) with T (n, k) as it is given, or float64 where it is to be divided.
 
     Raises:
       TypeError: labels are bytes, mixed, or objects that are not labels.
@@ -35,7 +36,7 @@ def targets(y: Any, n: int, *, classes: Any = None) -> tuple[np.ndarray, np.ndar
     if labels.shape[0] != n:
         raise ValueError(f"X and y must have the same number of rows, got {n} in X and {labels.shape[0]} in y.")
     if labels.ndim == 2 and labels.shape[1] > 1:
-        return _soft_targets(labels, classes)
+        return _soft_targets(labels, classes, divided)
     if labels.ndim != 1:
         raise ValueError(f"y must be 1-d labels or 2-d soft targets, got shape {labels.shape}; try y.ravel().")
     labels = check_labels(labels)
@@ -48,7 +49,7 @@ def targets(y: Any, n: int, *, classes: Any = None) -> tuple[np.ndarray, np.ndar
 
 
 def distributions(T: Any, n: int, k: int, *, name: str = "T") -> np.ndarray:
-    """Targets as float64 distributions, one a row: divided by their sums, which are 1 to the rounding of T.
+    """Targets as distributions, one a row, whose sums are 1 to the rounding of T.
 
     Args:
       T: (n, k) array-like.
@@ -65,7 +66,9 @@ def distributions(T: Any, n: int, k: int, *, name: str = "T") -> np.ndarray:
         raise ValueError(
             f"{name} must have shape {(n, k)}, a row per sample and a column per class, got {array.shape}."
         )
-    return _normalised(real(array, T, name), name)
+    T = real(array, T, name)
+    _check_rows(T, name)
+    return T
 
 
 def _encode(labels: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,31 +87,35 @@ def _encode(labels: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.nda
     return index.astype(np.int32), known
 
 
-def _soft_targets(T: np.ndarray, classes: Any) -> tuple[np.ndarray, np.ndarray]:
-    """T (n, k) with rows that sum to one exactly enough for the certificate, and its classes."""
+def _soft_targets(T: np.ndarray, classes: Any, divided: bool) -> tuple[np.ndarray, np.ndarray]:
+    """T (n, k), checked, and its classes."""
     if T.dtype.name not in FLOATS:
         raise ValueError(
             f"y must be 1-d labels or 2-d floating soft targets whose rows sum to 1, got shape {T.shape} "
             f"of dtype {T.dtype}; for one-hot rows pass y.argmax(axis=1)."
         )
-    T = _normalised(T, "y")
+    total = _check_rows(T, "y")
     names = np.arange(T.shape[1]) if classes is None else as_labels(classes, "classes")
     if names.shape != T.shape[1:]:
         raise ValueError(f"classes must name the {T.shape[1]} columns of soft targets y, got {len(names)}.")
-    return T, names
+    return T.astype(np.float64) / total[:, None] if divided else T, names
 
 
-def _normalised(T: np.ndarray, name: str) -> np.ndarray:
-    """Rows of soft targets divided by their sums, in float64: in float32 they would sum to 1 within 1e-7 only."""
+def _check_rows(T: np.ndarray, name: str) -> np.ndarray:
+    """The sums (n,) of rows of soft targets, in float64; ValueError unless each is a distribution."""
     tolerance = _SUM_TOLERANCE[T.dtype.name]
-    T = T.astype(np.float64)
     check_finite(T, name)
     if T.min() < 0:
         i, j = np.unravel_index(int(np.argmin(T)), T.shape)
         raise ValueError(f"Soft targets {name} must not be negative, got {T[i, j]} at row {i}, column {j}.")
-    total = T.sum(axis=1, keepdims=True)
-    off = np.abs(total[:, 0] - 1) > tolerance
+    total = row_totals(T)
+    off = np.abs(total - 1) > tolerance
     if off.any():
         i = int(np.argmax(off))
-        raise ValueError(f"Rows of soft targets {name} must sum to 1 (to {tolerance}), got {total[i, 0]} in row {i}.")
-    return T / total
+        raise ValueError(f"Rows of soft targets {name} must sum to 1 (to {tolerance}), got {total[i]} in row {i}.")
+    return total
+
+
+def row_totals(T: np.ndarray) -> np.ndarray:
+    """Sums (n,) of the rows of T, float64: in float32 they would be those of a distribution within 1e-7 only."""
+    return T.sum(axis=1, dtype=np.float64)

@@ -5,6 +5,7 @@ This is the one place that asks how rows are stored: dense or sparse in memory, 
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
@@ -15,6 +16,7 @@ from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_jax, is_sparse
+from softmax_jax.inputs.targets import row_totals
 from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.shards import Shards, shards_of
@@ -130,17 +132,21 @@ def place_shards(
       needs: a solver's record.
       rows: as in `place`.
     """
-    dtype = compute_dtype(X)
+    dtype, scale = compute_dtype(X), None if T.ndim == 1 else 1 / row_totals(T)
     with scope(dtype):
         features = shards.features(X)
 
-    def build(dtype: np.dtype) -> Problem:
+    @functools.cache
+    def target(dtype: np.dtype) -> Any:
         with scope(dtype):
-            target = shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
+            return shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
+
+    def build(dtype: np.dtype) -> Problem:
+        stored = T.dtype if T.dtype.itemsize <= dtype.itemsize else dtype  # one T for both, unless it is wider
+        with scope(dtype):
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
-            held = DeviceRows(
-                features, target, shards.spread(s.astype(dtype)), collectives=Collectives(mesh=shards.mesh)
-            )
+            weights, divisor = (None if a is None else shards.spread(a.astype(dtype)) for a in (s, scale))
+            held = DeviceRows(features, target(stored), weights, divisor, collectives=Collectives(mesh=shards.mesh))
             return Problem(held if rows is None else held.by_blocks(rows), *scalars, gradient=needs.gradient)
 
     return _twice(build, dtype, needs)

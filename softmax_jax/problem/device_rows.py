@@ -34,8 +34,9 @@ class DeviceRows:
 
     Attributes:
       X: features record of N rows, such as DenseFeatures; padding rows are zero.
-      T: (N,) int32 class indices, or (k, N) soft targets.
+      T: (N,) int32 class indices, or (k, N) soft targets, in any dtype.
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
+      scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
       collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
@@ -44,6 +45,7 @@ class DeviceRows:
     X: Any
     T: Any
     weights: Any
+    scale: Any = None
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
     collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
@@ -68,6 +70,22 @@ class DeviceRows:
     def count(self) -> int:
         """Rows that sums are taken over, on all devices."""
         return self.X.shape[0] * self.collectives.count
+
+    @property
+    def targets(self) -> Any:
+        """T, in the dtype of computation where it is soft."""
+        return self.targets_of(self.T, self.scale)
+
+    def targets_of(self, T: Any, scale: Any) -> Any:
+        """Some columns of T, with those of `scale`, as `targets`.
+
+        Args:
+          T: (r,) or (k, r).
+          scale: (r,) or None.
+        """
+        if T.ndim == 1:
+            return T
+        return T.astype(self.dtype) if scale is None else T.astype(self.dtype) * scale[None]
 
     @property
     def stores_logits(self) -> bool:
@@ -105,7 +123,7 @@ class DeviceRows:
           pull: None, or how the R of the part is pulled back: "closed_form" or "autodiff".
         """
         if self.stores_logits:
-            sums, R = part(*(net.Z for net in nets), self.T, self.weights, *args)
+            sums, R = part(*(net.Z for net in nets), self.targets, self.weights, *args)
             if pull is None:
                 return self.collectives.total(Folded(sums))
             dW = self.X.transposed(R) if pull == "autodiff" else self.X.backward(R)
@@ -119,7 +137,7 @@ class DeviceRows:
 
     def target_totals(self, k: int) -> Any:
         """Weighted class totals of T (k,)."""
-        return self.collectives.total(logits.target_totals(self.T, self.weights, k))
+        return self.collectives.total(logits.target_totals(self.targets, self.weights, k))
 
     def squares(self) -> Any:
         """Sum over rows of w_i x_i^2 (m,)."""
@@ -168,5 +186,9 @@ class DeviceRows:
 
     def _take(self, start: Any, rows: int) -> Block:
         """The rows from `start` on, in the dtype of computation."""
-        T, w = (lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1) for a in (self.T, self.weights))
-        return Block(lax.dynamic_slice_in_dim(self.X.X, start, rows).astype(self.dtype), T, w)
+        T, w, scale = (
+            a if a is None else lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1)
+            for a in (self.T, self.weights, self.scale)
+        )
+        X = lax.dynamic_slice_in_dim(self.X.X, start, rows).astype(self.dtype)
+        return Block(X, self.targets_of(T, scale), w)

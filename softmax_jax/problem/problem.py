@@ -111,7 +111,7 @@ class Problem:
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
         """Derivatives of J at point + t direction, from stored Z and D: O(N k), no product with X."""
-        first, second = self.rows.collectives.total(logits.slope(point.Z, D, self.rows.T, self.rows.weights, t))
+        first, second = self.rows.collectives.total(logits.slope(point.Z, D, self.rows.targets, self.rows.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))

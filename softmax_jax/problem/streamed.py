@@ -18,6 +18,7 @@ from jax import lax
 
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.dtypes import scope
+from softmax_jax.inputs.targets import row_totals
 from softmax_jax.model import Params
 from softmax_jax.problem.blocks import (
     Block,
@@ -124,7 +125,7 @@ class StreamedRows:
     def target_totals(self, k: int) -> Any:
         """Weighted class totals of T (k,)."""
         labels = self.T.ndim == 1
-        totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else self.w @ self.T.astype(np.float64)
+        totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else (self.w / row_totals(self.T)) @ self.T
         return jnp.asarray(totals.astype(self.dtype))
 
     def squares(self) -> Any:
@@ -173,7 +174,10 @@ class StreamedRows:
         missing = self.size - len(w)
         if missing:
             T, w = np.pad(T, [(0, missing)] + [(0, 0)] * (T.ndim - 1)), np.pad(w, (0, missing))
-        return T if T.ndim == 1 else T.astype(self.dtype), w.astype(self.dtype)
+        if T.ndim == 2:
+            total = row_totals(T)
+            T = (T / np.where(total > 0, total, 1)[:, None]).astype(self.dtype)
+        return T, w.astype(self.dtype)
 
 
 def survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Survey:

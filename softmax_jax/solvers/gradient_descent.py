@@ -100,7 +100,8 @@ def minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> 
     data, fixed = problem.rows, lax.stop_gradient(params.b)
     X, w = data.X.take(rows), jnp.where(rows >= 0, data.weights[rows] * n, 0)
     params = Params(params.W, fixed + problem.intercept * (params.b - fixed))
-    T = data.T[rows] if data.T.ndim == 1 else data.T[:, rows].T
+    scale = None if data.scale is None else data.scale[rows]
+    T = data.targets_of(data.T[..., rows], scale).T
     losses = sample_losses(net_input(params, X), T)
     return jnp.sum(w * losses) / jnp.sum(rows >= 0) + ridge(params.W, problem.l2)
 

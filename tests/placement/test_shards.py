@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 import scipy.sparse
 from jax.sharding import Mesh
 
+from softmax_jax.dtypes import scope
+from softmax_jax.placement.place import place
 from softmax_jax.placement.shards import Shards, shards_of
+from softmax_jax.solvers import LBFGS
 
 MESH = Mesh(np.array(jax.devices()[:4]), ("rows",))
 
@@ -53,3 +57,15 @@ def test_sparse_parts_laid_end_to_end_are_the_rows_of_the_whole():
     ]
     np.testing.assert_array_equal(np.concatenate(rebuilt), X.toarray())
     assert record.shape[1] == 5
+
+
+@pytest.mark.parametrize(("dtype", "once"), [("float16", True), ("float32", True), ("float64", False)])
+def test_soft_targets_lie_once_as_given_and_their_rows_count_as_sums_of_one(dtype, once):
+    rng = np.random.default_rng(0)
+    X, T = rng.standard_normal((20, 2)).astype(np.float32), rng.dirichlet(np.ones(3), 20).astype(dtype)
+    data = place(X, T, None, 0.1, True, LBFGS())
+    assert (data.training.rows.T is data.exact.rows.T) == once
+    assert data.exact.rows.T.dtype == T.dtype
+    with scope(np.float64):
+        sums = np.asarray(data.exact.rows.targets).sum(axis=0)[:20]
+    np.testing.assert_allclose(sums, 1, rtol=1e-15)
