@@ -6,23 +6,20 @@ import enum
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.solvers.names import SOLVERS
 
 of_several = functools.partial(typer.Option, rich_help_panel="Several processes")
 
 
-class SolverName(enum.StrEnum):
-    """What --solver takes."""
-
-    auto = "auto"
-    lbfgs = "lbfgs"
-    newton_cg = "newton-cg"
-    newton = "newton"
-    sgd = "sgd"
+if TYPE_CHECKING:
+    SolverName = enum.StrEnum
+else:
+    SolverName = enum.StrEnum("SolverName", {name: name for name in SOLVERS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +30,8 @@ class FitOptions(options.Source):
     test: Annotated[float, options.of_data(help="Fraction of the rows kept for the test.")] = 0.2
     l2: options.L2 = 1e-4
     solver: Annotated[
-        SolverName, options.of_problem(metavar="NAME", help="auto (by size), lbfgs, newton-cg, newton or sgd.")
-    ] = SolverName.auto
+        SolverName, options.of_problem(metavar="NAME", help=f"One of {', '.join(SOLVERS)}; auto is by size.")
+    ] = SolverName("auto")
     tol: options.Tol = 1e-6
     max_iter: Annotated[int, options.of_problem(help="Most iterations.")] = 1000
     eta: Annotated[float | None, options.of_problem(help="Learning rate; selects gradient descent.")] = None

@@ -6,6 +6,10 @@ a Figure of its own, outside pyplot: nothing is left open, and no window or back
 own displays do not know (certificate, path, weights, confidence of several classes) from results and estimators; for
 confusion matrices and decision boundaries of an estimator scikit-learn's ConfusionMatrixDisplay and
 DecisionBoundaryDisplay do as well.
+
+loss, confusion, convergence, regularisation, validation, weights, regions, reliability, race: a picture each
+displays  the same from results and estimators
+style     colours, names and axes that they share
 """
 
 from softmax_jax.plots.confusion import plot_confusion_matrix

@@ -16,12 +16,10 @@ solutions         what is found, for one problem and for many
 unpenalised       l2 = 0: what a gradient is measured in
 separability      are the data separated, so that l2 = 0 has no optimum
 selection         which solver suits a problem
+names             the solvers by their names, without importing them
 hyperparameters   from the words of a user to a record
 """
 
-from softmax_jax.solvers.gradient_descent import SGD
-from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.newton_cg import NewtonCG
+import lazy_loader
 
-__all__ = ["LBFGS", "SGD", "Newton", "NewtonCG"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from typing import Any
 
 import numpy as np
 
 from softmax_jax.inputs.conversion import FLOATS
+from softmax_jax.solvers import names
 from softmax_jax.solvers.gradient_descent import SGD
-from softmax_jax.solvers.lbfgs import LBFGS
-from softmax_jax.solvers.newton import Newton
-from softmax_jax.solvers.newton_cg import NewtonCG
+from softmax_jax.solvers.protocol import Record, is_record
 
-SOLVERS = {"auto": None, "lbfgs": LBFGS, "newton-cg": NewtonCG, "newton": Newton, "sgd": SGD}
-RECORDS = (LBFGS, NewtonCG, Newton, SGD)
+
+def _record(place: str) -> type[Record]:
+    module, _, name = place.partition(".")
+    return getattr(importlib.import_module(f"softmax_jax.solvers.{module}"), name)
+
+
+SOLVERS = {name: place and _record(place) for name, place in names.SOLVERS.items()}
+RECORDS = tuple(record for record in SOLVERS.values() if record)
 
 
 def solver_record(solver: Any = "auto", *, max_epochs: int = 100, **given: Any) -> Any:
@@ -34,7 +40,7 @@ def solver_record(solver: Any = "auto", *, max_epochs: int = 100, **given: Any) 
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(solver, str) and (solver == "sgd" or (solver == "auto" and given)):
         return SGD(**{"epochs": max_epochs, **given})
-    if not (isinstance(solver, RECORDS) or (isinstance(solver, str) and solver in SOLVERS)):
+    if not (is_record(solver) or (isinstance(solver, str) and solver in SOLVERS)):
         raise ValueError(f"solver must be one of {list(SOLVERS)} or a record such as SGD(), got {solver!r}.")
     if given:
         words = ", ".join(given)

@@ -1,7 +1,7 @@
 """What every solver keeps: it reaches the certified optimum, descends, compiles once, restarts, and knows its floor.
 
 Who adds a solver writes a record like `SteepestDescent` below in a file of its own, adds a line to RECORDS here, and,
-for a name that estimators and the command line take, a line to `SOLVERS` in `solvers/hyperparameters.py`.
+for a name that estimators and the command line take, a line to `solvers/names.py`.
 """
 
 from __future__ import annotations

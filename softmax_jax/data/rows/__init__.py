@@ -1,1 +1,9 @@
-"""Features that stay where they are stored, read once a pass."""
+"""Features that stay where they are stored, read once a pass.
+
+source    what a source of rows is
+npy       rows of a .npy file or a memory map
+parquet   rows of Parquet files
+shards    several sources as one
+iterable  rows from blocks that the user's code yields
+opening   from a path, a function or an object to a source
+"""

@@ -1,0 +1,6 @@
+from .gradient_descent import SGD
+from .lbfgs import LBFGS
+from .newton import Newton
+from .newton_cg import NewtonCG
+
+__all__ = ["LBFGS", "SGD", "Newton", "NewtonCG"]
