@@ -61,16 +61,20 @@ class CertifiedClassifier(SoftmaxClassifier):
         validate_data(self, X, skip_check_array=True)
         return given, weighted
 
-    def _keep(self, result: FitResult, array: Any, X: Any, solver: Any) -> None:
-        """Set what was found for `array`, which is X checked; KeyboardInterrupt or NonFiniteError for no result."""
+    def _accept(self, result: FitResult, array: Any, X: Any, solver: Any) -> None:
+        """Keep what was found for `array`, which is X checked; KeyboardInterrupt or NonFiniteError for no result."""
         if result.status == "interrupted":
             raise KeyboardInterrupt
         check_moved(result, array, solver=solver)
+        self._keep(result)
+        self._columns = tuple(column_names(X))
+
+    def _keep(self, result: FitResult) -> None:
+        """Set the attributes of a fit."""
         self.classes_, self.params_ = result.classes, result.params
         self.objective_, self.duality_gap_ = result.objective, result.duality_gap
         self.status_, self.n_iter_ = result.status, result.n_iter
         self.converged_ = result.status == "converged"
-        self._columns = tuple(column_names(X))
 
     def _warn_without_weight(self, given: Samples) -> None:
         """Warn of classes that the sample weights leave out; class weights of zero say so themselves."""

@@ -16,7 +16,7 @@ from softmax_jax.estimators.base import UNPROVEN
 from softmax_jax.estimators.fitting import CertifiedClassifier, DegenerateDataWarning, unchanged_on_error
 from softmax_jax.fitting.data_warnings import remarks
 from softmax_jax.fitting.messages import advice
-from softmax_jax.fitting.single import fit
+from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
 from softmax_jax.inputs.samples import Samples
@@ -146,8 +146,7 @@ class SoftmaxRegression(CertifiedClassifier):
                 callback=_print_progress if self.verbose else None,
                 seed=self._seed() if solver is not None and not solver.is_exact else 0,
             )
-            self._keep(result, weighted.X, X, solver)
-            self.history_ = result.history
+            self._accept(result, weighted.X, X, solver)
         self._warn_without_weight(given)
         array, T, _, weight = weighted
         for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
@@ -167,6 +166,10 @@ class SoftmaxRegression(CertifiedClassifier):
         if isinstance(self.random_state, Integral):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _keep(self, result: FitResult) -> None:
+        super()._keep(result)
+        self.history_ = result.history
 
     def _init(self, given: Samples, columns: list[Any]) -> Params | None:
         """The parameters of the last fit, where warm_start asks for them and they fit these data, in their order."""

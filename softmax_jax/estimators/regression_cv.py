@@ -115,7 +115,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
             self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
             refitted = self.refit
             result = fit(weighted, None, l2=self.l2_, **settings) if refitted else _mean_of_folds(path, weighted)
-            self._keep(result, weighted.X, X, settings["solver"])
+            self._accept(result, weighted.X, X, settings["solver"])
         self._warn_without_weight(given)
         self._warn(path, result, set(without_weight(weighted).tolist()))
         return self
