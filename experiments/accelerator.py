@@ -24,10 +24,10 @@ from rich.table import Table
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.model import init_params
 from softmax_jax.placement.devices import mesh_of
 from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.place import place
 from softmax_jax.solvers import driver
 
 IMAGENET = (1_281_167, 1024, 1000)

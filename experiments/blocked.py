@@ -29,7 +29,7 @@ import numpy as np
 import softmax_jax as sj
 from softmax_jax.placement import budget
 from softmax_jax.problem.blocks import rows_per_block
-from softmax_jax.fitting.single import place
+from softmax_jax.placement.place import place
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.solvers.driver import optimise
 n, m, k, memory, iterations, forced = map(int, sys.argv[1:])

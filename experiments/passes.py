@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from softmax_jax.dtypes import scope
-from softmax_jax.fitting.single import place
 from softmax_jax.model import Params
+from softmax_jax.placement.place import place
 from softmax_jax.solvers import LBFGS
 
 SHAPES = [(10_000, 784, 10), (20_000, 512, 100), (10_000, 768, 1000), (200_000, 54, 7), (20_000, 64, 5)]
