@@ -16,7 +16,7 @@ import numpy as np
 
 import softmax_jax as sj
 from softmax_jax.distributed.fitting import fit_distributed, initialise, read_shards
-from softmax_jax.solvers import driver
+from softmax_jax.solvers import driver, stopping
 from softmax_jax.storage import checkpoints, container
 
 N, M, K = 203, 6, 4
@@ -121,7 +121,7 @@ def signalled():
 def preempted():
     """JAX's own preemption service, where the user has it on: both stop at the step that it chooses."""
     X, y, _ = own()
-    driver.CHUNK_WALL_S = 0  # chunks of one step
+    stopping.CHUNK_WALL_S = 0  # chunks of one step
     seen = []
 
     def callback(progress):
@@ -140,7 +140,7 @@ CAREFUL = {"l2": 1e-2, "solver": sj.LBFGS(), "tol": 1e-13}
 
 def checkpointed(name, X, y, callback=None):
     """A fit in chunks of one step, saved after each: numbers, steps that callbacks saw, and warnings."""
-    driver.FIRST_CHUNK, driver.CHUNK_WALL_S = 1, 0
+    driver.FIRST_CHUNK, stopping.CHUNK_WALL_S = 1, 0
     seen = []
 
     def noting(progress):

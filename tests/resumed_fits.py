@@ -41,9 +41,9 @@ def fits() -> dict[str, dict[str, Any]]:
 
 def short_chunks() -> None:
     """One iteration in each chunk: the state is saved as often as can be."""
-    from softmax_jax.solvers import driver
+    from softmax_jax.solvers import driver, stopping
 
-    driver.FIRST_CHUNK, driver.CHUNK_WALL_S = 1, 0.0
+    driver.FIRST_CHUNK, stopping.CHUNK_WALL_S = 1, 0.0
 
 
 def child(name: str, directory: str, cache: str, pipe: Any, pause_s: float = 0.0, **changes: Any) -> None:

@@ -227,7 +227,7 @@ def test_when_a_process_is_killed_the_others_end_within_the_heartbeat_time_and_i
     assert codes[0] != 0 and results[0] is None, logs[0]
     (left,) = (tmp_path / "left").glob("*.safetensors")
     texts, tensors = container.read(left)
-    assert json.loads(json.loads(texts["texts"])["books"])["n_iter"] == 1
+    assert json.loads(json.loads(texts["texts"])["host_state"])["n_iter"] == 1
     assert not any(name.endswith(".Z") for name in tensors)
 
 

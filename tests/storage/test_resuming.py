@@ -27,7 +27,7 @@ QUICK = "L-BFGS, separable without a penalty"
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch):
     monkeypatch.setattr(driver, "FIRST_CHUNK", 1)
-    monkeypatch.setattr(driver, "CHUNK_WALL_S", 0.0)
+    monkeypatch.setattr(stopping, "CHUNK_WALL_S", 0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def uninterrupted():
         if name not in results:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(driver, "FIRST_CHUNK", 4)
-                patch.setattr(driver, "CHUNK_WALL_S", 0.5)
+                patch.setattr(stopping, "CHUNK_WALL_S", 0.5)
                 results[name] = fit(**FITS[name])
         return results[name]
 
