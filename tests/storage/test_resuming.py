@@ -15,7 +15,7 @@ import pytest
 from resumed_fits import child, child_on_a_full_disk, fits, same, start
 
 from softmax_jax.fitting.single import fit
-from softmax_jax.solvers import LBFGS, SGD, NewtonCG, driver
+from softmax_jax.solvers import LBFGS, SGD, NewtonCG, driver, stopping
 from softmax_jax.storage import resuming, saving
 from softmax_jax.storage.checkpoints import CheckpointError, CheckpointStore, CheckpointWarning
 
