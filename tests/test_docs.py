@@ -12,7 +12,8 @@ from places import ROOT
 import softmax_jax
 
 WITH_EXAMPLES = {
-    "softmax_jax.certificate.bound",
+    "softmax_jax.certificate.gap",
+    "softmax_jax.updates",
     "softmax_jax.conventions",
     "softmax_jax.estimators.regression",
     "softmax_jax.model_files.files",
