@@ -59,7 +59,16 @@ def l2_from_sklearn_c(C: Any, n_samples: float, n_classes: int) -> Any:
 
 @in_numpy
 def sklearn_c_from_l2(l2: Any, n_samples: float, n_classes: int) -> Any:
-    """The C at which scikit-learn has the optimum of J: the inverse of `l2_from_sklearn_c`; inf for l2=0."""
+    """The C at which scikit-learn has the optimum of J: the inverse of `l2_from_sklearn_c`; inf for l2=0.
+
+    Args:
+      l2: strength >= 0, nats per squared weight, or an array of them.
+      n_samples: n, or the sum of the sample weights, class weights included.
+      n_classes: k, at least 2; two are the binomial model.
+
+    Raises:
+      ValueError: l2 is negative or NaN, n_samples is not positive, or n_classes < 2.
+    """
     with np.errstate(divide="ignore"):
         return _scalar(_columns(n_classes) / np.multiply(_number(l2, "l2"), _samples(n_samples)))
 
@@ -89,7 +98,17 @@ def l2_from_cuml_c(C: Any, n_samples: float, n_classes: int, *, penalty_normaliz
 
 @in_numpy
 def cuml_c_from_l2(l2: Any, n_samples: float, n_classes: int, *, penalty_normalized: bool = True) -> Any:
-    """The C at which cuML has the optimum of J: the inverse of `l2_from_cuml_c`."""
+    """The C at which cuML has the optimum of J: the inverse of `l2_from_cuml_c`.
+
+    Args:
+      l2: strength >= 0, nats per squared weight, or an array of them.
+      n_samples: n, the number of rows.
+      n_classes: k, at least 2; two are the binomial model.
+      penalty_normalized: as given to cuML; True is its default.
+
+    Raises:
+      ValueError: l2 is negative or NaN, n_samples is not positive, or n_classes < 2.
+    """
     return sklearn_c_from_l2(l2, n_samples if penalty_normalized else 1.0, n_classes)
 
 
@@ -116,7 +135,16 @@ def l2_from_sum_lambda(penalty: Any, n_samples: float, *, binomial: bool = False
 
 @in_numpy
 def sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> Any:
-    """The lambda of sum_i s_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_sum_lambda`."""
+    """The lambda of sum_i s_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_sum_lambda`.
+
+    Args:
+      l2: strength >= 0, nats per squared weight, or an array of them.
+      n_samples: n, or the sum of the sample weights.
+      binomial: the other model has one column (a sigmoid) for two classes.
+
+    Raises:
+      ValueError: l2 is negative or NaN, or n_samples is not positive.
+    """
     return _number(l2, "l2") * _samples(n_samples) / _factor(binomial)
 
 
@@ -147,7 +175,16 @@ def l2_from_unhalved_sum_lambda(penalty: Any, n_samples: float, *, binomial: boo
 
 @in_numpy
 def unhalved_sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> Any:
-    """The lambda of sum_i s_i H_i + lambda ||W||^2: the inverse of `l2_from_unhalved_sum_lambda`."""
+    """The lambda of sum_i s_i H_i + lambda ||W||^2: the inverse of `l2_from_unhalved_sum_lambda`.
+
+    Args:
+      l2: strength >= 0, nats per squared weight, or an array of them.
+      n_samples: n, or the sum of the sample weights.
+      binomial: the other model has one column (a sigmoid) for two classes.
+
+    Raises:
+      ValueError: l2 is negative or NaN, or n_samples is not positive.
+    """
     return sum_lambda_from_l2(l2, n_samples, binomial=binomial) / 2
 
 
@@ -175,7 +212,15 @@ def l2_from_mean_lambda(penalty: Any, *, binomial: bool = False) -> Any:
 
 @in_numpy
 def mean_lambda_from_l2(l2: Any, *, binomial: bool = False) -> Any:
-    """The lambda of mean_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_mean_lambda`."""
+    """The lambda of mean_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_mean_lambda`.
+
+    Args:
+      l2: strength >= 0, nats per squared weight, or an array of them.
+      binomial: the other model has one column (a sigmoid) for two classes.
+
+    Raises:
+      ValueError: l2 is negative or NaN.
+    """
     return _number(l2, "l2") / _factor(binomial)
 
 

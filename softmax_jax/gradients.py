@@ -21,7 +21,21 @@ from softmax_jax.model import PRECISION, Params, net_input
 
 @follows_dtype
 def autodiff_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None) -> Params:
-    """Gradient of J by `jax.grad` of `objective`; arguments as there, returns Params."""
+    """Gradient of J by `jax.grad` of `objective`.
+
+    Args:
+      params: W (m, k) and b (k,).
+      X: (n, m) features.
+      T: (n, k) one-hot or soft targets, rows sum to 1.
+      l2: scalar >= 0, nats per squared weight.
+      sample_weight: (n,) >= 0, normalised to mean 1.
+
+    Returns:
+      Params: the gradient for W (m, k) and for b (k,).
+
+    Raises:
+      ValueError: shapes disagree.
+    """
     return jax.grad(objective)(_as_arrays(params), X, T, l2, sample_weight)
 
 
@@ -74,7 +88,22 @@ def autodiff_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, sam
 
 @follows_dtype
 def closed_form_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, sample_weight: Any = None) -> Params:
-    """Hessian of J times `direction`, written out; arguments as in `autodiff_hvp`. T has no part in it."""
+    """Hessian of J times `direction`, written out; T has no part in it.
+
+    Args:
+      params: W (m, k) and b (k,), where the Hessian is taken.
+      X: (n, m) features.
+      T: (n, k) targets; only their shape is looked at.
+      l2: scalar >= 0, nats per squared weight.
+      direction: Params, the vector that the Hessian multiplies.
+      sample_weight: (n,) >= 0, normalised to mean 1.
+
+    Returns:
+      Params: the product for W (m, k) and for b (k,).
+
+    Raises:
+      ValueError: shapes disagree.
+    """
     Z = net_input(params, X)
     check_targets(jnp.asarray(T), Z)
     O, D = jax.nn.softmax(Z, axis=-1), net_input(direction, X)

@@ -18,7 +18,16 @@ from softmax_jax.model import PRECISION, Params, net_input
 
 
 def normalised_weights(sample_weight: Any, n: int, dtype: Any) -> Any:
-    """Weights s_i / n (n,), which sum to one; 1/n each where `sample_weight` is None."""
+    """Weights s_i / n (n,), which sum to one; 1/n each where `sample_weight` is None.
+
+    Args:
+      sample_weight: (n,) >= 0 of any scale, at least one positive, or None; a JAX array is trusted to hold such values.
+      n: rows.
+      dtype: floating, of the result.
+
+    Raises:
+      ValueError: not of shape (n,), or values that are not as described.
+    """
     if sample_weight is None:
         return jnp.full(n, 1 / n, dtype)
     on_host = not isinstance(sample_weight, jax.Array)  # there, subnormal weights are not flushed to zero
@@ -57,7 +66,12 @@ def cross_entropy(params: Params, X: Any, T: Any, sample_weight: Any = None) -> 
 
 
 def sample_losses(Z: Any, T: Any) -> Any:
-    """H(T_i, O_i) of each row (n,), for net input Z (n, k) and class indices T (n,) or targets (n, k)."""
+    """H(T_i, O_i) of each row (n,), nats.
+
+    Args:
+      Z: (n, k) net input, floating.
+      T: (n,) integer class indices, or (n, k) targets of any real dtype.
+    """
     if T.ndim == 1:
         return optax.losses.softmax_cross_entropy_with_integer_labels(Z, T)
     return optax.losses.softmax_cross_entropy(Z, T.astype(Z.dtype))
@@ -84,13 +98,23 @@ def cross_entropy_cost(T: Any, O: Any) -> Any:
 
 @follows_dtype
 def l2_penalty(params: Params, l2: Any) -> Any:
-    """The penalty l2/2 ||W||^2: a () scalar in nats per sample; b is not penalised."""
+    """The penalty l2/2 ||W||^2: a () scalar in nats per sample; b is not penalised.
+
+    Args:
+      params: W (m, k) and b (k,); float16 and bfloat16 are computed in float32.
+      l2: scalar >= 0, nats per squared weight.
+    """
     W = jnp.asarray(params.W)
     return ridge(W.astype(compute_dtype(W)), l2)
 
 
 def ridge(W: Any, l2: Any) -> Any:
-    """l2/2 ||W||^2 (), in the dtype of W."""
+    """l2/2 ||W||^2 (), in the dtype of W.
+
+    Args:
+      W: (m, k) floating.
+      l2: scalar of either sign, nats per squared weight: a change of strength gives the change of the penalty.
+    """
     return l2 / 2 * jnp.vdot(W, W, precision=PRECISION)
 
 
@@ -115,6 +139,11 @@ def objective(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None
 
 
 def check_targets(T: Any, Z: Any) -> None:
-    """Raise ValueError unless targets T have the shape (n, k) of the outputs."""
+    """Raise ValueError unless targets T have the shape (n, k) of the outputs.
+
+    Args:
+      T: array that must be (n, k), not class indices.
+      Z: (n, k) net input or output; only its shape is looked at.
+    """
     if T.shape != Z.shape:
         raise ValueError(f"T must have shape {Z.shape}, a row per sample and a column per class, got {T.shape}.")

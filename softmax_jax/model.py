@@ -122,7 +122,13 @@ def to_classlabel(O: Any) -> Any:
 
 
 def check_shapes(X: Any, W: Any, b: Any) -> None:
-    """Raise ValueError unless X (n, m), W (m, k) and b (k,) fit together."""
+    """Raise ValueError unless X (n, m), W (m, k) and b (k,) fit together.
+
+    Args:
+      X: whatever has a shape: an array, a SciPy sparse matrix or a source of rows.
+      W: array, a row per feature and a column per class.
+      b: array, an entry per class.
+    """
     if len(X.shape) != 2 or W.ndim != 2 or X.shape[1] != W.shape[0]:
         raise ValueError(f"X must be (n, m) and W (m, k) with the same m, got X of shape {X.shape}, W {W.shape}.")
     if b.shape != (W.shape[1],):

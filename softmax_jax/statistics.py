@@ -138,7 +138,20 @@ def standard_errors(
 def covariance(
     posterior: Posterior, coefficients: Sequence[Coefficient], *, reference: int | None = None
 ) -> np.ndarray:
-    """Posterior covariance (r, r) of chosen coefficients; arguments and errors as `standard_errors`."""
+    """Posterior covariance (r, r) of chosen coefficients.
+
+    Args:
+      posterior: of `laplace_posterior`.
+      coefficients: (feature, class) pairs of indices; (None, class) is the bias. All: `every_coefficient`.
+      reference: class whose coefficients are zero by convention; by default classes sum to zero.
+
+    Returns:
+      (r, r) float64, symmetric; rows and columns of the reference class are zero.
+
+    Raises:
+      ValueError: an index is out of range, or the bias is asked for and was not fitted.
+      numpy.linalg.LinAlgError: conjugate gradients did not converge.
+    """
     contrasts = _contrasts(posterior, coefficients, reference)
     rows = np.array([np.append(v.W.ravel(), v.b) for v in contrasts])
     with scope(np.float64):

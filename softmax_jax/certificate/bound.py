@@ -68,7 +68,12 @@ def certify(problem: Problem, params: Params) -> Certificate:
 
 @compiled()
 def gap_at(problem: Problem, params: Params) -> Any:
-    """A bound () on J - J* at `params` as they are: that at the refitted bias, and how much higher J is here."""
+    """A bound () on J - J* at `params` as they are: that at the refitted bias, and how much higher J is here.
+
+    Args:
+      problem: computed in float64, with the exact weights and l2; call it in `scope(float64)`.
+      params: W (m, k) and b (k,), any floating dtype, for columns that are shifted as those of `problem`.
+    """
     net = _net(problem, params)
     found = _certificate(problem, net, params)
     return found.gap + _excess(problem, net, found.params.b)

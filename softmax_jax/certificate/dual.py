@@ -52,6 +52,11 @@ def dual_point(total: Any, target: Any, intercept: Any) -> DualPoint:
     """The dual point that moves mass from classes whose weighted total is above that of T to those below it.
 
     Columns of A stay distributions, and totals become those of T. A = O where the bias is not free.
+
+    Args:
+      total: (k,) weighted class totals of O, >= 0.
+      target: (k,) those of T; both sum to one.
+      intercept: () 1 where the bias is free, else 0.
     """
     tiny = jnp.finfo(total.dtype).tiny
     difference = intercept * (total - target)
@@ -62,14 +67,27 @@ def dual_point(total: Any, target: Any, intercept: Any) -> DualPoint:
 
 
 def output(dual: DualPoint, log_O: Any) -> Any:
-    """A (k, N) from log O (k, N)."""
+    """A (k, N) from log O (k, N).
+
+    Args:
+      dual: the DualPoint, M in A = O M.
+      log_O: (k, N) log-softmax of the net input.
+    """
     O = jnp.exp(log_O)
     moved = jnp.matmul(dual.leaving, O, precision=PRECISION)
     return O * (1 - dual.leaving)[:, None] + dual.share[:, None] * moved[None]
 
 
 def divergence(log_O: Any, A: Any, T: Any, w: Any, c: Any) -> Any:
-    """Weighted divergence () of the dual point T + c (A - T) from O."""
+    """Weighted divergence () of the dual point T + c (A - T) from O.
+
+    Args:
+      log_O: (k, N) log-softmax of the net input.
+      A: (k, N) output of the dual point, columns sum to one.
+      T: (N,) int class indices, or (k, N) soft targets.
+      w: (N,) weights that sum to one over all rows.
+      c: () in [0, 1]; 0 is T itself, 1 is A.
+    """
     mixture = jnp.maximum(A - (1 - c) * minus_target(T, A), 0)
     terms = jax.scipy.special.xlogy(mixture, mixture) - jnp.where(mixture > 0, mixture * log_O, 0)
     return jnp.vdot(w, jnp.sum(terms, axis=0))
@@ -113,7 +131,11 @@ def net_input_rounding(params: Params, squares: Any) -> Any:
     """A bound () on the weighted mean over rows of the largest error of a row of X W + b.
 
     That of row i is at most a multiple of sum_a |x_ia| |W_aj| + |b_j|, whose mean over rows is at most
-    sqrt(m) max_j ||(d_a W_aj)_a|| + max_j |b_j| with d_a^2 the mean square (m,) of column a.
+    sqrt(m) max_j ||(d_a W_aj)_a|| + max_j |b_j| with d_a^2 the mean square of column a.
+
+    Args:
+      params: W (m, k) and b (k,), in the dtype in which the net input is computed.
+      squares: (m,) mean squares of the columns, sum over rows of w_i x_ia^2.
     """
     W, b = params
     kind, m = jnp.finfo(W.dtype), W.shape[0]
@@ -165,6 +187,11 @@ def growth(Z: Any, w: Any, shift: Any) -> Growth:
     """What the weighted log-sum-exp of Z (k, r) gains when `shift` (k,) is added; accurate for any size of it.
 
     Where the mass of a row moves as a whole, the sum of O expm1(shift) cancels, and expm1 overflows.
+
+    Args:
+      Z: (k, r) net input of some rows.
+      w: (r,) their weights, which sum to one over all rows.
+      shift: (k,) of the bias, of any size.
     """
     small = jnp.max(jnp.abs(shift)) < SMALL_SHIFT
     moved = jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(jnp.clip(shift, -1, 1))[:, None], axis=0)

@@ -70,7 +70,13 @@ class JointSession:
         return {name: _from_first(tensors.get(name), *what) for name, what in shapes.items()}, texts
 
     def after(self, step: int, status: str, snapshot: Callable[[], Contents]) -> str:
-        """As `Session.after`; a signal has already become the status "interrupted", on every process."""
+        """As `Session.after`; a signal has already become the status "interrupted", on every process.
+
+        Args:
+          step: iterations so far, the same on every process.
+          status: that the chunk ended with on every process, "" to go on; nothing is saved after "nonfinite".
+          snapshot: gives the state as tensors and texts; only called on process 0.
+        """
         if status == "nonfinite" or not (status or self._stop.due):
             return status
 

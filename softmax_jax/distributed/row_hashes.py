@@ -42,7 +42,13 @@ def joint_fingerprint(X: np.ndarray, T: np.ndarray, weight: Any, classes: np.nda
 
 
 def row_sums(X: np.ndarray, T: np.ndarray, weight: np.ndarray | None) -> tuple[int, int, int]:
-    """Sums of the hashes of the rows of X, of those with their targets, and of those with their weights, too."""
+    """Sums of the hashes of the rows of X, of those with their targets, and of those with their weights, too.
+
+    Args:
+      X: (n, m) features of any real dtype, m >= 1; the dtype has a part in the hash.
+      T: (n,) class indices or (n, k) soft targets.
+      weight: (n,) float64 as they were given, or None, which counts as zeros.
+    """
     totals, rows = np.zeros(3, np.uint64), max(1, BLOCK // X.shape[1])
     weights = np.zeros(len(X)) if weight is None else weight
     for start in range(0, len(X), rows):

@@ -54,5 +54,10 @@ def tolerance(tol: Any) -> float:
 
 
 def iterations(max_iter: Any, least: int = 0) -> int:
-    """`max_iter`, an integer >= `least`."""
+    """`max_iter`, an integer >= `least`.
+
+    Args:
+      max_iter: as the caller gave it: an integer of Python, NumPy or JAX; no bool.
+      least: the smallest that is accepted; 0 allows a fit that only certifies its start.
+    """
     return checks.number(max_iter, "max_iter", low=least, integer=True)

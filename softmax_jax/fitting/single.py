@@ -164,7 +164,20 @@ def run_solver(
     session: Saving | None = None,
     fallbacks: Sequence[Any] = (),
 ) -> Outcome:
-    """Minimise from `start`; the arguments are those of `descend` and `optimise`."""
+    """Minimise from `start`, by gradient descent or by an exact solver on shifted columns.
+
+    Args:
+      solver: SGD, or the record of an exact solver.
+      data: n rows and padding, in the training dtype and exactly, with columns as they were given.
+      n: rows that are not padding.
+      start: W (m, k) and b (k,), for columns as they were given.
+      tol: nats per sample, gap to certify; for l2 = 0 the norm of the gradient.
+      max_iter: most iterations; SGD has its epochs instead.
+      callback: called with `Progress` after each chunk or epoch, a true result stops; or None.
+      seed: of the order of minibatches; exact solvers draw nothing.
+      session: where the state is saved, and found; None without a checkpoint.
+      fallbacks: exact solvers that go on, one after the other, where the one before gets no further.
+    """
     if isinstance(solver, SGD):
         return descend(solver, data, n, start, tol=tol, callback=callback, seed=seed, session=session)
     data = shifted(data)
@@ -177,6 +190,11 @@ def shifted_back(outcome: Outcome, data: Data, tol: float) -> Outcome:
     """The outcome of data with shifted columns, at the bias that belongs to the columns as they were given.
 
     That bias is larger by the offsets times W. What J gains by its rounding is added to the gap.
+
+    Args:
+      outcome: of an exact solver on `data`, in the training dtype.
+      data: with shifted columns; where it has no offset the outcome is returned as it is.
+      tol: nats per sample, gap up to which "converged" stays true.
     """
     if data.offset is None:
         return outcome

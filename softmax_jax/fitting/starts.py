@@ -12,7 +12,19 @@ from softmax_jax.solvers.protocol import Record
 
 
 def start_params(init: Any, solver: Record, m: int, k: int, dtype: np.dtype, seed: int) -> Params:
-    """The parameters to start from; exact solvers take out the shift of all classes, which only costs penalty."""
+    """The parameters to start from; exact solvers take out the shift of all classes, which only costs penalty.
+
+    Args:
+      init: None (zeros; N(0, 1) for gradient descent), "zeros", "normal", or Params of W (m, k) and b (k,).
+      solver: a record; only whether it is exact counts.
+      m: features.
+      k: classes.
+      dtype: floating, of the result.
+      seed: of N(0, 1); the bias starts at zero.
+
+    Raises:
+      ValueError: `init` is none of these, of other shapes, or not finite.
+    """
     descent = not solver.is_exact
     if init is None:
         init = "normal" if descent else "zeros"
@@ -28,7 +40,13 @@ def start_params(init: Any, solver: Record, m: int, k: int, dtype: np.dtype, see
 
 
 def class_mass(T: np.ndarray, weight: np.ndarray | None, k: int) -> np.ndarray:
-    """The weight of each class (k,)."""
+    """The weight of each class (k,).
+
+    Args:
+      T: (n,) integer class indices, or (n, k) soft targets.
+      weight: (n,) >= 0 of any scale; None for 1 each.
+      k: classes, of which some may not occur in T.
+    """
     if T.ndim == 1:
         return np.bincount(T, weights=weight, minlength=k)
     return T.sum(axis=0) if weight is None else weight @ T
@@ -38,6 +56,10 @@ def without_massless(params: Params, mass: np.ndarray) -> Params:
     """The parameters with a bias for classes of no `mass` (..., k) that makes them so improbable that nothing moves it.
 
     J falls for ever as such a bias does, and a solver would follow it as far as numbers reach.
+
+    Args:
+      params: W (..., m, k) and b (..., k), NumPy.
+      mass: (..., k) >= 0, the weight of each class, of any scale; exactly zero where it does not occur.
     """
     none = mass == 0
     if not none.any():
@@ -48,7 +70,14 @@ def without_massless(params: Params, mass: np.ndarray) -> Params:
 
 
 def checked_params(init: Any, m: int, k: int, dtype: np.dtype) -> Params:
-    """Params (W, b) of the right shapes, finite, in `dtype`; else ValueError."""
+    """Params (W, b) of the right shapes, finite, in `dtype`; else ValueError.
+
+    Args:
+      init: what the caller gave; a pair of array-likes is taken as (W, b).
+      m: rows that W has to have, a feature each.
+      k: columns of W and entries of b, a class each.
+      dtype: floating, of the result.
+    """
     try:
         W, b = (np.array(p, dtype) for p in init)
     except (TypeError, ValueError) as error:

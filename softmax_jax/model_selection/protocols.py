@@ -39,7 +39,12 @@ class Protocol(NamedTuple):
     refit_on_all: bool = True
 
     def l2(self, n_samples: int, n_classes: int) -> np.ndarray:
-        """The strengths (L,) as l2 for fits on n_samples rows."""
+        """The strengths (L,) as l2 for fits on n_samples rows.
+
+        Args:
+          n_samples: rows that the fit is on; sum-scaled conventions give another l2 on another number.
+          n_classes: k, at least 2; for two of them some conventions mean the binomial model.
+        """
         return np.asarray(self.to_l2(self.strengths, n_samples, n_classes))
 
 

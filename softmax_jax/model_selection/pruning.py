@@ -45,7 +45,13 @@ class Spread(NamedTuple):
 
 
 def spread(X: Any, weight: np.ndarray, intercept: bool = True) -> Spread:
-    """The spread of rows X (n, m) with weights (n,) that sum to one; about zero where the bias is not free."""
+    """The spread of rows X (n, m) with weights (n,) that sum to one; about zero where the bias is not free.
+
+    Args:
+      X: (n, m) dense features, any real dtype; distances are taken in float64.
+      weight: (n,) floating >= 0, summing to one; rows of weight zero have no part in the largest distance.
+      intercept: whether the bias is free.
+    """
     wide = np.asarray(X, np.float64)
     centre = weight @ wide if intercept else np.zeros(wide.shape[1])
     distance = np.linalg.norm(wide - centre, axis=1)
@@ -116,14 +122,26 @@ class Pruner:
             self.training = (X, w / w.sum(), spread(X, w / w.sum(), intercept))
 
     def cannot_win(self, params: Params, gap: float, l2: float) -> str:
-        """Why a strength solved to `gap` is given up; "" where it may win."""
+        """Why a strength solved to `gap` is given up; "" where it may win.
+
+        Args:
+          params: W (m, k) and b (k,) with the bias at its optimum, as a certificate leaves it.
+          gap: proven J - J* there, nats per sample; from inf nothing follows.
+          l2: the strength >= 0; from 0 nothing follows.
+        """
         if not (np.isfinite(gap) and l2 > 0):
             return ""
         best = validation_bounds(params, gap, l2, self.training, self.validation).accuracy[1]
         return f"proof: its accuracy is at most {best:.4f}, below {self.lead:.4f}" if best < self.lead else ""
 
     def learn(self, params: Params, gap: float, l2: float) -> None:
-        """A strength is solved to `gap`."""
+        """A strength is solved to `gap`.
+
+        Args:
+          params: W (m, k) and b (k,) of the solution, the bias at its optimum.
+          gap: proven J - J* there, nats per sample; inf is passed over.
+          l2: the strength >= 0; 0 is passed over.
+        """
         if self.rule == "proof" and np.isfinite(gap) and l2 > 0:
             bounds = validation_bounds(params, gap, l2, self.training, self.validation)
             self.lead = max(self.lead, bounds.accuracy[0])

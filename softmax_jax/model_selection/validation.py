@@ -28,7 +28,14 @@ class Columns(NamedTuple):
 
 
 def columns_of(X: Any, y: Any, T: np.ndarray, classes: np.ndarray) -> Columns:
-    """The names of X and y, as they were given; T and classes are what y was checked to be."""
+    """The names of X and y, as they were given.
+
+    Args:
+      X: features as the caller gave them; a frame, or a source of rows, may have names.
+      y: labels, or soft targets (n, k), which have names where they are a frame.
+      T: what y was checked to be: (n,) class indices or (n, k) soft targets.
+      classes: (k,) labels in sorted order.
+    """
     soft = T.ndim == 2
     return Columns(table_names(X), column_names(y) if soft else classes.tolist(), soft)
 
@@ -36,7 +43,20 @@ def columns_of(X: Any, y: Any, T: np.ndarray, classes: np.ndarray) -> Columns:
 def checked_validation(
     X_val: Any, y_val: Any, m: int, classes: np.ndarray, columns: Columns, *, sparse: bool = True
 ) -> tuple[Any, np.ndarray] | None:
-    """Validation features and targets, checked, with their columns in the order of `columns`; None without."""
+    """Validation features and targets, checked, with their columns in the order of `columns`; None without.
+
+    Args:
+      X_val: (n_val, m) features as the caller gave them, or None.
+      y_val: (n_val,) labels or (n_val, k) soft targets; None exactly where X_val is.
+      m: features of the rows trained on.
+      classes: (k,) labels of the rows trained on; all of y_val are among them.
+      columns: names of X and y, with which those of a frame are paired.
+      sparse: whether a SciPy sparse X_val is taken.
+
+    Raises:
+      ValueError: only one of the two is given, or they do not fit the rows trained on.
+      TypeError: X_val is sparse where that is not taken, or holds no numbers.
+    """
     if X_val is None and y_val is None:
         return None
     if X_val is None or y_val is None:
@@ -57,7 +77,13 @@ def _targets(y_val: Any, n: int, classes: np.ndarray, columns: Columns) -> np.nd
 
 
 def validation_scores(params: Params, X: Any, T: np.ndarray) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of `params` on X (n, m) with class indices (n,) or soft targets (n, k)."""
+    """Mean cross-entropy, nats per sample, and accuracy of `params` on validation rows.
+
+    Args:
+      params: W (m, k) and b (k,).
+      X: (n, m) features, dense or CSR.
+      T: (n,) class indices or (n, k) soft targets, whose largest entry counts as the class.
+    """
     log_O = log_softmax(host_net_input(params, X).astype(np.float64))
     if T.ndim == 2:
         return float(-(T * log_O).sum(axis=1).mean()), float((log_O.argmax(axis=1) == T.argmax(axis=1)).mean())

@@ -25,7 +25,13 @@ NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shif
 
 
 def column_offsets(low: Any, high: Any, dtype: Any) -> np.ndarray | None:
-    """Offsets (m,) float64 of columns with entries in [low, high], numbers of `dtype`; None where all are zero."""
+    """Offsets (m,) float64 of columns with entries in [low, high], numbers of `dtype`; None where all are zero.
+
+    Args:
+      low: (..., m) least entry of each column.
+      high: (..., m) largest entry of each column.
+      dtype: in which the columns are stored; an offset is a number of it, or x - o would not be exact.
+    """
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     middle = (low + (high - low) / 2).astype(dtype).astype(np.float64)
     offset = np.where(high - low <= NARROW * np.abs(middle), middle, 0.0)
@@ -59,21 +65,36 @@ def _shifted(problem: Problem, offset: Any) -> Problem:
 
 
 def inward(params: Params, offset: np.ndarray | None) -> Params:
-    """The parameters of the shifted problem, in float64."""
+    """The parameters of the shifted problem, in float64.
+
+    Args:
+      params: W (..., m, k) and b (..., k) for columns as they were given.
+      offset: (..., m) float64, or None, where nothing is shifted and the params are returned as they are.
+    """
     if offset is None:
         return params
     return Params(np.asarray(params.W, np.float64), _moved(params, offset))
 
 
 def outward(params: Params, offset: np.ndarray | None) -> Params:
-    """The parameters of the problem as it was given, in their dtype; leading axes are carried along."""
+    """The parameters of the problem as it was given, in their dtype; leading axes are carried along.
+
+    Args:
+      params: W (..., m, k) and b (..., k) for shifted columns; with the leading axes, any floating dtype.
+      offset: (..., m) float64, or None, where nothing is shifted.
+    """
     if offset is None:
         return params
     return Params(params.W, _moved(params, -offset).astype(params.b.dtype))
 
 
 def returned(params: Params, offset: np.ndarray) -> tuple[Params, Params]:
-    """The parameters in their dtype as they are returned, and what rounding made of them in the shifted problem."""
+    """The parameters in their dtype as they are returned, and what rounding made of them in the shifted problem.
+
+    Args:
+      params: W (..., m, k) and b (..., k) for shifted columns, in the dtype to return.
+      offset: (..., m) float64.
+    """
     given = outward(params, offset)
     return given, inward(given, offset)
 

@@ -56,7 +56,12 @@ class Shards(NamedTuple):
         return DenseFeatures(jax.jit(pad)(jax.device_put(X, cut)))  # each part gets padding of its own
 
     def spread(self, array: np.ndarray, axis: int = 0) -> jax.Array:
-        """`array`, whose rows lie along `axis`, on the devices."""
+        """`array`, whose rows lie along `axis`, on the devices.
+
+        Args:
+          array: NumPy, the rows that this process holds, without padding.
+          axis: along which the rows lie: 0 for X and weights, 1 for class-major soft targets.
+        """
         if self.mesh is None:
             return jax.device_put(_padded(array, axis, self.rows), self.device)
         shape, spec = list(array.shape), [None] * array.ndim
@@ -76,7 +81,12 @@ class Shards(NamedTuple):
 
 
 def shards_of(n: int, place: Any) -> Shards:
-    """Where n rows go: on one device or, for a mesh, shared evenly along its first axis."""
+    """Where n rows go: on one device or, for a mesh, shared evenly along its first axis.
+
+    Args:
+      n: rows, without padding.
+      place: a device, a Mesh, or None for JAX's default device.
+    """
     if not isinstance(place, Mesh):
         return Shards(padded_rows(n), (n,), device=place)
     parts = place.devices.shape[0]

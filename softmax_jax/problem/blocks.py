@@ -64,14 +64,25 @@ class Total(NamedTuple):
 
 
 def no_total(kernel: Any, block: Any, *args: Any) -> Total:
-    """Zeros for the sum of `kernel`."""
+    """Zeros for the sum of `kernel`.
+
+    Args:
+      kernel: what `kernel` made of a part.
+      block: a Block, or the shapes and dtypes of one.
+      args: of the kernel after the block.
+    """
     shapes = kernel.eval_shape(block, *args)
     zero, error = (jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes) for _ in range(2))
     return Total(zero, error)
 
 
 def add(total: Total, part: Any) -> Total:
-    """The total and one part more."""
+    """The total and one part more.
+
+    Args:
+      total: of the parts so far.
+      part: what a kernel found of one more block, of the same structure as the value of `total`.
+    """
 
     def error(old: Any, new: Any, x: Any, lost: Any) -> Any:
         taken = new - old
@@ -151,7 +162,12 @@ def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
 
 
 def rows_per_block(row_bytes: int, free: int) -> int:
-    """A power of two of rows that take at most BLOCK_BYTES and little of the `free` bytes, at least 1."""
+    """A power of two of rows that take at most BLOCK_BYTES and little of the `free` bytes, at least 1.
+
+    Args:
+      row_bytes: of the features or logits of a row, at least 1.
+      free: bytes of free memory.
+    """
     return power_of_two(min(BLOCK_BYTES, free // FREE_SHARE) // row_bytes)
 
 

@@ -50,6 +50,11 @@ class Collectives:
         """`lax.while_loop` that all devices leave together.
 
         On machines that round differently one would else wait for ever in a sum that another does not come to.
+
+        Args:
+          unfinished: from the carry to a () boolean; the loop goes on while it is true on every device.
+          body: from a carry to the next one, of the same shapes; may call `total`.
+          carry: pytree of arrays to begin with.
         """
         if self.axis is None:
             return lax.while_loop(unfinished, body, carry)

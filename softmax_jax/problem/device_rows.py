@@ -132,7 +132,13 @@ class DeviceRows:
         return feature_major(self.collectives.total(found))
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """`lax.while_loop`, for loops in which there are passes."""
+        """`lax.while_loop`, for loops in which there are passes.
+
+        Args:
+          unfinished: from the carry to whether to go on, () boolean.
+          body: from a carry to the next one, of the same shapes; may make passes.
+          carry: pytree of arrays to begin with.
+        """
         return self.collectives.while_loop(unfinished, body, carry)
 
     def target_totals(self, k: int) -> Any:
@@ -144,7 +150,12 @@ class DeviceRows:
         return self.collectives.total(self.X.squares(self.weights))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
-        """Weighted mean (m,), zero where `centred` is 0, and covariance (m, m) about it, from about `rows` rows."""
+        """Weighted mean (m,), zero where `centred` is 0, and covariance (m, m) about it, from about `rows` rows.
+
+        Args:
+          centred: () 1, or 0 where nothing absorbs the mean.
+          rows: over all devices together; with at least all of them the covariance is exact.
+        """
         return self.X.moments(self.weights, centred, rows // self.collectives.count, self.collectives.total)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:

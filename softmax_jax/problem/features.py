@@ -81,8 +81,11 @@ class DenseFeatures:
     def moments(self, w: Any, centred: Any, rows: int, total: Total = ALONE.total) -> tuple[Any, Any]:
         """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows at random.
 
-        Where `centred` is 0 the mean is zero, and the covariance is about zero. `total` adds what other devices
-        have summed over their rows.
+        Args:
+          w: (N,) >= 0, in the dtype of the result; those of the rows taken are scaled to sum to one.
+          centred: () 1; with 0 the mean is zero, and the covariance is about zero.
+          rows: of this device; with N or more of them all rows are taken, and the result is exact.
+          total: adds what other devices have summed over their rows.
         """
         some = sampled(self.X.shape[0], max(1, self.X.shape[0] // max(1, rows)))
         X, w = (self.X, w) if len(some) == self.X.shape[0] else (self.X[some], w[some])
@@ -93,7 +96,13 @@ class DenseFeatures:
         return mean, total(jnp.matmul(scaled.T, scaled, precision=PRECISION))
 
     def variances(self, w: Any, centred: Any, total: Total = ALONE.total) -> tuple[Any, Any]:
-        """Mean (m,) and variances (m,) with weights w (N,), about a mean of zero where `centred` is 0."""
+        """Mean (m,) and variances (m,) with weights w (N,), about a mean of zero where `centred` is 0.
+
+        Args:
+          w: (N,) >= 0, summing to one over all devices, in the dtype of the result.
+          centred: () 1, or 0 where nothing absorbs the mean.
+          total: adds what other devices have summed over their rows.
+        """
         mean = centred * total(self.backward(w[None])[:, 0])
         return mean, total(jnp.sum(w[:, None] * jnp.square(self.X.astype(w.dtype) - mean[None]), axis=0))
 
@@ -103,7 +112,12 @@ class DenseFeatures:
         return jnp.min(jnp.where(counts, X, jnp.inf), axis=0), jnp.max(jnp.where(counts, X, -jnp.inf), axis=0)
 
     def shifted(self, offset: Any, w: Any) -> DenseFeatures:
-        """X less `offset` (m,), in its own dtype; zero in rows of weight zero."""
+        """X less `offset` (m,), in its own dtype; zero in rows of weight zero.
+
+        Args:
+          offset: (m,) float64 or the dtype of X, numbers that the latter holds exactly.
+          w: (N,) weights of the rows; zero marks padding.
+        """
         return DenseFeatures(jnp.where((w > 0)[:, None], self.X - offset.astype(self.X.dtype)[None], 0))
 
     def scaled(self, scale: Any) -> DenseFeatures:

@@ -66,6 +66,10 @@ def missed_variance(found: Any, variance: Any) -> Any:
     """What a sample of rows missed of each column's variance (m,), if it found less than a quarter of it, else zero.
 
     Rare values may occur in no row of a sample, and their column would look constant.
+
+    Args:
+      found: (m,) variance of each column in the sample.
+      variance: (m,) from all rows.
     """
     return jnp.where(found < variance / 4, variance - found, 0)
 

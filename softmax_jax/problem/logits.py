@@ -26,22 +26,44 @@ class Slope(NamedTuple):
 
 
 def target_dot(T: Any, D: Any) -> Any:
-    """Sum over classes of T_j D_j (N,)."""
+    """Sum over classes of T_j D_j (N,).
+
+    Args:
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      D: (k, N) floating, such as logits or their change along a direction.
+    """
     return jnp.sum(jnp.where(_is_target(T, D), D, 0) if T.ndim == 1 else T * D, axis=0)
 
 
 def minus_target(T: Any, O: Any) -> Any:
-    """O - T (k, N)."""
+    """O - T (k, N).
+
+    Args:
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      O: (k, N) floating, columns sum to one.
+    """
     return O - (_is_target(T, O).astype(O.dtype) if T.ndim == 1 else T)
 
 
 def loss(Z: Any, T: Any, w: Any) -> Any:
-    """Weighted mean cross-entropy () of all columns at once; differentiable."""
+    """Weighted mean cross-entropy () of all columns at once; differentiable.
+
+    Args:
+      Z: (k, N) net input.
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      w: (N,) weights s_i / n; zero on padding.
+    """
     return jnp.vdot(w, jax.nn.logsumexp(Z, axis=0) - target_dot(T, Z))
 
 
 def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any, Any]:
-    """The loss (), w (O - T) (k, N), and the mean curvature of the outputs, sum_i w_i O (1 - O) (k,)."""
+    """The loss (), w (O - T) (k, N), and the mean curvature of the outputs, sum_i w_i O (1 - O) (k,).
+
+    Args:
+      Z: (k, N) net input.
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      w: (N,) weights s_i / n; zero on padding.
+    """
 
     def block(Z: Any, T: Any, w: Any) -> tuple[tuple[Any, Any], Any]:
         largest = jnp.max(Z, axis=0)
@@ -57,7 +79,15 @@ def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any, Any]:
 
 
 def slope(Z: Any, D: Any, T: Any, w: Any, t: Any) -> Slope:
-    """Derivatives of the loss of Z + t D with respect to t."""
+    """Derivatives of the loss of Z + t D with respect to t.
+
+    Args:
+      Z: (k, N) net input at t = 0.
+      D: (k, N) change of Z along the line.
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      w: (N,) weights s_i / n; zero on padding.
+      t: () step, any sign.
+    """
 
     def block(Z: Any, D: Any, T: Any, w: Any) -> tuple[Slope, None]:
         V = Z + t * D
@@ -71,7 +101,13 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any) -> Slope:
 
 
 def curvature_product(Z: Any, D: Any, w: Any) -> Any:
-    """W (O * D - O sum_j O_j D_j) (k, N), the change of w O along D."""
+    """W (O * D - O sum_j O_j D_j) (k, N), the change of w O along D.
+
+    Args:
+      Z: (k, N) net input, where the curvature is taken.
+      D: (k, N) change of Z along the direction.
+      w: (N,) weights s_i / n; zero on padding.
+    """
 
     def block(Z: Any, D: Any, w: Any) -> tuple[None, Any]:
         O = jax.nn.softmax(Z, axis=0)
@@ -81,7 +117,14 @@ def curvature_product(Z: Any, D: Any, w: Any) -> Any:
 
 
 def totals(Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
-    """Weighted class totals (k,) of O = softmax(Z + shift), and O diag(w) O^T (k, k) where `overlap`, else ()."""
+    """Weighted class totals (k,) of O = softmax(Z + shift), and O diag(w) O^T (k, k) where `overlap`, else ().
+
+    Args:
+      Z: (k, N) net input.
+      shift: (k,) of the bias, in the dtype of Z.
+      w: (N,) weights s_i / n; zero on padding.
+      overlap: whether the k x k matrix is wanted, O(N k^2).
+    """
 
     def block(Z: Any, w: Any) -> tuple[tuple[Any, Any], None]:
         O = jax.nn.softmax(Z + shift[:, None], axis=0)
@@ -92,12 +135,24 @@ def totals(Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
 
 
 def target_totals(T: Any, w: Any, k: int) -> Any:
-    """Weighted class totals of T, (k,)."""
+    """Weighted class totals of T, (k,).
+
+    Args:
+      T: (N,) int32 class indices, or (k, N) soft targets.
+      w: (N,) weights s_i / n; zero on padding.
+      k: classes, of which some may not occur in T.
+    """
     return jax.ops.segment_sum(w, T, num_segments=k) if T.ndim == 1 else jnp.matmul(T, w, precision=PRECISION)
 
 
 def dense_curvature(Z: Any, X: Any, w: Any) -> Any:
-    """Sum over rows of w_i (diag(o_i) - o_i o_i^T) kron x_i x_i^T (k m, k m), for Z (k, N), X (N, m), w (N,)."""
+    """Sum over rows of w_i (diag(o_i) - o_i o_i^T) kron x_i x_i^T (k m, k m).
+
+    Args:
+      Z: (k, N) net input; N is a block, since a copy of X per class is formed.
+      X: (N, m) features, a column for the bias among them.
+      w: (N,) weights s_i / n; zero on padding.
+    """
     O = jax.nn.softmax(Z, axis=0)
     A = (O[:, :, None] * X[None]).transpose(1, 0, 2).reshape(X.shape[0], -1)  # row i: o_i kron x_i
     outer = jnp.matmul((A * w[:, None]).T, A, precision=PRECISION)
@@ -107,7 +162,12 @@ def dense_curvature(Z: Any, X: Any, w: Any) -> Any:
 
 
 def block_rows(N: int, largest: int) -> int:
-    """The largest power of two that divides N, at most `largest`."""
+    """The largest power of two that divides N, at most `largest`.
+
+    Args:
+      N: rows or columns to be cut, at least 1.
+      largest: a power of two.
+    """
     return min(N & -N, largest)
 
 

@@ -13,7 +13,7 @@ from softmax_jax.data.rows.source import RowSource
 BUFFERS = 2  # one is computed with while the other is filled
 
 
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def _aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array in memory that JAX takes over without a copy."""
     count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     room = np.empty(count + 64, np.uint8)
@@ -39,7 +39,7 @@ def read_ahead(source: RowSource, size: int) -> Iterator[tuple[int, np.ndarray]]
     free: queue.Queue[np.ndarray] = queue.Queue()
     full: queue.Queue[tuple[int, np.ndarray] | BaseException | None] = queue.Queue()
     for _ in range(BUFFERS):
-        free.put(aligned_empty((size, source.shape[1]), source.dtype))
+        free.put(_aligned_empty((size, source.shape[1]), source.dtype))
     stop = threading.Event()
 
     def read() -> None:

@@ -98,7 +98,13 @@ class Problem:
         return dataclasses.replace(self, **{"rows": rows, **fields})
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """For loops in which there are passes: `lax.while_loop`, or one in Python where rows are streamed."""
+        """For loops in which there are passes: `lax.while_loop`, or one in Python where rows are streamed.
+
+        Args:
+          unfinished: from the carry to whether to go on, () boolean.
+          body: from a carry to the next one, of the same shapes; may make passes.
+          carry: pytree of arrays to begin with.
+        """
         return self.rows.while_loop(unfinished, body, carry)
 
     def at(self, params: Params) -> Point:
@@ -110,25 +116,49 @@ class Problem:
         return self.rows.net(direction).Z
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
-        """Derivatives of J at point + t direction, from stored Z and D: O(N k), no product with X."""
+        """Derivatives of J at point + t direction, from stored Z and D: O(N k), no product with X.
+
+        Args:
+          point: with stored Z.
+          direction: Params, W (m, k) and b (k,).
+          D: (k, N) from `along(direction)`.
+          t: () step along `direction`.
+        """
         first, second = self.rows.collectives.total(logits.slope(point.Z, D, self.rows.targets, self.rows.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))
 
     def advance(self, point: Point, direction: Params, D: Any, t: Any) -> Point:
-        """The point at params + t direction, from stored Z and D: one backward product."""
+        """The point at params + t direction, from stored Z and D: one backward product.
+
+        Args:
+          point: with stored Z, where the line starts.
+          direction: Params, W (m, k) and b (k,).
+          D: (k, N) from `along(direction)`.
+          t: () step along `direction`.
+        """
         params = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
         return self._point(Net(params, point.Z + t * D))
 
     def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
-        """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass."""
+        """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass.
+
+        Args:
+          point: of a problem that differs from this one in l2 alone.
+          old_l2: () >= 0.
+        """
         change, W = self.l2 - old_l2, point.params.W
         gradient = Params(point.gradient.W + change * W, point.gradient.b)
         return point._replace(objective=point.objective + ridge(W, change), gradient=gradient)
 
     def hessian_product(self, point: Point, direction: Params) -> Params:
-        """The Hessian at `point` times `direction`: one forward product, or two, and a backward one."""
+        """The Hessian at `point` times `direction`: one forward product, or two, and a backward one.
+
+        Args:
+          point: of this problem; its Z, where it is stored, saves a forward product.
+          direction: Params, W (m, k) and b (k,), of any scale.
+        """
         nets = Net(point.params, point.Z), self.rows.net(direction)
         return _pulled_back(self.penalty, direction, self.rows.fold(_curved, nets, pull="closed_form"))
 

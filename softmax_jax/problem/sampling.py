@@ -12,7 +12,12 @@ SEED = 0
 
 
 def sampled(n: int, stride: int) -> np.ndarray:
-    """Indices, ascending, of one row of each stratum of `stride` rows out of n."""
+    """Indices, ascending, of one row of each stratum of `stride` rows out of n.
+
+    Args:
+      n: rows in all.
+      stride: at least 1; the last stratum has what is left, and 1 takes every row.
+    """
     first = np.arange(0, n, stride)
     return first + _offsets(len(first)) % np.minimum(stride, n - first)
 

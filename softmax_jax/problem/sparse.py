@@ -82,12 +82,25 @@ class SparseFeatures:
         return jax.linear_transpose(self.forward, W)(R)[0]
 
     def moments(self, w: Any, centred: Any, rows: int, total: Total) -> tuple[Any, Any]:
-        """As DenseFeatures.moments, from the rows that it takes."""
+        """As DenseFeatures.moments, from the rows that it takes.
+
+        Args:
+          w: (N,) >= 0, in the dtype of the result.
+          centred: () 1, or 0 where nothing absorbs the mean.
+          rows: about how many, of this device; they are made dense.
+          total: adds what other devices have summed over their rows.
+        """
         some = jnp.asarray(sampled(self.shape[0], max(1, self.shape[0] // max(1, rows))), jnp.int32)
         return DenseFeatures(self.take(some)).moments(w[some], centred, len(some), total)
 
     def variances(self, w: Any, centred: Any, total: Total) -> tuple[Any, Any]:
-        """As DenseFeatures.variances."""
+        """As DenseFeatures.variances.
+
+        Args:
+          w: (N,) >= 0, summing to one over all devices, in the dtype of the result.
+          centred: () 1, or 0 where nothing absorbs the mean.
+          total: adds what other devices have summed over their rows.
+        """
         mean, square = total((self._power(w, 1), self._power(w, 2)))
         mean *= centred
         return mean, jnp.maximum(square - mean**2, 0)
@@ -140,6 +153,11 @@ class SparseFeatures:
 def sparse_features(X: Any, N: int, device: Any = None) -> SparseFeatures:
     """The record of a SciPy CSR matrix X (n, m) in canonical form, on `device`, with empty rows up to N.
 
+    Args:
+      X: (n, m) SciPy CSR: sorted indices, no entry twice.
+      N: rows with padding, at least n.
+      device: to put it on, or None for JAX's default.
+
     Raises:
       ValueError: X has 2^31 non-zero entries or features, or more.
     """
@@ -153,6 +171,11 @@ def sparse_shards(X: Any, counts: Sequence[int], rows: int) -> SparseFeatures:
     """On the host, the records of consecutive parts of X with `counts` rows, each with empty rows up to `rows`.
 
     Their arrays are laid end to end: cut evenly, each part is a record again.
+
+    Args:
+      X: (n, m) SciPy CSR in canonical form.
+      counts: rows of each part, without padding; they sum to n.
+      rows: of each part with padding, the same for all.
     """
     ends = np.cumsum(counts)
     parts = [X[end - count : end] for end, count in zip(ends, counts, strict=True)]

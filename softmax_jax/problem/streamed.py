@@ -105,7 +105,14 @@ class StreamedRows:
         return Net(params, None)
 
     def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
-        """As DeviceRows.fold: one pass over the data."""
+        """As DeviceRows.fold: one pass over the data.
+
+        Args:
+          part: see blocks.py.
+          nets: what `net` gave: params without logits.
+          args: further ones of the part.
+          pull: None, or how the R of the part is pulled back: "closed_form" or "autodiff".
+        """
         each, args = kernel(part, pull), (tuple(net.params for net in nets), *args)
         units = jax.device_put((self.offset.astype(self.dtype), self.scale.astype(self.dtype)), self.device)
         total = None
@@ -117,7 +124,13 @@ class StreamedRows:
         return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """A loop in Python, for loops in which there are passes."""
+        """A loop in Python, for loops in which there are passes.
+
+        Args:
+          unfinished: from the carry to whether to go on, () boolean, read on the host.
+          body: from a carry to the next one; makes passes.
+          carry: pytree of arrays to begin with.
+        """
         while bool(unfinished(carry)):
             carry = body(carry)
         return carry
@@ -133,7 +146,12 @@ class StreamedRows:
         return self.variances(0)[1]
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
-        """As DeviceRows.moments, from the sample."""
+        """As DeviceRows.moments, from the sample.
+
+        Args:
+          centred: () 1, or 0 where nothing absorbs the mean.
+          rows: without effect: the first pass has taken about `sampled_rows(m)` of them.
+        """
         return _moments(self.survey.sample, self.survey.sample_weight.astype(self.dtype), centred)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:

@@ -36,7 +36,13 @@ CERTIFIED_ELEMENTS = 2**25  # float64 logits of the problems that are certified 
 
 
 def begin_batch(solver: Solver, batch: Batch, params: Params) -> Any:
-    """The first chunk of the batch, all of l2 > 0, at `params` (B, m, k), (B, k)."""
+    """The first chunk of the batch, all of l2 > 0, at `params`.
+
+    Args:
+      solver: a record with `init`.
+      batch: B problems, with what the solver prepared for them.
+      params: W (B, m, k) and b (B, k), NumPy or JAX, cast to the training dtype.
+    """
     with scope(batch.training.dtype):
         start = Params(*(jnp.asarray(p, batch.training.dtype) for p in params))
         return batched_passes.begin(solver, batch.layout, batch.training, batch.preconditioner, start)

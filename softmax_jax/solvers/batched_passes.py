@@ -79,7 +79,13 @@ def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
 
 
 def taken(problem: Problem, varying: tuple[str, ...], batch: np.ndarray) -> Problem:
-    """The problem of some of the batch."""
+    """The problem of some of the batch.
+
+    Args:
+      problem: with a leading axis B in the fields named in `varying`.
+      varying: names of fields, of FIELDS.
+      batch: (r,) integer indices below B, in the order wanted.
+    """
     with scope(problem.dtype):
         index = jnp.asarray(batch)
         return problem.replaced(**{name: jax.tree.map(lambda a: a[index], _field(problem, name)) for name in varying})
@@ -119,13 +125,27 @@ def _dressed(state: Any, preconditioner: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnames=("solver", "varying"))
 def prepare(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
-    """What the solver prepares, for each problem's own X."""
+    """What the solver prepares, for each problem's own X.
+
+    Args:
+      solver: a record with `prepare_in_jit`.
+      problem: with a leading axis B in the fields named in `varying`, X among them.
+      varying: names of fields, of FIELDS.
+    """
     return _mapped(lambda problem, _: solver.prepare_in_jit(problem), Layout(varying, True), problem, None)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
 def begin(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, params: Params) -> Any:
-    """The first chunks, at `params`."""
+    """The first chunks, at `params`.
+
+    Args:
+      solver: frozen record; a program is compiled for each value of its fields.
+      layout: which fields have the leading axis B, and whether the preconditioner is shared.
+      problem: in the training dtype.
+      preconditioner: what the solver prepared; with a leading axis B unless it is shared.
+      params: W (B, m, k) and b (B, k), in the training dtype.
+    """
 
     def of_lane(problem: Problem, preconditioner: Any, params: Params) -> Any:
         return _bare(steps.begin(solver, problem, preconditioner, params))
@@ -137,7 +157,17 @@ def begin(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any,
 def run(
     solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, target: Any, count: Any
 ) -> Any:
-    """At most `count` more steps of each problem, fewer where it is done."""
+    """At most `count` more steps of each problem, fewer where it is done.
+
+    Args:
+      solver: frozen record; a program is compiled for each value of its fields.
+      layout: as for `begin`.
+      problem: of the slots that are left, in the training dtype.
+      preconditioner: as for `begin`.
+      chunk: Chunk with a leading axis, its preconditioner left out; used up.
+      target: (B,) measure below which a problem is done, nats per sample.
+      count: (B,) int32, at most CHUNK; 0 for a slot that is idle.
+    """
 
     def of_lane(problem: Problem, preconditioner: Any, chunk: Any, target: Any, count: Any) -> Any:
         chunk = chunk._replace(state=_dressed(chunk.state, preconditioner))
@@ -148,7 +178,16 @@ def run(
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
 def refresh(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, which: Any) -> Any:
-    """Points anew where `which`: cached Z has gathered the rounding of every step."""
+    """Points anew where `which`: cached Z has gathered the rounding of every step.
+
+    Args:
+      solver: frozen record; a program is compiled for each value of its fields.
+      layout: as for `begin`.
+      problem: of the slots that are left, in the training dtype.
+      preconditioner: as for `begin`.
+      chunk: as for `run`; used up.
+      which: (B,) boolean.
+    """
 
     @over_rows
     def of_lane(problem: Problem, preconditioner: Any, chunk: Any, wanted: Any) -> Any:
@@ -163,7 +202,17 @@ def refresh(solver: Solver, layout: Layout, problem: Problem, preconditioner: An
 def restart(
     solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, start: Params, old_l2: Any
 ) -> Any:
-    """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`."""
+    """The chunks at `start`, or where they were if J is less there, after l2 alone has changed from `old_l2`.
+
+    Args:
+      solver: frozen record, whose `restart` says what is kept of the memory.
+      layout: as for `begin`.
+      problem: with the new l2, in the training dtype.
+      preconditioner: as for `begin`.
+      chunk: as for `run`, of the problems with `old_l2`; used up.
+      start: W (B, m, k) and b (B, k), in the training dtype.
+      old_l2: (B,) strengths.
+    """
 
     @over_rows
     def of_lane(problem: Problem, preconditioner: Any, chunk: Any, start: Params, old_l2: Any) -> Any:
@@ -178,7 +227,16 @@ def restart(
 
 @functools.partial(jax.jit, static_argnames=("solver", "layout"))
 def move(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, state: Any, params: Params) -> Any:
-    """The chunk at `params` with what `state` remembers of this very problem."""
+    """The chunk at `params` with what `state` remembers of this very problem.
+
+    Args:
+      solver: frozen record; a program is compiled for each value of its fields.
+      layout: as for `begin`.
+      problem: to go on with, such as the same in float64.
+      preconditioner: as for `begin`.
+      state: of the solver with a leading axis B, in the dtype of `problem`.
+      params: W (B, m, k) and b (B, k), in that dtype.
+    """
 
     @over_rows
     def of_lane(problem: Problem, preconditioner: Any, state: Any, params: Params) -> Any:
@@ -190,7 +248,13 @@ def move(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, 
 
 @functools.partial(jax.jit, static_argnames="varying")
 def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
-    """The certificate of each problem; call it in `scope(float64)` on exact problems."""
+    """The certificate of each problem; call it in `scope(float64)` on exact problems.
+
+    Args:
+      varying: names of the fields with a leading axis B.
+      problem: computed in float64, with the exact weights and l2.
+      params: W (B, m, k) and b (B, k), in the dtype of training.
+    """
     return _mapped(
         lambda problem, _, params: certify_one(problem, params), Layout(varying, True), problem, None, params
     )
@@ -198,7 +262,13 @@ def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
 
 @functools.partial(jax.jit, static_argnames="varying")
 def objectives(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
-    """J of each problem at `params`, in float64."""
+    """J of each problem at `params`, in float64.
+
+    Args:
+      varying: names of the fields with a leading axis B.
+      problem: computed in float64; call it in `scope(float64)`.
+      params: W (B, m, k) and b (B, k), any floating dtype.
+    """
 
     def of_lane(problem: Problem, _: None, params: Params) -> Any:
         return steps.objective_at(problem, params)

@@ -95,7 +95,7 @@ def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) ->
     return _Carry(params, state)
 
 
-def minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
+def _minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
     """J on some rows of the data: the mean over rows >= 0 (others are padding) of n w_i H_i, and the penalty."""
     data, fixed = problem.rows, lax.stop_gradient(params.b)
     X, w = data.X.take(rows), jnp.where(rows >= 0, data.weights[rows] * n, 0)
@@ -112,18 +112,32 @@ def epoch(
 ) -> tuple[_Carry, Any]:
     """One update for each row of `batches` (updates, samples), indices into the data with -1 for padding.
 
-    Returns the carry and the cost of each update, at the parameters before it (updates,).
+    Args:
+      optimiser: optax gradient transformation; each object is compiled for.
+      problem: in device memory, in the training dtype.
+      carry: parameters and state of the optimiser.
+      batches: (updates, samples) int32.
+      n: () floating, rows of the data that are not padding.
+
+    Returns:
+      The carry, and the cost of each update at the parameters before it (updates,), nats per sample.
     """
 
     def step(carry: _Carry, rows: Any) -> tuple[_Carry, Any]:
-        params, state, cost = update(minibatch_objective, optimiser, *carry, problem, rows, n)
+        params, state, cost = update(_minibatch_objective, optimiser, *carry, problem, rows, n)
         return _Carry(params, state), cost
 
     return lax.scan(step, carry, batches)
 
 
 def shuffled(generator: np.random.Generator, n: int, samples: int) -> np.ndarray:
-    """A random order of n rows, cut into updates (updates, samples); the last is filled up with -1."""
+    """A random order of n rows, cut into updates (updates, samples); the last is filled up with -1.
+
+    Args:
+      generator: drawn from once.
+      n: rows that are not padding.
+      samples: per update, in 1..n.
+    """
     updates = -(-n // samples)
     rows = np.full(updates * samples, -1, np.int32)
     rows[:n] = generator.permutation(n)

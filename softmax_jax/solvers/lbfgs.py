@@ -58,14 +58,27 @@ class LBFGS:
         return traced_second_moment(problem)
 
     def init(self, problem: Problem, preconditioner: SecondMoment, params: Params) -> LBFGSState:
-        """The state at `params`, with an empty memory."""
+        """The state at `params`, with an empty memory.
+
+        Args:
+          problem: in the dtype of `params`.
+          preconditioner: what `prepare` gave.
+          params: W (m, k) and b (k,).
+        """
         empty = jax.tree.map(lambda p: jnp.zeros((self.memory, *p.shape), p.dtype), params)
         rho = jnp.zeros(self.memory, problem.dtype)
         none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
         return LBFGSState(problem.at(params), preconditioner, empty, empty, rho, none, one)
 
     def restart(self, problem: Problem, state: LBFGSState, point: Point, old_l2: Any) -> LBFGSState:
-        """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s."""
+        """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s.
+
+        Args:
+          problem: with the new l2.
+          state: of the problem with `old_l2`.
+          point: of `problem`.
+          old_l2: () strength.
+        """
         Y = Params(state.Y.W + (problem.l2 - old_l2) * state.S.W, state.Y.b)
         curvature = jax.vmap(dot)(state.S, Y)
         kept = (state.rho > 0) & (curvature > jnp.finfo(problem.dtype).eps * jax.vmap(dot)(Y, Y))
@@ -73,11 +86,21 @@ class LBFGS:
         return state._replace(point=point, Y=Y, rho=rho, passes=jnp.ones_like(state.passes))
 
     def accurate_step(self, problem: Problem, state: LBFGSState) -> Point:
-        """The point a Newton step further."""
+        """The point a Newton step further.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: at any point; its memory is not used.
+        """
         return accurate_point(problem, state.point, state.preconditioner)
 
     def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
-        """One iteration: direction, step length, new point, memory; one pass over the data."""
+        """One iteration: direction, step length, new point, memory; one pass over the data.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: what `init`, `restart` or `step` gave.
+        """
         direction = _direction(problem.penalty, state)
         return _remembered(state, direction, search(problem, state.point, direction, accuracy=0.25))
 

@@ -74,7 +74,13 @@ class Newton:
         return problem.variances()
 
     def init(self, problem: Problem, preconditioner: Spread, params: Params) -> NewtonState:
-        """The state at `params`."""
+        """The state at `params`.
+
+        Args:
+          problem: in device memory, because the Hessian takes rows by index.
+          preconditioner: what `prepare` gave.
+          params: W (m, k) and b (k,), in the dtype of `problem`.
+        """
         unknowns = params.W.size + params.b.size
         rows = problem.shape[0] // hessian_blocks(problem)
         blocks = jnp.minimum(1 + ROWS_PER_UNKNOWN * unknowns // rows, hessian_blocks(problem))
@@ -84,18 +90,35 @@ class Newton:
         return NewtonState(problem.at(params), preconditioner, none, jnp.array(False), blocks, infinite, one)
 
     def restart(self, problem: Problem, state: NewtonState, point: Point, old_l2: Any) -> NewtonState:
-        """The state at `point` of a problem that differs in l2 alone: the factor is renewed."""
+        """The state at `point` of a problem that differs in l2 alone: the factor is renewed.
+
+        Args:
+          problem: with the new l2.
+          state: of the problem with the old one.
+          point: of `problem`.
+          old_l2: not used, because nothing of the Hessian is kept.
+        """
         infinite = jnp.full_like(state.decrement, jnp.inf)
         again = jnp.zeros_like(state.keep)
         return state._replace(point=point, keep=again, decrement=infinite, passes=jnp.ones_like(state.passes))
 
     def accurate_step(self, problem: Problem, state: NewtonState) -> Point:
-        """The point a step further, with the Hessian of all rows."""
+        """The point a step further, with the Hessian of all rows.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: at any point; its factor is not used.
+        """
         everything = jnp.full_like(state.blocks, hessian_blocks(problem))
         return self.step(problem, state._replace(keep=jnp.zeros_like(state.keep), blocks=everything)).point
 
     def step(self, problem: Problem, state: NewtonState) -> NewtonState:
-        """One iteration: solve H d = -g, step length, new point; one pass, and the Hessian where it is renewed."""
+        """One iteration: solve H d = -g, step length, new point; one pass, and the Hessian where it is renewed.
+
+        Args:
+          problem: with the l2 that `state` belongs to, in device memory.
+          state: what `init`, `restart` or `step` gave.
+        """
         point, blocks = state.point, state.blocks
 
         def renewed() -> Factor:

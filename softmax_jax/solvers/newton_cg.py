@@ -54,19 +54,42 @@ class NewtonCG:
         return traced_second_moment(problem)
 
     def init(self, problem: Problem, preconditioner: SecondMoment, params: Params) -> NewtonCGState:
-        """The state at `params`."""
+        """The state at `params`.
+
+        Args:
+          problem: in the dtype of `params`.
+          preconditioner: what `prepare` gave.
+          params: W (m, k) and b (k,).
+        """
         return NewtonCGState(problem.at(params), preconditioner, jnp.ones((), jnp.int32))
 
     def restart(self, problem: Problem, state: NewtonCGState, point: Point, old_l2: Any) -> NewtonCGState:
-        """The state at `point` of a problem that differs in l2 alone."""
+        """The state at `point` of a problem that differs in l2 alone.
+
+        Args:
+          problem: with the new l2.
+          state: of the problem with the old one.
+          point: of `problem`.
+          old_l2: not used, because nothing but the preconditioner is kept.
+        """
         return NewtonCGState(point, state.preconditioner, jnp.ones_like(state.passes))
 
     def accurate_step(self, problem: Problem, state: NewtonCGState) -> Point:
-        """The point a step further, its linear system solved to `accurate_point`'s precision."""
+        """The point a step further, its linear system solved to `accurate_point`'s precision.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: at any point.
+        """
         return accurate_point(problem, state.point, state.preconditioner)
 
     def step(self, problem: Problem, state: NewtonCGState) -> NewtonCGState:
-        """One iteration: truncated solve of H d = -g, step length, new point."""
+        """One iteration: truncated solve of H d = -g, step length, new point.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: what `init`, `restart` or `step` gave.
+        """
         point = state.point
         direction, products = self._solve(problem, state)
         new = search(problem, point, direction, accuracy=0.1)
@@ -88,7 +111,13 @@ class NewtonCG:
 
 
 def accurate_point(problem: Problem, point: Point, moment: SecondMoment) -> Point:
-    """The point a Newton step further than `point`, its linear system solved to a relative residual of 1e-6."""
+    """The point a Newton step further than `point`, its linear system solved to a relative residual of 1e-6.
+
+    Args:
+      problem: asked for Hessian-vector products, up to 300 passes.
+      point: of `problem`, where the system is solved.
+      moment: of the problem's features, from `second_moment` or `traced_second_moment`.
+    """
     state = NewtonCGState(point, moment, jnp.zeros((), jnp.int32))
     return NewtonCG(max_products=300, forcing=1e-6).step(problem, state).point
 

@@ -40,19 +40,42 @@ class Solver(Record, Protocol):
         ...
 
     def init(self, problem: Problem, preconditioner: Any, params: Params) -> Any:
-        """The state at `params`."""
+        """The state at `params`.
+
+        Args:
+          problem: the passes, in the dtype of training.
+          preconditioner: what `prepare` or `prepare_in_jit` gave.
+          params: W (m, k) and b (k,), in that dtype.
+        """
         ...
 
     def step(self, problem: Problem, state: Any) -> Any:
-        """The next state."""
+        """The next state.
+
+        Args:
+          problem: with the l2 that `state` belongs to; asked for passes only.
+          state: what `init`, `restart` or `step` gave.
+        """
         ...
 
     def accurate_step(self, problem: Problem, state: Any) -> Point:
-        """The point a Newton step further, with the Hessian of all rows: how far the optimum is, if there is one."""
+        """The point a Newton step further, with the Hessian of all rows: how far the optimum is, if there is one.
+
+        Args:
+          problem: with the l2 that `state` belongs to.
+          state: as for `step`, with a finite point.
+        """
         ...
 
     def restart(self, problem: Problem, state: Any, point: Point, old_l2: Any) -> Any:
-        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone."""
+        """The state at `point`, with what `state` remembers of a problem that differs in its l2 alone.
+
+        Args:
+          problem: with its new l2.
+          state: of the problem with `old_l2`.
+          point: of `problem`, at any parameters.
+          old_l2: () strength, equal to the new one where only the point has moved.
+        """
         ...
 
 

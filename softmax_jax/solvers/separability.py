@@ -33,13 +33,23 @@ def is_separated(problem: Problem, point: Point) -> Any:
 
     Scaling such parameters up lowers the loss towards 0, which no finite parameters reach. A soft target that is
     not one-hot has positive loss everywhere, so that its rows never count as separated.
+
+    Args:
+      problem: its weights say which rows count.
+      point: of `problem`, at any parameters.
     """
     return problem.count(_is_mistaken, point) == 0
 
 
 @compiled()
 def recedes(problem: Problem, before: Point, after: Point) -> Any:
-    """Whether a logit of a row of positive weight changes by more than LOGIT_STEP, up to a shift of all classes."""
+    """Whether a logit of a row of positive weight changes by more than LOGIT_STEP, up to a shift of all classes.
+
+    Args:
+      problem: its weights say which rows count.
+      before: a point where all but nothing is left of the gradient.
+      after: the point a Newton step further.
+    """
     return problem.count(_is_moved, before, after) > 0
 
 
@@ -50,6 +60,10 @@ def is_flat(problem: Problem, point: Point) -> Any:
     Compared is the curvature d.H d with d.H_0 d, that of W = 0, where all classes that have mass are equally likely.
     Directions without curvature are what H^-1 enlarges: d = H^-1 H_0 v, with v random, is in the space of the features,
     so that collinear ones do not count.
+
+    Args:
+      problem: in which l2 is 0.
+      point: of `problem`, where all but nothing is left of the gradient.
     """
     W, b = point.params
     massless = problem.rows.target_totals(b.shape[0]) == 0

@@ -34,7 +34,12 @@ class Solutions(NamedTuple):
 
     @classmethod
     def unsolved(cls, params: Params, status: str = "") -> Solutions:
-        """At `params` (B, m, k), (B, k), with nothing known of them."""
+        """At `params`, with nothing known of them.
+
+        Args:
+          params: W (B, m, k) and b (B, k), NumPy; filled in later, not copied.
+          status: of all; "" while they are worked on.
+        """
         B = len(params.b)
         counts = np.zeros(B, int), np.zeros(B, int)
         return cls(params, np.full(B, np.nan), np.full(B, np.inf), [status] * B, *counts)

@@ -32,7 +32,12 @@ class Chunk(NamedTuple):
 
 @jax.jit
 def measure(penalty: Penalty, point: Point) -> Any:
-    """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0."""
+    """The distance to the optimum as the training dtype sees it: the gap, or the gradient's norm where l2 = 0.
+
+    Args:
+      penalty: of the problem; its `columns` are there where l2 = 0, and nowhere else.
+      point: of the problem.
+    """
     dW, db = point.gradient
     if penalty.columns is not None:
         mean, unit = penalty.columns
@@ -46,7 +51,12 @@ def measure(penalty: Penalty, point: Point) -> Any:
 
 
 def started(problem: Problem, state: Any) -> Chunk:
-    """The chunk that begins at `state`, with no sign of stagnation yet."""
+    """The chunk that begins at `state`, with no sign of stagnation yet.
+
+    Args:
+      problem: in the training dtype.
+      state: of a solver, at a point of `problem`.
+    """
     m = measure(problem.penalty, state.point)
     none = jnp.zeros((), jnp.int32)
     return Chunk(state, none, jnp.zeros(CHUNK, m.dtype), m, m, none)
@@ -54,13 +64,28 @@ def started(problem: Problem, state: Any) -> Chunk:
 
 @compiled(static="solver")
 def begin(solver: Solver, problem: Problem, preconditioner: Any, params: Params) -> Chunk:
-    """The chunk before the first step."""
+    """The chunk before the first step.
+
+    Args:
+      solver: a record with `init`.
+      problem: in the training dtype.
+      preconditioner: what the solver prepared.
+      params: W (m, k) and b (k,), in the training dtype.
+    """
     return started(problem, solver.init(problem, preconditioner, params))
 
 
 @compiled(static="solver", donate="chunk")
 def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
-    """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more."""
+    """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more.
+
+    Args:
+      solver: a record with `step`.
+      problem: that of `chunk`.
+      chunk: to go on from; used up.
+      target: () measure, nats per sample, or the gradient's norm where l2 = 0.
+      steps: () int32; where devices differ, the least of theirs counts.
+    """
     steps = problem.rows.collectives.least(steps)  # each process has its own clock
 
     def unfinished(c: Chunk) -> Any:
@@ -87,19 +112,35 @@ def _noted(penalty: Penalty, c: Chunk, state: Any) -> Chunk:
 
 @compiled(static="solver")
 def extra_step(solver: Solver, problem: Problem, state: Any) -> Any:
-    """The point one accurate Newton step further."""
+    """The point one accurate Newton step further.
+
+    Args:
+      solver: a record with `accurate_step`.
+      problem: that of `state`.
+      state: of the solver.
+    """
     return solver.accurate_step(problem, state)
 
 
 @compiled()
 def point_at(problem: Problem, params: Params) -> Point:
-    """The point at `params`, evaluated anew."""
+    """The point at `params`, evaluated anew.
+
+    Args:
+      problem: its dtype is that of the result.
+      params: W (m, k) and b (k,), in that dtype.
+    """
     return problem.at(params)
 
 
 @compiled()
 def objective_at(problem: Problem, params: Params) -> Any:
-    """J () at `params`, in the dtype of the problem."""
+    """J () at `params`, in the dtype of the problem.
+
+    Args:
+      problem: the exact one, in `scope(float64)`, for a J that is certified.
+      params: W (m, k) and b (k,), of any floating dtype.
+    """
     wide = jax.tree.map(lambda p: p.astype(problem.dtype), params)
     return problem.objective(wide)
 

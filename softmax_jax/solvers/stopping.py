@@ -76,5 +76,11 @@ def rounded(gap: Any, J: Any, rounded_J: Any) -> Any:
 
 
 def still(status: str, gap: float, tol: float) -> str:
-    """The status after rounding: converged only where the gap is still at most `tol`."""
+    """The status after rounding: converged only where the gap is still at most `tol`.
+
+    Args:
+      status: before rounding; others than "converged" stay.
+      gap: proven after rounding, nats per sample.
+      tol: to be proven, nats per sample.
+    """
     return "precision_floor" if status == "converged" and gap > tol else status
