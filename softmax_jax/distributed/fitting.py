@@ -36,7 +36,7 @@ from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.runtime.host import on_host
-from softmax_jax.solvers.protocol import Solver
+from softmax_jax.solvers.protocol import Solver, is_record
 from softmax_jax.solvers.selection import choose_solver, fallbacks
 from softmax_jax.storage.resuming import checked_interval, session_settings
 
@@ -225,7 +225,7 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
 
 def _rows(X: Any, y: Any, sample_weight: Any, solver: Solver | None) -> _Rows:
     """The rows of this process, alone."""
-    if solver is not None and not solver.is_exact:
+    if is_record(solver) and not solver.is_exact:
         raise ValueError("Gradient descent (SGD) runs on one device; give an exact solver to fit_distributed.")
     X = np.asarray(checks.features(X))
     n = X.shape[0]

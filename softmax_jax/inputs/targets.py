@@ -94,6 +94,7 @@ def _soft_targets(T: np.ndarray, classes: Any, divided: bool) -> tuple[np.ndarra
             f"y must be 1-d labels or 2-d floating soft targets whose rows sum to 1, got shape {T.shape} "
             f"of dtype {T.dtype}; for one-hot rows pass y.argmax(axis=1)."
         )
+    T = T if T.dtype.isnative else T.astype(T.dtype.newbyteorder("="))
     total = _check_rows(T, "y")
     names = np.arange(T.shape[1]) if classes is None else as_labels(classes, "classes")
     if names.shape != T.shape[1:]:

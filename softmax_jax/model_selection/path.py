@@ -140,8 +140,10 @@ def fit_path(
     strengths, tol, max_iter = check_strengths(l2_values), tolerance(tol), iterations(max_iter, least=1)
     check_exact(solver)
     name, rule = ("retire", retire) if prune is None else ("prune", prune)
-    if rule not in RULES or retire not in (None, rule):
-        raise ValueError(f"{name} must be one of {RULES}, got prune={prune!r} and retire={retire!r}.")
+    if rule not in RULES:
+        raise ValueError(f"{name} must be one of {RULES}, got {rule!r}.")
+    if retire not in (None, rule):
+        raise ValueError(f"prune and retire, its former name, must not differ, got {prune!r} and {retire!r}.")
     named = X
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
     if kind.is_streamed and rule == "proof":

@@ -117,15 +117,16 @@ class Sweep:
             each = range(len(self.weights))
             found = Solutions.of([self._alone(solvers, strength, f, Params(start.W[f], start.b[f]), tol) for f in each])
         else:
-            found = self._in_lanes(self.batch.with_l2(np.full(len(self.weights), strength)), start, tol)
-        self.l2 = strength
-        if "nonfinite" in found.status or not np.isfinite(found.params.W).all():
-            self.chunk = None
+            found = self._in_batch(self.batch.with_l2(np.full(len(self.weights), strength)), start, tol)
+            self.l2 = strength  # of the chunk that is left
+        whole = "nonfinite" not in found.status and np.isfinite(found.params.W).all()
+        if l2 > 0 and whole:
+            self.solved[l2] = Params(*(np.copy(p) for p in found.params))
         elif l2 > 0:
-            self.solved[l2] = found.params
+            self.chunk = None
         return found
 
-    def _in_lanes(self, batch: Batch, start: Params, tol: float) -> Solutions:
+    def _in_batch(self, batch: Batch, start: Params, tol: float) -> Solutions:
         """The optima of `batch`, and after them of the finishers, where they may; `chunk` is left for the next."""
         if self.chunk is None:
             chunk = begin_batch(self.solver, batch, start)

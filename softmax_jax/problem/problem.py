@@ -22,7 +22,7 @@ from softmax_jax.problem.blocks import Folded, Net
 from softmax_jax.problem.logits import Slope
 
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
-OF_ROWS = ("X", "T", "weights")
+OF_ROWS = ("X", "T", "weights", "scale")
 
 
 class Point(NamedTuple):
@@ -92,7 +92,7 @@ class Problem:
         return Penalty(self.l2, self.intercept, self.columns)
 
     def replaced(self, **fields: Any) -> Problem:
-        """The problem with other fields, of its own or (X, T, weights) of its rows."""
+        """The problem with other fields, of its own or OF_ROWS of its rows."""
         of_rows = {name: fields.pop(name) for name in OF_ROWS if name in fields}
         rows = dataclasses.replace(self.rows, **of_rows) if of_rows else self.rows
         return dataclasses.replace(self, **{"rows": rows, **fields})

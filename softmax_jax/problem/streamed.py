@@ -46,6 +46,8 @@ class Survey(NamedTuple):
 
     mean: np.ndarray
     variance: np.ndarray
+    near: np.ndarray  # a row of positive weight
+    about: np.ndarray  # weighted mean of (x - near)^2
     low: np.ndarray  # the least entry in rows of positive weight
     high: np.ndarray
     sample: np.ndarray
@@ -142,8 +144,9 @@ class StreamedRows:
         return jnp.asarray(totals.astype(self.dtype))
 
     def squares(self) -> Any:
-        """As DeviceRows.squares, from the first pass."""
-        return self.variances(0)[1]
+        """As DeviceRows.squares, or above: ||x|| <= ||near|| + ||x - near||, which does not cancel; no pass."""
+        _, _, near, about, *_ = self.survey
+        return jnp.asarray(np.square(np.abs(near) + np.sqrt(about)).astype(self.dtype))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
         """As DeviceRows.moments, from the sample.
@@ -166,16 +169,16 @@ class StreamedRows:
 
     def scaled(self, scale: np.ndarray) -> StreamedRows:
         """The same rows with their columns multiplied by `scale` (m,)."""
-        mean, variance, low, high, sample, weight = self.survey
-        sample = sample.astype(np.float64) * scale
-        survey = Survey(mean * scale, variance * scale**2, low * scale, high * scale, sample, weight)
+        mean, variance, near, about, low, high, sample, weight = self.survey
+        moved = mean * scale, variance * scale**2, near * scale, about * scale**2, low * scale, high * scale
+        survey = Survey(*moved, sample.astype(np.float64) * scale, weight)
         return dataclasses.replace(self, survey=survey, scale=self.scale * scale)
 
     def shifted(self, offset: np.ndarray) -> StreamedRows:
         """The same rows, which have their own scale, less `offset` (m,)."""
-        mean, variance, low, high, sample, weight = self.survey
-        sample = sample - offset.astype(sample.dtype)
-        survey = Survey(mean - offset, variance, low - offset, high - offset, sample, weight)
+        mean, variance, near, about, low, high, sample, weight = self.survey
+        moved = mean - offset, variance, near - offset, about, low - offset, high - offset
+        survey = Survey(*moved, sample - offset.astype(sample.dtype), weight)
         return dataclasses.replace(self, survey=survey, offset=self.offset + offset)
 
     def computed_in(self, dtype: np.dtype) -> StreamedRows:
@@ -214,22 +217,23 @@ def survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Surve
     stride = -(-n // sampled_rows(m)) if m <= LARGEST_FACTORISED else n
     some = sampled(n, stride)
     sample = np.empty((len(some), m), source.dtype)
-    sums, near = np.zeros((2, m)), np.zeros(m)
+    sums, near = np.zeros((2, m)), None
     low, high = np.full(m, np.inf), np.full(m, -np.inf)
     for start, X in read_ahead(source, size):
         weights = np.pad(w[start : start + size], (0, max(0, start + size - n))).astype(wide)
-        if start == 0:
-            near = np.array(X[0], np.float64)  # a copy; sums of squares about a number near the mean do not cancel
+        if near is None and weights.any():
+            near = np.array(X[np.argmax(weights > 0)], np.float64)  # sums of squares about it do not cancel
         with scope(wide):
-            new, least, largest, finite = jax.device_get(_surveyed(X, weights, near.astype(wide)))
+            about = np.zeros(m) if near is None else near
+            new, least, largest, finite = jax.device_get(_surveyed(X, weights, about.astype(wide)))
         if not finite:
             _refuse(source, start, X)
         sums += new
         low, high = np.minimum(low, least), np.maximum(high, largest)
         first, last = np.searchsorted(some, (start, start + size))
         sample[first:last] = X[some[first:last] - start]
-    variance = np.maximum(sums[1] - sums[0] ** 2, 0)
-    return Survey(near + sums[0], variance, low, high, sample, w[some])
+    near = np.zeros(m) if near is None else near
+    return Survey(near + sums[0], np.maximum(sums[1] - sums[0] ** 2, 0), near, sums[1], low, high, sample, w[some])
 
 
 @jax.jit
@@ -237,7 +241,8 @@ def _surveyed(X: Any, w: Any, near: Any) -> tuple[Any, Any, Any, Any]:
     """Sums over rows of w (x - near) and w (x - near)^2 (2, m), least and largest entries, and whether X is finite."""
     wide = X.astype(w.dtype)
     highest = jax.lax.Precision.HIGHEST
-    moved, counts = wide - near[None], (w > 0)[:, None]
+    counts = (w > 0)[:, None]
+    moved = jnp.where(counts, wide - near[None], 0)
     sums = jnp.stack([jnp.matmul(w, moved, precision=highest), jnp.matmul(w, moved**2, precision=highest)])
     low = jnp.min(jnp.where(counts, wide, jnp.inf), axis=0)
     return sums, low, jnp.max(jnp.where(counts, wide, -jnp.inf), axis=0), jnp.all(jnp.isfinite(wide))

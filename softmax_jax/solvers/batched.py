@@ -122,7 +122,7 @@ def at_rounded(batch: Batch, found: Solutions, params: Params, tol: float) -> So
       tol: gap up to which a solution stays converged.
     """
     with scope(np.float64):
-        J = np.asarray(batched_passes.objectives(batch.varying, batch.exact, jax.tree.map(jnp.asarray, params)))
+        J = np.array(batched_passes.objectives(batch.varying, batch.exact, jax.tree.map(jnp.asarray, params)))
     gap = rounded(found.duality_gap, found.objective, J)
     status = [still(word, g, tol) for word, g in zip(found.status, gap, strict=True)]
     return found._replace(params=params, objective=J, duality_gap=gap, status=status)

@@ -21,7 +21,7 @@ from softmax_jax.problem.problem import OF_ROWS, Problem
 from softmax_jax.solvers import steps
 from softmax_jax.solvers.protocol import Solver
 
-FIELDS = ("X", "T", "weights", "l2", "intercept", "columns")
+FIELDS = (*OF_ROWS, "l2", "intercept", "columns")
 
 
 class Batch(NamedTuple):

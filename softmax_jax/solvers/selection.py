@@ -72,6 +72,8 @@ def _check(solver: Any, kind: Kind) -> None:
     """Raise ValueError where `solver` is none, or not one for such features."""
     if not is_record(solver):
         raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
+    if not (solver.is_exact or isinstance(solver, SGD)):
+        raise ValueError(f"solver must be an exact one or SGD, got {solver!r}.")
     if isinstance(solver, SGD) and kind.is_sparse:
         _check_minibatch(solver, *kind.shape)
     if solver.needs_rows and kind.is_streamed:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from softmax_jax.distributed import agreement
+from softmax_jax.distributed.fitting import fit_distributed
+from softmax_jax.solvers import SGD
 
 
 def test_alone_a_process_gathers_what_it_gives():
@@ -34,3 +37,11 @@ def test_of_many_failures_the_first_are_shown(monkeypatch):
     monkeypatch.setattr(agreement, "gather", lambda value: ["", *["OSError: gone"] * 9])
     with pytest.raises(ValueError, match="^process 1: OSError: gone; process 2: .*; and 5 more$"):
         agreement.together(lambda: None)
+
+
+def test_what_is_no_solver_is_refused_in_the_words_of_fit():
+    X, y = np.zeros((4, 1)), np.arange(4) % 2
+    with pytest.raises(ValueError, match="solver must be None, LBFGS, NewtonCG, Newton or SGD, got 'lbfgs'"):
+        fit_distributed(X, y, solver="lbfgs")
+    with pytest.raises(ValueError, match="one device; give an exact solver"):
+        fit_distributed(X, y, solver=SGD())

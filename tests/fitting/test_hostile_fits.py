@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
-from softmax_jax import LBFGS, SoftmaxRegression, fit
+from softmax_jax import LBFGS, SoftmaxRegression, duality_gap, fit
 from softmax_jax.estimators.regression import DegenerateDataWarning, SeparationWarning
 from softmax_jax.fitting.messages import NonFiniteError
 
@@ -274,3 +274,13 @@ def test_a_minibatch_that_lacks_classes_is_a_part_of_the_whole():
         model = SoftmaxRegression(eta=0.01, epochs=100, minibatches=1, random_state=0, l2=1e-2).fit(X[order], Y[order])
     assert model.classes_.tolist() == [0, 1, 2]
     assert model.objective_ - SoftmaxRegression(l2=1e-2).fit(X, Y).objective_ < 1e-2
+
+
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8"])
+def test_soft_targets_in_the_other_byte_order_are_the_same_targets(dtype):
+    rng = np.random.default_rng(0)
+    X, T = rng.standard_normal((20, 2)), rng.dirichlet(np.ones(3), 20).astype(dtype)
+    native = T.astype(T.dtype.newbyteorder("="))
+    found, expected = (fit(X, each, l2=0.1, tol=1e-9) for each in (T, native))
+    np.testing.assert_array_equal(found.params.W, expected.params.W)
+    assert duality_gap(found.params, X, T, 0.1) <= 1e-9

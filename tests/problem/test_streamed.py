@@ -186,3 +186,18 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     growth_mib, file_mib = (float(word) for word in done.stdout.split())
     assert file_mib > 150
     assert growth_mib < 80  # two blocks, what is compiled, and what the allocator keeps; less than half of the file
+
+
+def test_a_row_without_weight_hides_nothing_of_the_size_of_the_others():
+    rng = np.random.default_rng(0)
+    X, w = rng.standard_normal((200, 2)), np.ones(200)
+    X[0], w[0] = 1e12, 0
+    rows = place(rows_of_array(X), np.arange(200, dtype=np.int32) % 2, w, 0.1, True, sj.LBFGS(), rows=ROWS).exact.rows
+    w /= w.sum()
+    true = w @ X**2
+    with scope(np.float64):
+        found = np.asarray(rows.squares())
+        mean, variance = (np.asarray(a) for a in rows.variances(1.0))
+    assert (found >= true * (1 - 1e-12)).all() and (found <= 50 * true).all()
+    np.testing.assert_allclose(variance, w @ (X - w @ X) ** 2, rtol=1e-10)
+    np.testing.assert_allclose(mean, w @ X, atol=1e-10)
