@@ -16,6 +16,7 @@ from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
 from softmax_jax.estimators.scoring import held_out_score, routed
+from softmax_jax.fitting.arguments import iterations, tolerance
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
@@ -136,8 +137,8 @@ def cross_validate(
       ValueError, TypeError: an argument is not as described, or there are more folds than members of every class.
     """
     check_exact(solver)
-    tol = checks.number(tol, "tol", low=0, low_open=True)
-    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
+    tol = tolerance(tol)
+    max_iter = iterations(max_iter, least=1)
     strengths = check_strengths(l2_values)
     data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
     X, T, classes, weight = data._replace(X=with_auto_axes(data.X))

@@ -14,7 +14,7 @@ import numpy as np
 
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
-from softmax_jax.fitting.arguments import LARGEST_L2
+from softmax_jax.fitting.arguments import LARGEST_L2, iterations, tolerance
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import as_numpy, is_jax
@@ -103,8 +103,8 @@ def fit_many(
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    tol = checks.number(tol, "tol", low=0, low_open=True)
-    max_iter = checks.number(max_iter, "max_iter", low=1, integer=True)
+    tol = tolerance(tol)
+    max_iter = iterations(max_iter, least=1)
     check_exact(solver)
     stack = _checked(X, Y, l2, sample_weight, fit_intercept)
     solver = LBFGS() if solver is None else solver
