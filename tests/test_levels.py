@@ -70,3 +70,26 @@ def test_each_package_lists_its_modules():
         modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
         assert len(modules) >= 3, folder
         assert modules <= {word.strip(",:;") for word in words}, (folder, modules - words)
+
+
+def module_imports() -> dict[str, set[str]]:
+    """The modules that each module imports, those of annotations and deferred ones included."""
+    of = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        of[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text())
+    found = {name: set() for name in of}
+    for name, tree in of.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                candidates = [f"{node.module}.{alias.name}" for alias in node.names]
+                found[name] |= {c if c in of else node.module for c in candidates} & set(of)
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    left = module_imports()
+    assert len(left) > 150
+    while done := {name for name, others in left.items() if not others & (set(left) - {name})}:
+        left = {name: others for name, others in left.items() if name not in done}
+    assert left == {}

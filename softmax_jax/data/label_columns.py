@@ -7,24 +7,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from softmax_jax.data.columns import normalised, shown
-from softmax_jax.data.parquet_schema import numbers, opened
+from softmax_jax.data.parquet_schema import Column, numbers, opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from softmax_jax.data.rows.parquet import ParquetRows
 
 _FEW = 20  # values that may be classes however few the rows are
 _MOST = 1 << 16  # classes
 _FIRST = 4096  # rows by which most columns are told to be none
 
 
-def refuse_label_columns(parts: Sequence[ParquetRows]) -> None:
+class Part(NamedTuple):
+    """Rows of a Parquet file: where it is, (n, m), and the columns that are taken."""
+
+    path: Path
+    shape: tuple[int, int]
+    taken: tuple[Column, ...]
+
+
+def refuse_label_columns(parts: Sequence[Part]) -> None:
     """Raise ValueError where a column of numbers may be the target of the rows of all files together.
 
     It may be where it holds two or more different whole numbers, each of which occurs twice on average.
@@ -41,7 +48,7 @@ def refuse_label_columns(parts: Sequence[ParquetRows]) -> None:
     few = min(max(_FEW, sum(part.shape[0] for part in parts) // 2), _MOST)
     suspects = [j for j in _left(parts, few_and_whole) if 2 <= len(found[j]) <= few]
     if suspects:
-        name, *others = (normalised(parts[0].columns[j]) for j in suspects)
+        name, *others = (normalised(parts[0].taken[j].name) for j in suspects)
         so_do = f" (and so does {shown(others)})" if others else ""
         raise ValueError(
             f"{parts[0].path}: column {name!r} holds {len(found[suspects[0]])} different whole numbers, as labels "
@@ -49,7 +56,7 @@ def refuse_label_columns(parts: Sequence[ParquetRows]) -> None:
         )
 
 
-def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
+def refuse_copies(parts: Sequence[Part], codes: np.ndarray) -> None:
     """Raise ValueError where a column of numbers tells the class of each row.
 
     Args:
@@ -72,14 +79,14 @@ def refuse_copies(parts: Sequence[ParquetRows], codes: np.ndarray) -> None:
 
     for j in _left(parts, tells):
         if len(np.unique(known[j])) == k:
-            name = normalised(parts[0].columns[j])
+            name = normalised(parts[0].taken[j].name)
             raise ValueError(
                 f"{parts[0].path}: column {name!r} is y itself, in other values or the same; say target={name!r} to "
                 "leave it out, or columns=[...] to choose the features."
             )
 
 
-def _left(parts: Sequence[ParquetRows], keep: Callable[[int, pa.Array, int], bool]) -> list[int]:
+def _left(parts: Sequence[Part], keep: Callable[[int, pa.Array, int], bool]) -> list[int]:
     """The columns of numbers, by place, for which `keep(place, values, first row)` is true throughout."""
     left = [j for j, column in enumerate(parts[0].taken) if column.width is None]
     for some, rows, most in ((parts[:1], _FIRST, 1), (parts, 1 << 16, None)):

@@ -87,7 +87,7 @@ def refuse_labels_among(X: RowSource, T: np.ndarray) -> None:
     parts = X.parts if isinstance(X, ShardedRows) else (X,)
     files = [part for part in parts if isinstance(part, ParquetRows) and not part.chosen]
     if T.ndim == 1 and len(files) == len(parts):
-        refuse_copies(files, T)
+        refuse_copies([part.taken_part for part in files], T)
 
 
 def _open_path(

@@ -16,7 +16,7 @@ import numpy as np
 
 from softmax_jax.data.columns import column_of, index_notes, normalised, shown
 from softmax_jax.data.files import Stamp, unchanged
-from softmax_jax.data.label_columns import refuse_label_columns
+from softmax_jax.data.label_columns import Part, refuse_label_columns
 from softmax_jax.data.parquet_schema import Column, Contents, contents, numbers, opened
 from softmax_jax.data.rows.source import Fill, packed, storage_dtype
 
@@ -50,6 +50,11 @@ class ParquetRows:
     def columns(self) -> tuple[str, ...]:
         """Their names, as the file spells them."""
         return tuple(column.name for column in self.taken)
+
+    @property
+    def taken_part(self) -> Part:
+        """What is looked through for labels."""
+        return Part(self.path, self.shape, self.taken)
 
     @contextlib.contextmanager
     def reader(self, rows: int) -> Iterator[Fill]:
@@ -153,7 +158,7 @@ def open_parquet(
     notes = (f"features from the columns {shown(taken)}", *left_out)
     rows = tuple(dataclasses.replace(part, dtype=dtype, chosen=columns is not None, notes=notes) for part in parts)
     if columns is None and target is None:
-        refuse_label_columns(rows)
+        refuse_label_columns([part.taken_part for part in rows])
     return rows
 
 
