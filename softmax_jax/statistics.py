@@ -258,10 +258,10 @@ def _noise(problem: Problem, point: Point, key: Any) -> Params:
     first, second = jax.random.split(key)
     O = jax.nn.softmax(point.Z, axis=0)
     e = jax.random.normal(first, O.shape, O.dtype) * jnp.sqrt(O)
-    R = jnp.sqrt(problem.rows.weights)[None] * (
+    R = jnp.sqrt(problem.in_memory.weights)[None] * (
         e - O * jnp.sum(e, axis=0, keepdims=True)
     )  # columns of covariance diag(O) - O O^T
-    W, b = problem.rows.X.backward(R), problem.intercept * jnp.sum(R, axis=1)
+    W, b = problem.in_memory.X.backward(R), problem.intercept * jnp.sum(R, axis=1)
     e = jax.random.normal(second, W.shape, W.dtype)
     return centre_classes(Params(W + jnp.sqrt(problem.l2) * e, b))
 

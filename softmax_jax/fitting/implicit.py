@@ -185,7 +185,7 @@ def _minimise(problem: Problem, start: Params, settings: _Settings) -> Params:
     zero = jnp.zeros((), jnp.int32)
     _, state, size, _ = lax.while_loop(unfinished, step, (zero, state, distance(state), zero))
     found = (size <= jnp.maximum(settings.tol, jnp.sqrt(eps))) & (problem.l2 > 0)
-    found &= jnp.all(problem.rows.target_totals(problem.rows.T.shape[0]) > 0) | (
+    found &= jnp.all(problem.rows.target_totals(problem.in_memory.T.shape[0]) > 0) | (
         problem.intercept == 0
     )  # the free bias of a class without mass falls for ever
     return jax.tree.map(lambda p: jnp.where(found, p, jnp.nan), state.point.params)

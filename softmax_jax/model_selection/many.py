@@ -216,5 +216,5 @@ def _prepared(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any
     """What the solver prepares: for all problems where they share X, weighed by their mean, else for each."""
     if "X" in varying:
         return prepare(solver, problem, varying)
-    mean = jnp.mean(problem.rows.weights, axis=0)
-    return solver.prepare(problem.replaced(T=problem.rows.T[0], weights=mean, l2=problem.l2[0]))
+    mean = jnp.mean(problem.in_memory.weights, axis=0)
+    return solver.prepare(problem.replaced(T=problem.in_memory.T[0], weights=mean, l2=problem.l2[0]))

@@ -114,9 +114,9 @@ def _specs(tree: Any, mesh: Mesh) -> Any:
     def spec(node: Any) -> Any:
         if isinstance(node, DeviceRows):
             T = P(rows) if node.T.ndim == 1 else P(None, rows)
-            scale = None if node.scale is None else P(rows)
+            T_scale = None if node.T_scale is None else P(rows)
             X = jax.tree.map(lambda _: P(rows), node.X)
-            return dataclasses.replace(node, X=X, T=T, weights=P(rows), scale=scale)
+            return dataclasses.replace(node, X=X, T=T, weights=P(rows), T_scale=T_scale)
         if isinstance(node, Point):
             same: Any = P()
             return Point(same, P(None, rows), same, same, same)

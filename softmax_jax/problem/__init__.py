@@ -1,6 +1,7 @@
 """J over rows, however they are held, and the passes over them that a solver may ask for.
 
 problem      the passes, by name, over a record of rows
+rows         what it asks of that record
 device_rows  rows in device memory: with all logits stored, or by blocks
 streamed     rows that are read by blocks from where X is stored, anew in each pass
 blocks       what a block is, how large, how what is found of each adds up

@@ -36,7 +36,7 @@ class DeviceRows:
       X: features record of N rows, such as DenseFeatures; padding rows are zero.
       T: (N,) int32 class indices, or (k, N) soft targets, in any dtype.
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
-      scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
+      T_scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
       collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
@@ -45,7 +45,7 @@ class DeviceRows:
     X: Any
     T: Any
     weights: Any
-    scale: Any = None
+    T_scale: Any = None
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
     collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
@@ -74,10 +74,10 @@ class DeviceRows:
     @property
     def targets(self) -> Any:
         """T, in the dtype of computation where it is soft."""
-        return self.targets_of(self.T, self.scale)
+        return self.targets_of(self.T, self.T_scale)
 
     def targets_of(self, T: Any, scale: Any) -> Any:
-        """Some columns of T, with those of `scale`, as `targets`.
+        """Some columns of T, with those of `T_scale`, as `targets`.
 
         Args:
           T: (r,) or (k, r).
@@ -114,14 +114,7 @@ class DeviceRows:
         return Net(params, self.X.forward(params.W.astype(self.dtype)) + params.b.astype(self.dtype)[:, None])
 
     def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
-        """What `part` finds, summed over all rows.
-
-        Args:
-          part: see blocks.py.
-          nets: what `net` gave.
-          args: further ones of the part.
-          pull: None, or how the R of the part is pulled back: "closed_form" or "autodiff".
-        """
+        """As Rows.fold."""
         if self.stores_logits:
             sums, R = part(*(net.Z for net in nets), self.targets, self.weights, *args)
             if pull is None:
@@ -132,13 +125,7 @@ class DeviceRows:
         return feature_major(self.collectives.total(found))
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """`lax.while_loop`, for loops in which there are passes.
-
-        Args:
-          unfinished: from the carry to whether to go on, () boolean.
-          body: from a carry to the next one, of the same shapes; may make passes.
-          carry: pytree of arrays to begin with.
-        """
+        """`lax.while_loop`, left by all devices together."""
         return self.collectives.while_loop(unfinished, body, carry)
 
     def target_totals(self, k: int) -> Any:
@@ -150,12 +137,7 @@ class DeviceRows:
         return self.collectives.total(self.X.squares(self.weights))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
-        """Weighted mean (m,), zero where `centred` is 0, and covariance (m, m) about it, from about `rows` rows.
-
-        Args:
-          centred: () 1, or 0 where nothing absorbs the mean.
-          rows: over all devices together; with at least all of them the covariance is exact.
-        """
+        """As Rows.moments, from about `rows` rows."""
         return self.X.moments(self.weights, centred, rows // self.collectives.count, self.collectives.total)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:
@@ -199,7 +181,7 @@ class DeviceRows:
         """The rows from `start` on, in the dtype of computation."""
         T, w, scale = (
             a if a is None else lax.dynamic_slice_in_dim(a, start, rows, axis=a.ndim - 1)
-            for a in (self.T, self.weights, self.scale)
+            for a in (self.T, self.weights, self.T_scale)
         )
         X = lax.dynamic_slice_in_dim(self.X.X, start, rows).astype(self.dtype)
         return Block(X, self.targets_of(T, scale), w)

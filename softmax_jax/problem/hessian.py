@@ -33,7 +33,7 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
       spread: of the features; where given, the Hessian is that of W and b + mean W, as for features of mean zero,
         and the variance that the rows taken miss is made up for.
     """
-    rows, (N, m), k = problem.rows, problem.shape, point.curvature.shape[0]
+    rows, (N, m), k = problem.in_memory, problem.shape, point.curvature.shape[0]
     size = block_rows(N, HESSIAN_ROWS)
     mean = jnp.zeros(m, problem.dtype) if spread is None else spread.mean
 

@@ -19,10 +19,12 @@ from softmax_jax.losses import ridge
 from softmax_jax.model import Params
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocks import Folded, Net
+from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.logits import Slope
+from softmax_jax.problem.rows import Rows
 
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
-OF_ROWS = ("X", "T", "weights", "scale")
+OF_ROWS = ("X", "T", "weights", "T_scale")
 
 
 class Point(NamedTuple):
@@ -70,7 +72,7 @@ class Problem:
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
     """
 
-    rows: Any
+    rows: Rows
     l2: Any
     intercept: Any
     columns: Columns | None = None
@@ -87,6 +89,13 @@ class Problem:
         return self.rows.shape
 
     @property
+    def in_memory(self) -> DeviceRows:
+        """The rows, for those who need them by index or their logits; TypeError where they are streamed."""
+        if not isinstance(self.rows, DeviceRows):
+            raise TypeError(f"Rows must be in device memory for this, got {type(self.rows).__name__}.")
+        return self.rows
+
+    @property
     def penalty(self) -> Penalty:
         """What is no pass."""
         return Penalty(self.l2, self.intercept, self.columns)
@@ -94,7 +103,7 @@ class Problem:
     def replaced(self, **fields: Any) -> Problem:
         """The problem with other fields, of its own or OF_ROWS of its rows."""
         of_rows = {name: fields.pop(name) for name in OF_ROWS if name in fields}
-        rows = dataclasses.replace(self.rows, **of_rows) if of_rows else self.rows
+        rows = dataclasses.replace(self.in_memory, **of_rows) if of_rows else self.rows
         return dataclasses.replace(self, **{"rows": rows, **fields})
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
@@ -124,7 +133,8 @@ class Problem:
           D: (k, N) from `along(direction)`.
           t: () step along `direction`.
         """
-        first, second = self.rows.collectives.total(logits.slope(point.Z, D, self.rows.targets, self.rows.weights, t))
+        rows = self.in_memory
+        first, second = rows.collectives.total(logits.slope(point.Z, D, rows.targets, rows.weights, t))
         V = direction.W
         first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return Slope(first, second + self.l2 * jnp.vdot(V, V))

@@ -107,14 +107,7 @@ class StreamedRows:
         return Net(params, None)
 
     def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
-        """As DeviceRows.fold: one pass over the data.
-
-        Args:
-          part: see blocks.py.
-          nets: what `net` gave: params without logits.
-          args: further ones of the part.
-          pull: None, or how the R of the part is pulled back: "closed_form" or "autodiff".
-        """
+        """As Rows.fold: one read of the source."""
         each, args = kernel(part, pull), (tuple(net.params for net in nets), *args)
         units = jax.device_put((self.offset.astype(self.dtype), self.scale.astype(self.dtype)), self.device)
         total = None
@@ -126,13 +119,7 @@ class StreamedRows:
         return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
-        """A loop in Python, for loops in which there are passes.
-
-        Args:
-          unfinished: from the carry to whether to go on, () boolean, read on the host.
-          body: from a carry to the next one; makes passes.
-          carry: pytree of arrays to begin with.
-        """
+        """A loop in Python."""
         while bool(unfinished(carry)):
             carry = body(carry)
         return carry
@@ -144,27 +131,22 @@ class StreamedRows:
         return jnp.asarray(totals.astype(self.dtype))
 
     def squares(self) -> Any:
-        """As DeviceRows.squares, or above: ||x|| <= ||near|| + ||x - near||, which does not cancel; no pass."""
+        """As Rows.squares, or above: ||x|| <= ||near|| + ||x - near||, which does not cancel; no pass."""
         _, _, near, about, *_ = self.survey
         return jnp.asarray(np.square(np.abs(near) + np.sqrt(about)).astype(self.dtype))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
-        """As DeviceRows.moments, from the sample.
-
-        Args:
-          centred: () 1, or 0 where nothing absorbs the mean.
-          rows: without effect: the first pass has taken about `sampled_rows(m)` of them.
-        """
+        """As Rows.moments, from the sample of the first pass, whatever `rows` is."""
         return _moments(self.survey.sample, self.survey.sample_weight.astype(self.dtype), centred)
 
     def variances(self, centred: Any) -> tuple[Any, Any]:
-        """As DeviceRows.variances."""
+        """As Rows.variances."""
         mean, variance = self.survey.mean, self.survey.variance
         spread = variance if float(centred) else variance + mean**2
         return jnp.asarray((float(centred) * mean).astype(self.dtype)), jnp.asarray(spread.astype(self.dtype))
 
     def extent(self) -> tuple[Any, Any]:
-        """As DeviceRows.extent."""
+        """As Rows.extent."""
         return jnp.asarray(self.survey.low.astype(self.dtype)), jnp.asarray(self.survey.high.astype(self.dtype))
 
     def scaled(self, scale: np.ndarray) -> StreamedRows:

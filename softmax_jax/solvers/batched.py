@@ -203,7 +203,7 @@ class _Run:
 
     def _certify(self, slots: np.ndarray) -> Any:
         """Certificates of slots, in groups that share a compiled program."""
-        k, N = self.chunk.state.point.curvature.shape[-1], self.problem.rows.weights.shape[-1]
+        k, N = self.chunk.state.point.curvature.shape[-1], self.problem.in_memory.weights.shape[-1]
         size = min(_slots(len(slots)), self.batch.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
         found = []
         for first in range(0, len(slots), size):

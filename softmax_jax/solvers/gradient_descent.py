@@ -97,10 +97,10 @@ def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) ->
 
 def _minibatch_objective(params: Params, problem: Problem, rows: Any, n: Any) -> Any:
     """J on some rows of the data: the mean over rows >= 0 (others are padding) of n w_i H_i, and the penalty."""
-    data, fixed = problem.rows, lax.stop_gradient(params.b)
+    data, fixed = problem.in_memory, lax.stop_gradient(params.b)
     X, w = data.X.take(rows), jnp.where(rows >= 0, data.weights[rows] * n, 0)
     params = Params(params.W, fixed + problem.intercept * (params.b - fixed))
-    scale = None if data.scale is None else data.scale[rows]
+    scale = None if data.T_scale is None else data.T_scale[rows]
     T = data.targets_of(data.T[..., rows], scale).T
     losses = sample_losses(net_input(params, X), T)
     return jnp.sum(w * losses) / jnp.sum(rows >= 0) + ridge(params.W, problem.l2)
