@@ -165,7 +165,7 @@ CASES: dict[str, Case] = {
     "distributed.fit_distributed": Case(of("distributed.fit_distributed"), ON_DATA),
     "data.open_rows": Case(of("data.open_rows"), {"source": np.zeros(3)}, "numpy", quick=False),
     "runs.gradient_audit.audit": Case(of("runs.gradient_audit.audit"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
-    "runs.benchmark.race": Case(of("runs.benchmark.race"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
+    "runs.benchmark.compare": Case(of("runs.benchmark.compare"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
     "runs.probe.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
     "runs.predict_table.predict": Case(of("runs.predict_table.predict"), {"model": PARAMS, "X": X}, "numpy"),
     "training.train": Case(training_run("train"), {"l2": 0.1}),

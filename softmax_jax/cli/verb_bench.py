@@ -42,7 +42,7 @@ def bench(given: Options) -> int:
     from rich.console import Console
 
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.benchmark import race
+    from softmax_jax.runs.benchmark import compare
     from softmax_jax.runs.splitting import split_rows
 
     dataset, l2, tol = given.open(default="digits"), given.l2, given.tol
@@ -53,7 +53,7 @@ def bench(given: Options) -> int:
         def watch(name: str) -> None:
             line.update(f"running: {name}")
 
-        found = race(split.X_train, split.y_train, l2=l2, gap=tol, limit_s=given.limit, watch=watch)
+        found = compare(split.X_train, split.y_train, l2=l2, gap=tol, limit_s=given.limit, watch=watch)
     (n, m), k = split.X_train.shape, len(set(dataset.y.tolist()))
     problem = {"data": dataset.name, "n": n, "m": m, "k": k, "dtype": split.X_train.dtype.name, "l2": l2, "gap": tol}
     entries = [entry._asdict() | {"runs": [run._asdict() for run in entry.runs]} for entry in found.entries]

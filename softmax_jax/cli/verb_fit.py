@@ -39,7 +39,7 @@ def fit(given: FitOptions) -> int:
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.summary import outcome, remarks_on, told
+    from softmax_jax.runs.summary import data_warnings_of, outcome, told
     from softmax_jax.solvers.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
 
     given.join()  # refuses options that do not go together
@@ -56,7 +56,7 @@ def fit(given: FitOptions) -> int:
         print(to_json(run.summary))
     elif written:
         print_facts({**told(run.summary), "written": written})
-    for words in remarks_on(run) if written and not given.distributed else ():
+    for words in data_warnings_of(run) if written and not given.distributed else ():
         say("note", words)
     words = outcome(run)
     if run.result.status == "interrupted":

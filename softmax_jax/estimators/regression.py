@@ -14,8 +14,8 @@ from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.estimators.base import UNPROVEN
 from softmax_jax.estimators.fitting import CertifiedClassifier, DegenerateDataWarning, unchanged_on_error
-from softmax_jax.fitting.data_warnings import remarks
-from softmax_jax.fitting.messages import advice
+from softmax_jax.fitting.data_warnings import data_warnings
+from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
@@ -149,9 +149,9 @@ class SoftmaxRegression(CertifiedClassifier):
             self._accept(result, weighted.X, X, solver)
         self._warn_without_weight(given)
         array, T, _, weight = weighted
-        for words in remarks(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
+        for words in data_warnings(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
-        if words := advice(result, solver=solver, l2=self.l2, tol=self.tol):
+        if words := convergence_message(result, solver=solver, l2=self.l2, tol=self.tol):
             separated = result.status == "diverging" and (solver is None or solver.is_exact)
             warn_user(words, SeparationWarning if separated else ConvergenceWarning)
         return self

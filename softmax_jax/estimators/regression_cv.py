@@ -15,7 +15,7 @@ from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimators.cross_validation import DEFAULT_STRENGTHS, CrossValidation, cross_validate
 from softmax_jax.estimators.fitting import CertifiedClassifier, unchanged_on_error
 from softmax_jax.estimators.scoring import metadata_router
-from softmax_jax.fitting.messages import advice
+from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs.class_weight import without_weight
 from softmax_jax.inputs.samples import Samples
@@ -137,7 +137,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         if failed:
             words = f"{failed} of {len(statuses)} fits were not certified to tol={self.tol:g}: see path_.status."
             warn_user(words, ConvergenceWarning)
-        elif words := advice(result, solver=self._record(), l2=self.l2_, tol=self.tol):
+        elif words := convergence_message(result, solver=self._record(), l2=self.l2_, tol=self.tol):
             warn_user(words, ConvergenceWarning)
         for fold, missing in enumerate(path.missing):
             if labels := [label for label in missing if label not in everywhere]:

@@ -18,7 +18,7 @@ _BLOCK_ROWS = 4096
 _BLOCK_ELEMENTS = 2**24
 
 
-def remarks(
+def data_warnings(
     result: FitResult, X: Any, T: np.ndarray, weight: np.ndarray | None, *, l2: float, fit_intercept: bool
 ) -> list[str]:
     """A sentence for each oddity that was found.

@@ -14,7 +14,7 @@ class NonFiniteError(FloatingPointError):
     """Numbers left the range of their dtype before a single step of the fit was done."""
 
 
-def advice(result: FitResult, *, solver: Record | None, l2: float, tol: float) -> str:
+def convergence_message(result: FitResult, *, solver: Record | None, l2: float, tol: float) -> str:
     """One or two sentences for a fit that did not converge; "" for one that did.
 
     Args:

@@ -1,4 +1,4 @@
-"""The border: all input is checked on the host; an error names the argument, what is expected and what came.
+"""Validation of input: all of it is checked on the host; an error names the argument, what is expected and what came.
 
 Nothing that could change its meaning is converted silently: numeric strings, dates, masked and missing
 entries are refused. NumPy only, so that importing the package stays fast. The rules, by what they are for:

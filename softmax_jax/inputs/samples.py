@@ -1,4 +1,4 @@
-"""Samples that have passed the border, as one record: whoever is given it need not look at them again."""
+"""Samples that have been validated, as one record: whoever is given it need not look at them again."""
 
 from __future__ import annotations
 

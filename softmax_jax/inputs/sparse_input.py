@@ -1,4 +1,4 @@
-"""Sparse matrices at the border: SciPy's are taken as they are, recognised by what they offer and never imported."""
+"""Validation of sparse matrices: SciPy's are taken as they are, recognised by what they offer and never imported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A training run as one HTML page.
 
 report      `write_report`
-evaluation  the rows that it judges a fit by, and the metrics of each class
+evaluation  the rows that it evaluates a fit by, and the metrics of each class
 page        a page that needs nothing else
 """
 

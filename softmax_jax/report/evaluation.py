@@ -1,4 +1,4 @@
-"""The rows that a report judges a fit by, what was predicted for them, and the metrics of each class."""
+"""The rows that a report evaluates a fit by, what was predicted for them, and the metrics of each class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from softmax_jax.runs.summary import TrainingRun
 _MOST_PROBABILITIES = 20_000_000  # entries of O; of more rows a sample is taken
 
 
-class Judged(NamedTuple):
+class Evaluation(NamedTuple):
     """Rows with their predictions.
 
     Attributes:
@@ -60,7 +60,7 @@ class Judged(NamedTuple):
         return self.classes[present], np.stack(columns, axis=1), means
 
 
-def judge(run: TrainingRun) -> Judged:
+def evaluate(run: TrainingRun) -> Evaluation:
     """Test rows where there are any, else training rows; a sample of them where n k is too large."""
     split, result = run.split, run.result
     name, X, labels = split.judged_by()
@@ -70,4 +70,4 @@ def judge(run: TrainingRun) -> Judged:
         chosen = np.sort(np.random.default_rng(0).permutation(n)[: max(1, _MOST_PROBABILITIES // k)])
     Z = host_net_input(result.params, X[chosen])
     words = f"all {n} {name} rows" if len(chosen) == n else f"a sample of {len(chosen)} of {n} {name} rows"
-    return Judged(words, np.searchsorted(result.classes, labels[chosen]), Z, host_softmax(Z), result.classes)
+    return Evaluation(words, np.searchsorted(result.classes, labels[chosen]), Z, host_softmax(Z), result.classes)

@@ -17,9 +17,9 @@ from softmax_jax.calibration import expected_calibration_error, temperature_scal
 from softmax_jax.gradient_check import compare_gradients
 from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
-from softmax_jax.report.evaluation import Judged, judge
+from softmax_jax.report.evaluation import Evaluation, evaluate
 from softmax_jax.report.page import figure, page, parts
-from softmax_jax.runs.summary import TrainingRun, outcome, remarks_on, told
+from softmax_jax.runs.summary import TrainingRun, data_warnings_of, outcome, told
 from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
@@ -53,7 +53,7 @@ def write_report(run: TrainingRun, path: str | Path) -> Path:
 @on_host
 def report_html(run: TrainingRun) -> str:
     """The report of `write_report` as a string."""
-    judged, data, summary, good = judge(run), run.data, run.summary, run.result.status == "converged"
+    evaluation, data, summary, good = evaluate(run), run.data, run.summary, run.result.status == "converged"
     tested, gap = "test" if summary["n_test"] else "train", run.result.duality_gap
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     return page(
@@ -71,9 +71,9 @@ def report_html(run: TrainingRun) -> str:
         sections={
             "Certificate": _certificate(run),
             "Data": _data(run),
-            "Metrics per class": [_metrics(judged), _mistakes(judged)],
-            "Confusion matrix": [_confusion(judged)],
-            **({"Calibration": _calibration(judged)} if len(judged.classes) > 1 else {}),
+            "Metrics per class": [_metrics(evaluation), _mistakes(evaluation)],
+            "Confusion matrix": [_confusion(evaluation)],
+            **({"Calibration": _calibration(evaluation)} if len(evaluation.classes) > 1 else {}),
             "Weights": _weights(run),
             "Gradient check": [_gradient(run)],
             "Settings and environment": _settings(summary),
@@ -84,7 +84,7 @@ def report_html(run: TrainingRun) -> str:
 
 def _certificate(run: TrainingRun) -> list[str]:
     result, summary = run.result, run.summary
-    words = (_meaning(run), *remarks_on(run))
+    words = (_meaning(run), *data_warnings_of(run))
     proof = parts.text(*words) + parts.facts(told(summary))
     if summary["solver"] == "SGD":
         floor, updates = result.objective - result.duality_gap, summary["updates_per_epoch"]
@@ -146,9 +146,9 @@ def _settings(summary: dict[str, Any]) -> list[str]:
     return [parts.facts(settings), parts.facts(machine)]
 
 
-def _metrics(judged: Judged) -> str:
-    labels, each, means = judged.per_class()
-    title, order = f"of {judged.name}", np.arange(len(labels))
+def _metrics(evaluation: Evaluation) -> str:
+    labels, each, means = evaluation.per_class()
+    title, order = f"of {evaluation.name}", np.arange(len(labels))
     if len(order) > _MOST_LISTED:
         order = np.argsort(each[:, 2], kind="stable")[:_MOST_LISTED]
         title += f"; the {_MOST_LISTED} classes of {len(labels)} with the lowest F1"
@@ -157,39 +157,39 @@ def _metrics(judged: Judged) -> str:
     return parts.grid(("class", "precision", "recall", "F1", "rows"), cells, title)
 
 
-def _confusion(judged: Judged) -> str:
-    ax = plots.plot_confusion_matrix(judged.truth, judged.predicted, classes=judged.classes)
-    return figure(ax, "Counts of true class against predicted class.", f"Counts of {judged.name}.")
+def _confusion(evaluation: Evaluation) -> str:
+    ax = plots.plot_confusion_matrix(evaluation.truth, evaluation.predicted, classes=evaluation.classes)
+    return figure(ax, "Counts of true class against predicted class.", f"Counts of {evaluation.name}.")
 
 
-def _mistakes(judged: Judged) -> str:
+def _mistakes(evaluation: Evaluation) -> str:
     """The pairs of classes that are taken for each other most often."""
-    wrong = judged.truth != judged.predicted
+    wrong = evaluation.truth != evaluation.predicted
     if not wrong.any():
-        return parts.text(f"No mistakes: {judged.name} are predicted right.")
-    pairs, counts = np.unique(np.stack([judged.y, judged.guesses])[:, wrong], axis=1, return_counts=True)
+        return parts.text(f"No mistakes: {evaluation.name} are predicted right.")
+    pairs, counts = np.unique(np.stack([evaluation.y, evaluation.guesses])[:, wrong], axis=1, return_counts=True)
     first = np.argsort(-counts, kind="stable")[:10]
-    names = judged.classes[pairs.T[first]]
+    names = evaluation.classes[pairs.T[first]]
     rows = [(f"{i} → {j}", int(count)) for (i, j), count in zip(names, counts[first], strict=True)]
     return parts.grid(("true → predicted", "rows"), rows, "the most frequent mistakes")
 
 
-def _calibration(judged: Judged) -> list[str]:
-    indices = np.arange(len(judged.classes))
-    error = expected_calibration_error(judged.O, judged.y, classes=indices)
-    scaling = temperature_scale(judged.Z, judged.y, classes=indices)
+def _calibration(evaluation: Evaluation) -> list[str]:
+    indices = np.arange(len(evaluation.classes))
+    error = expected_calibration_error(evaluation.O, evaluation.y, classes=indices)
+    scaling = temperature_scale(evaluation.Z, evaluation.y, classes=indices)
     rows = {
         "expected calibration error": error,
         "cross-entropy": f"{scaling.cost_before:.6g} nats per sample",
         "best temperature": f"{scaling.temperature:.4g}{_LIMITS.get(scaling.status, '')}",
         "cross-entropy at it": f"{scaling.cost_after:.6g} nats per sample",
-        "rows": judged.name,
+        "rows": evaluation.name,
     }
     words = (
         f"On average the stated confidence is {error:.1%} away from the share of right predictions. "
         "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
     )
-    ax = plots.plot_reliability_diagram(judged.O, judged.y, classes=indices, ax=new_axes((4.8, 4.4)))
+    ax = plots.plot_reliability_diagram(evaluation.O, evaluation.y, classes=indices, ax=new_axes((4.8, 4.4)))
     return [parts.text(words) + parts.facts(rows), figure(ax, "Accuracy against confidence, by bins.")]
 
 

@@ -5,7 +5,7 @@ fewer until the least number that suffices is known to an eighth. No tolerance o
 can flatter it. One judge for all: J in float64, less a proven lower bound of the optimum, which is J - gap of a fit a
 hundred times as near. Times are of warm runs. The first run of each contestant, of one iteration, stands beside: with
 the compilation that this process has not done yet, so that the first of this library pays for what its contestants
-share, and a later race in the same process for nothing.
+share, and a later benchmark in the same process for nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
     Attributes:
       name: who.
-      first_s: wall time of its first run in this race, of one iteration: mostly compilation, where there is any.
+      first_s: wall time of its first run in this benchmark, of one iteration: mostly compilation, where there is any.
       runs: by the number of iterations.
       wall_s: of its fastest run that got to the gap, or None.
       note: why there is no such run, or "".
@@ -70,7 +70,7 @@ class Race(NamedTuple):
 
 
 @on_host
-def race(
+def compare(
     X: np.ndarray,
     y: np.ndarray,
     *,
@@ -167,7 +167,7 @@ def _softmax_jax(X: np.ndarray, y: np.ndarray, l2: float, **settings: Any) -> tu
 
 
 def _fit(X: np.ndarray, y: np.ndarray, l2: float, **settings: Any) -> FitResult:
-    """`fit`, with Ctrl-C as the exception that ends the race."""
+    """`fit`, with Ctrl-C as the exception that ends the benchmark."""
     result = fit(X, y, l2=l2, **settings)
     if result.status == "interrupted":
         raise KeyboardInterrupt

@@ -11,8 +11,8 @@ import numpy as np
 from softmax_jax._version import __version__
 from softmax_jax.data import Dataset
 from softmax_jax.display.html import bound_text
-from softmax_jax.fitting.data_warnings import remarks
-from softmax_jax.fitting.messages import advice
+from softmax_jax.fitting.data_warnings import data_warnings
+from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.runs.splitting import Split
 
@@ -113,11 +113,11 @@ def told(summary: dict[str, Any]) -> dict[str, str]:
 
 def outcome(run: TrainingRun) -> str:
     """What the status of a run means and what to do, for one that did not converge; "" for one that did."""
-    return advice(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
+    return convergence_message(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
 
 
-def remarks_on(run: TrainingRun) -> list[str]:
+def data_warnings_of(run: TrainingRun) -> list[str]:
     """What is odd about the rows that a run was fitted to, in sentences; none for ordinary data."""
     split = run.split
     T = np.searchsorted(run.result.classes, split.y_train)
-    return remarks(run.result, split.X_train, T, split.weights, l2=run.settings["l2"], fit_intercept=True)
+    return data_warnings(run.result, split.X_train, T, split.weights, l2=run.settings["l2"], fit_intercept=True)

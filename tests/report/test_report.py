@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from softmax_jax.data import Dataset, load_data
-from softmax_jax.report.evaluation import judge
+from softmax_jax.report.evaluation import evaluate
 from softmax_jax.report.page import page
 from softmax_jax.report.report import report_html, write_report
 from softmax_jax.runs.training import train
@@ -83,16 +83,16 @@ def test_every_tag_is_closed(iris_report, descent_report):
 
 
 def test_it_states_the_certificate_and_the_metrics(iris_run, iris_report):
-    result, judged = iris_run.result, judge(iris_run)
+    result, evaluation = iris_run.result, evaluate(iris_run)
     text = re.sub("<span[^>]*>|</span>", "", iris_report)
     assert f"to be within {result.duality_gap:.1e} nats per sample" in text
     assert f"objective below {result.objective - result.duality_gap:.8g}" in iris_report
     assert "converged: the optimum" in iris_report
-    right = np.mean(judged.truth == judged.predicted)
+    right = np.mean(evaluation.truth == evaluation.predicted)
     assert f"<b>{right:.4f}</b>" in iris_report
-    labels, each, means = judged.per_class()
-    hits = np.sum((judged.truth == "accuracy") & (judged.predicted == "accuracy"))
-    recall = hits / np.sum(judged.truth == "accuracy")
+    labels, each, means = evaluation.per_class()
+    hits = np.sum((evaluation.truth == "accuracy") & (evaluation.predicted == "accuracy"))
+    recall = hits / np.sum(evaluation.truth == "accuracy")
     assert each[list(labels).index("accuracy"), 1] == pytest.approx(recall)
     assert means["macro"][1] == pytest.approx(each[:, 1].mean())
     assert f">{recall:.3f}</td>" in iris_report
@@ -120,8 +120,8 @@ def test_it_tells_what_was_decided_in_reading_and_what_is_odd_about_the_data():
 
 def test_many_rows_and_classes_are_sampled_and_listed_in_part(iris_run, monkeypatch):
     monkeypatch.setattr("softmax_jax.report.evaluation._MOST_PROBABILITIES", 45)
-    judged = judge(iris_run)
-    assert len(judged.y) == 15 and judged.name == "a sample of 15 of 30 test rows"
+    evaluation = evaluate(iris_run)
+    assert len(evaluation.y) == 15 and evaluation.name == "a sample of 15 of 30 test rows"
 
 
 def test_anchors_of_a_page_lead_to_its_sections():

@@ -1,4 +1,4 @@
-"""The race: one judge for all, honest about who did not get there."""
+"""The benchmark: one judge for all, honest about who did not get there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from softmax_jax.data import load_named
 from softmax_jax.gradients import closed_form_gradient
 from softmax_jax.runs import benchmark as module
-from softmax_jax.runs.benchmark import race
+from softmax_jax.runs.benchmark import compare
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def few(monkeypatch):
 def test_both_libraries_reach_the_same_optimum(few):
     iris = load_named("iris")
     seen = []
-    found = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=20, watch=seen.append)
+    found = compare(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=20, watch=seen.append)
     assert [entry.name for entry in found.entries] == ["softmax_jax auto", "scikit-learn lbfgs"]
     assert seen[1] == "softmax_jax auto"
     for entry in found.entries:
@@ -48,18 +48,18 @@ def test_scikit_learns_binary_model_is_the_same_problem():
 
 def test_who_does_not_get_there_in_time_is_told_with_its_gap(few, monkeypatch):
     iris = load_named("iris")
-    found = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9)
+    found = compare(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9)
     for entry in found.entries:
         assert entry.wall_s is None
         assert len(entry.runs) == 1
         assert "a gap of" in entry.note
     monkeypatch.setattr(module, "DENSE_UNKNOWNS", 5)
     monkeypatch.setattr(module, "_THEIRS", ("newton-cholesky",))
-    skipped = race(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9).entries[1]
+    skipped = compare(iris.X, iris.y, l2=1e-2, gap=1e-7, limit_s=1e-9).entries[1]
     assert (skipped.runs, skipped.note) == ([], "not run: a dense Hessian of 15 unknowns")
 
 
 @pytest.mark.parametrize("wrong", [{"l2": 0.0}, {"l2": 1.0, "gap": 0.0}, {"l2": 1.0, "limit_s": float("nan")}])
 def test_what_has_no_judge_or_no_end_is_refused(wrong):
     with pytest.raises(ValueError, match="must be above 0"):
-        race(np.eye(3), np.arange(3), **wrong)
+        compare(np.eye(3), np.arange(3), **wrong)
