@@ -139,7 +139,7 @@ def place_shards(
     @functools.cache
     def target(dtype: np.dtype) -> Any:
         with scope(dtype):
-            return shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype), axis=1)
+            return shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype, copy=False), axis=1)
 
     def build(dtype: np.dtype) -> Problem:
         stored = T.dtype if T.dtype.itemsize <= dtype.itemsize else dtype  # one T for both, unless it is wider

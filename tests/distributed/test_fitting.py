@@ -215,7 +215,7 @@ def test_where_jax_s_preemption_service_is_on_all_stop_at_its_step(tmp_path):
     assert codes == [0, 0], logs
     assert results[0] == results[1]
     assert results[0]["preempted"]["status"] == "interrupted"
-    assert len(results[0]["preempted"]["seen"]) > 2
+    assert len(results[0]["preempted"]["seen"]) >= 2  # the signal comes after the second chunk, the step soon after
 
 
 @pytest.mark.slow
