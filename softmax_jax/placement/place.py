@@ -132,7 +132,7 @@ def place_shards(
       needs: a solver's record.
       rows: as in `place`.
     """
-    dtype, scale = compute_dtype(X), None if T.ndim == 1 else 1 / row_totals(T)
+    dtype, scale = compute_dtype(X), _scale_of(T)
     with scope(dtype):
         features = shards.features(X)
 
@@ -161,7 +161,7 @@ def _streamed(
     dtype = computed_in(source.dtype)
     seen = survey(source, s, size, np.dtype(np.float64) if has_float64() else dtype)
     m = source.shape[1]
-    held = StreamedRows(source, T, s, size, dtype, seen, np.zeros(m), np.ones(m), device)
+    held = StreamedRows(source, T, s, _scale_of(T), size, dtype, seen, np.zeros(m), np.ones(m), device)
 
     def build(dtype: np.dtype) -> Problem:
         with scope(dtype):
@@ -169,6 +169,11 @@ def _streamed(
         return Problem(held.computed_in(dtype), *scalars, gradient=needs.gradient)
 
     return _twice(build, dtype, needs)
+
+
+def _scale_of(T: np.ndarray) -> np.ndarray | None:
+    """What rows of soft targets are multiplied by, so that they sum to one, (n,) float64; None for labels."""
+    return None if T.ndim == 1 else 1 / row_totals(T)
 
 
 def _twice(build: Any, dtype: np.dtype, needs: Needs) -> Data:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from softmax_jax.model_selection import choice
 from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths
 from softmax_jax.runtime.host import in_numpy
 
@@ -79,7 +80,7 @@ def best_strength(l2_values: Any, values: Any, *, kind: str, dropped: Any = None
     usable = np.isfinite(costs) if dropped is None else np.isfinite(costs) & ~np.asarray(dropped, bool)
     if not usable.any():
         raise ValueError("values must hold a finite number for a strength that was not dropped, got none.")
-    return int(np.lexsort((-l2, np.where(usable, costs, np.inf)))[0])
+    return choice.best_strength(l2, np.where(usable, -costs, np.nan))
 
 
 def _mark_dropped(ax: Axes, l2: np.ndarray, scores: np.ndarray) -> None:

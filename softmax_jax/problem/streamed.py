@@ -18,7 +18,6 @@ from jax import lax
 
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.dtypes import scope
-from softmax_jax.inputs.targets import row_totals
 from softmax_jax.model import Params
 from softmax_jax.problem.blocks import (
     Block,
@@ -62,6 +61,7 @@ class StreamedRows:
       source: of X (n, m).
       T: (n,) int32 class indices, or (n, k) soft targets.
       w: (n,) float64, summing to one.
+      T_scale: (n,) float64 that rows of soft T are multiplied by, so that they sum to one; None for labels.
       size: rows of a block.
       dtype: of all computation.
       survey: of the first pass.
@@ -73,6 +73,7 @@ class StreamedRows:
     source: RowSource
     T: np.ndarray
     w: np.ndarray
+    T_scale: np.ndarray | None
     size: int
     dtype: np.dtype
     survey: Survey
@@ -127,7 +128,7 @@ class StreamedRows:
     def target_totals(self, k: int) -> Any:
         """Weighted class totals of T (k,)."""
         labels = self.T.ndim == 1
-        totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else (self.w / row_totals(self.T)) @ self.T
+        totals = np.bincount(self.T, weights=self.w, minlength=k) if labels else (self.w * self.T_scale) @ self.T
         return jnp.asarray(totals.astype(self.dtype))
 
     def squares(self) -> Any:
@@ -177,9 +178,9 @@ class StreamedRows:
         missing = self.size - len(w)
         if missing:
             T, w = np.pad(T, [(0, missing)] + [(0, 0)] * (T.ndim - 1)), np.pad(w, (0, missing))
-        if T.ndim == 2:
-            total = row_totals(T)
-            T = (T / np.where(total > 0, total, 1)[:, None]).astype(self.dtype)
+        if self.T_scale is not None:
+            T = T.astype(self.dtype)
+            T[: self.size - missing] *= self.T_scale[start : start + self.size, None].astype(self.dtype)
         return T, w.astype(self.dtype)
 
 

@@ -1,31 +1,24 @@
-"""What the driver asks of a solver. Whoever adds one writes a frozen record with these, and a line in `selection`."""
+"""What the driver asks of a solver. Whoever adds one writes a frozen record with these, and a line in `names`."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol, TypeGuard
 
 from softmax_jax.model import Params
+from softmax_jax.placement.place import Needs
 from softmax_jax.problem.problem import Point, Problem
 
 
-class Record(Protocol):
+class Record(Needs, Protocol):
     """What is asked of a solver before it runs.
 
     Attributes:
-      gradient: "closed_form" or "autodiff".
       is_exact: whether it goes to the optimum, with a proof; gradient descent follows its own path.
       needs_rows: whether it takes rows by index, which rows that are read by blocks do not offer.
-      always_float64: whether it computes in float64, whatever the dtype of X.
     """
 
     is_exact: ClassVar[bool]
     needs_rows: ClassVar[bool]
-    always_float64: ClassVar[bool]
-
-    @property
-    def gradient(self) -> str:
-        """The source of gradients."""
-        ...
 
 
 class Solver(Record, Protocol):
