@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.model import PRECISION, Params, net_input
@@ -72,6 +71,8 @@ def sample_losses(Z: Any, T: Any) -> Any:
       Z: (n, k) net input, floating.
       T: (n,) integer class indices, or (n, k) targets of any real dtype.
     """
+    import optax  # a tenth of a second, which exact fits need not wait for
+
     if T.ndim == 1:
         return optax.losses.softmax_cross_entropy_with_integer_labels(Z, T)
     return optax.losses.softmax_cross_entropy(Z, T.astype(Z.dtype))

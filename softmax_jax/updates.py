@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import optax
 
 from softmax_jax.dtypes import follows_dtype
 from softmax_jax.losses import objective
 from softmax_jax.model import Params
+
+if TYPE_CHECKING:
+    import optax
 
 
 class Update(NamedTuple):
@@ -37,6 +39,8 @@ def update(
       state: of the optimiser.
       args: further ones of `loss`.
     """
+    import optax  # when it is used: see losses.py
+
     value, gradient = jax.value_and_grad(loss)(params, *args)
     change, state = optimiser.update(gradient, state, params)
     moved: Any = optax.apply_updates(params, change)
@@ -66,7 +70,7 @@ def gradient_step(
       ValueError: shapes disagree.
 
     Example:
-        >>> import numpy as np
+        >>> import numpy as np, optax
         >>> from softmax_jax.model import init_params
         >>> X, T, descent = np.array([[0.0], [1.0]]), np.eye(2), optax.sgd(1.0)
         >>> params, state, loss = init_params(1, 2, zeros=True, dtype=np.float64), None, None

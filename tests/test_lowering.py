@@ -10,7 +10,7 @@ import pytest
 from jax import export
 
 import softmax_jax as sj
-from softmax_jax.certificate.bound import certify
+from softmax_jax.certificate.bound import bound_at, least_at
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params, init_params
 from softmax_jax.placement.devices import mesh_of
@@ -58,4 +58,7 @@ def test_value_and_gradient_lower_for_all_platforms(dtype):
 def test_the_certificate_lowers_for_the_platforms_that_have_float64():
     with scope(np.float64):
         params = Params(np.zeros((M, K)), np.zeros(K))
-        assert _exported(certify, _data(None).exact, params, platforms=("cpu", "cuda")).nr_devices == 1
+        exact, platforms = _data(None).exact, ("cpu", "cuda")
+        found = jax.eval_shape(bound_at, exact, params)
+        assert _exported(bound_at, exact, params, platforms=platforms).nr_devices == 1
+        assert _exported(least_at, exact, params, found, platforms=platforms).nr_devices == 1

@@ -55,37 +55,49 @@ class Certificate(NamedTuple):
     gap: Any  # () bound on J - J* at them; inf where l2 = 0
 
 
-@compiled()
+class Bound(NamedTuple):
+    """A certificate from the dual points A and T + 0.9 (A - T), and what a search for a better one begins with."""
+
+    certificate: Certificate
+    shift: Any  # (k,) of the bias, from that of the params
+    point: DualPoint
+    bounds: _Bounds
+    interval: _Interval
+
+
 def certify(problem: Problem, params: Params) -> Certificate:
-    """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`).
+    """Refit the bias and bound J - J* there: one pass over X in float64 (call it in `scope(float64)`, outside jit).
 
     Args:
       problem: computed in float64, with the exact weights and l2.
       params: in the dtype of training. The refitted bias is rounded to that dtype before it is certified.
     """
-    return _certificate(problem, _net(problem, params), params)
+    found = bound_at(problem, params)
+    if not bool(found.interval.goes_on):
+        return found.certificate
+    return found.certificate._replace(gap=least_at(problem, params, found))
 
 
-@compiled()
 def gap_at(problem: Problem, params: Params) -> Any:
     """A bound () on J - J* at `params` as they are: that at the refitted bias, and how much higher J is here.
 
     Args:
-      problem: computed in float64, with the exact weights and l2; call it in `scope(float64)`.
+      problem: computed in float64, with the exact weights and l2; call it in `scope(float64)`, outside jit.
       params: W (m, k) and b (k,), any floating dtype, for columns that are shifted as those of `problem`.
     """
-    net = _net(problem, params)
-    found = _certificate(problem, net, params)
-    return found.gap + _excess(problem, net, found.params.b)
+    found = certify(problem, params)
+    return found.gap + _excess(problem, params, found.params.b)
 
 
-def _net(problem: Problem, params: Params) -> Net:
-    return problem.rows.net(Params(*(jnp.asarray(p, problem.dtype) for p in params)))
+@compiled()
+def bound_at(problem: Problem, params: Params) -> Bound:
+    """The certificate at the refitted bias, which has the dtype of `params`; the whole of it unless a search goes on.
 
-
-def _certificate(problem: Problem, net: Net, params: Params) -> Certificate:
-    """The certificate at the refitted bias, which has the dtype of `params`."""
-    rows, k = problem.rows, params.b.shape[0]
+    Args:
+      problem: as for `certify`.
+      params: as for `certify`.
+    """
+    rows, k, net = problem.rows, params.b.shape[0], _net(problem, params)
     target = rows.target_totals(k)
     b, total = _refit(problem, net, np.dtype(params.b.dtype).name, target)
     wide, shift = Params(net.params.W, b), b - net.params.b
@@ -93,15 +105,46 @@ def _certificate(problem: Problem, net: Net, params: Params) -> Certificate:
     first = jnp.array(FIRST, problem.dtype)
     sums, G, _ = rows.fold(_bounded, (net,), shift, point, first, pull="closed_form")
     bounds = _bounds(problem.penalty, wide, point, G, sums, rows.squares(), rows.count)
-    least = _search(problem, net, shift, point, bounds, sums.divergences)
+    interval = _first_interval(bounds, sums.divergences)
+    interval = interval._replace(goes_on=rows.collectives.largest(interval.goes_on.astype(jnp.int32)) > 0)
     J = sums.loss + ridge(wide.W, problem.l2)
-    gap = rows.collectives.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
-    return Certificate(Params(params.W, b.astype(params.b.dtype)), J, gap)
+    gap = rows.collectives.largest(jnp.where(problem.l2 > 0, interval.least, jnp.inf))
+    return Bound(Certificate(Params(params.W, b.astype(params.b.dtype)), J, gap), shift, point, bounds, interval)
 
 
-def _excess(problem: Problem, net: Net, b: Any) -> Any:
-    """A bound on J at the parameters of `net`, less J with the bias `b` (k,)."""
-    rows, shift = problem.rows, b - net.params.b
+@compiled()
+def least_at(problem: Problem, params: Params, found: Bound) -> Any:
+    """The least bound () of all c that are tried: each is valid, and they are convex in c.
+
+    Apart from `bound_at`, because it is seldom asked for: far from the optimum, or where l2 is tiny.
+
+    Args:
+      problem: as for `certify`.
+      params: as for `certify`.
+      found: what `bound_at` gave.
+    """
+    net, bounds = _net(problem, params), found.bounds
+
+    def unfinished(s: _Interval) -> Any:
+        return (s.i < SEARCHES) & s.goes_on
+
+    def narrow(s: _Interval) -> _Interval:
+        grid = _grid(s)
+        return _narrowed(bounds, s, grid, problem.rows.fold(_diverged, (net,), found.shift, found.point, grid).sums)
+
+    least = problem.while_loop(unfinished, narrow, found.interval).least
+    return problem.rows.collectives.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
+
+
+def _net(problem: Problem, params: Params) -> Net:
+    return problem.rows.net(Params(*(jnp.asarray(p, problem.dtype) for p in params)))
+
+
+@compiled()
+def _excess(problem: Problem, params: Params, b: Any) -> Any:
+    """A bound on J at the parameters, less J with the bias `b` (k,)."""
+    rows, net = problem.rows, _net(problem, params)
+    shift = b - net.params.b
     shift -= jnp.mean(shift)
     total = rows.fold(_grown, (net,), shift).sums
     rounding = dual.net_input_rounding(net.params, rows.squares())
@@ -190,7 +233,7 @@ def _bounded(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) ->
         R = minus_target(T, A)
         loss, square = -jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
         divergences = jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid)
-        return _Sums(loss, square, jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)), divergences), w[None] * R
+        return _Sums(loss, square, jnp.vdot(w, dual.largest_logit(Z)), divergences), w[None] * R
 
     return by_blocks(block, Z, T, w)
 
@@ -235,19 +278,6 @@ class _Interval(NamedTuple):
     high: Any
     least: Any
     goes_on: Any
-
-
-def _search(problem: Problem, net: Net, shift: Any, point: DualPoint, bounds: _Bounds, divergences: Any) -> Any:
-    """The least bound () of all c that are tried: each is valid, and they are convex in c."""
-
-    def unfinished(s: _Interval) -> Any:
-        return (s.i < SEARCHES) & s.goes_on
-
-    def narrow(s: _Interval) -> _Interval:
-        grid = _grid(s)
-        return _narrowed(bounds, s, grid, problem.rows.fold(_diverged, (net,), shift, point, grid).sums)
-
-    return problem.while_loop(unfinished, narrow, _first_interval(bounds, divergences)).least
 
 
 def _gaps(bounds: _Bounds, grid: Any, divergences: Any) -> Any:

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.problem import cholesky
 from softmax_jax.problem.logits import minus_target
+from softmax_jax.problem.problem import ABSENT_BIAS
 
 DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
 SMALL_SHIFT = 0.5  # of the bias, below which what J gains is taken from O directly
@@ -41,11 +43,14 @@ def bias_step(overlap: Any, total: Any, target: Any) -> Any:
 
 
 def _newton(overlap: Any, total: Any, target: Any) -> Any:
-    """The Newton step, in coordinates scaled by the diagonal; the shift of all classes is filled in."""
+    """The Newton step, in coordinates scaled by the diagonal; the shift of all classes is filled in.
+
+    NaN where rounding has made the matrix indefinite: then all outputs are 0 or 1.
+    """
     root = jnp.sqrt(jnp.maximum(total, jnp.finfo(total.dtype).tiny))
     one = jnp.eye(len(total), dtype=total.dtype) * (1 + 1e-14)
     A = one - overlap / root[:, None] / root[None] + root[:, None] * root[None]
-    return jnp.linalg.solve(A, (target - total) / root) / root
+    return cholesky.solve(cholesky.factor(A), (target - total) / root) / root
 
 
 def dual_point(total: Any, target: Any, intercept: Any) -> DualPoint:
@@ -118,7 +123,7 @@ def roundings(n_rows: int, params: Params, l2: Any, squares: Any, R_square: Any,
       largest: () weighted mean over rows of the largest |logit|.
       dual: the DualPoint.
     """
-    W, b = params
+    W, b = _without_absent(params)
     kind = jnp.finfo(W.dtype)
     u, terms = kind.eps / 2, 8 + 2 * np.sqrt(n_rows)
     gradient = terms * u * scaled_norm(_deviations(squares)) * jnp.sqrt(R_square) + 4 * kind.tiny * np.sqrt(W.size)
@@ -137,11 +142,25 @@ def net_input_rounding(params: Params, squares: Any) -> Any:
       params: W (m, k) and b (k,), in the dtype in which the net input is computed.
       squares: (m,) mean squares of the columns, sum over rows of w_i x_ia^2.
     """
-    W, b = params
+    W, b = _without_absent(params)
     kind, m = jnp.finfo(W.dtype), W.shape[0]
     u = kind.eps / 2
     reach = np.sqrt(m) * jnp.max(jax.vmap(scaled_norm, in_axes=1)(_deviations(squares)[:, None] * W))
     return (4 + 2 * np.sqrt(m)) * u * reach + 4 * u * jnp.max(jnp.abs(b)) + kind.tiny * jnp.sum(jnp.abs(W))
+
+
+def _without_absent(params: Params) -> Params:
+    """The parameters with a bias of zero for classes that are padding: no other has one as low."""
+    return Params(params.W, jnp.where(params.b > ABSENT_BIAS / 2, params.b, 0))
+
+
+def largest_logit(Z: Any) -> Any:
+    """The largest |logit| of each row (N,), of classes that are no padding.
+
+    Args:
+      Z: (k, N) net input.
+    """
+    return jnp.max(jnp.where(Z > ABSENT_BIAS / 2, jnp.abs(Z), 0), axis=0)
 
 
 def _deviations(squares: Any) -> Any:
@@ -197,7 +216,7 @@ def growth(Z: Any, w: Any, shift: Any) -> Growth:
     moved = jnp.sum(jax.nn.softmax(Z, axis=0) * jnp.expm1(jnp.clip(shift, -1, 1))[:, None], axis=0)
     difference = jax.nn.logsumexp(Z + shift[:, None], axis=0) - jax.nn.logsumexp(Z, axis=0)
     gained = jnp.where(small, jnp.log1p(jnp.where(small, moved, 0)), difference)
-    return Growth(jnp.vdot(w, gained), jnp.vdot(w, jnp.max(jnp.abs(Z), axis=0)))
+    return Growth(jnp.vdot(w, gained), jnp.vdot(w, largest_logit(Z)))
 
 
 def excess(target: Any, shift: Any, total: Growth, n_rows: int, net_input: Any) -> Any:

@@ -5,6 +5,7 @@ options       what several verbs take, as records that typer reads; the one plac
 terminal      tables on stdout, lines on stderr, exit codes
 verb_fit      the main job
 fit_options   what fit takes
+programs      compiled programs that are kept from one run to the next
 distributed   fit over several processes
 verb_predict  what a saved model says of the rows of a file
 verb_probe    a linear probe by a published protocol

@@ -38,6 +38,7 @@ class FitOptions(options.Source):
     epochs: Annotated[int | None, options.of_problem(help="Passes over the data; selects it too.")] = None
     minibatches: Annotated[int | None, options.of_problem(help="Samples per update; selects it too.")] = None
     seed: options.Seed = 0
+    no_cache: options.NoCache = False
     out: Annotated[
         Path,
         options.of_output(help="Folder for pictures, numbers and the model; or a .safetensors file for the model."),

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from softmax_jax.cli.programs import kept_programs
+
 if TYPE_CHECKING:
     from softmax_jax.data import Dataset
 
@@ -30,6 +32,7 @@ Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .n
 L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
 Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
+NoCache = Annotated[bool, of_problem("--no-cache", help="Neither keep nor reuse compiled programs.")]
 AsJson = Annotated[bool, of_output("--json", help="Print JSON for machines.")]
 
 
@@ -85,14 +88,20 @@ class Source(Numbers):
 
 
 def takes(record: type[Record]) -> Callable[[Callable[[Record], int]], Callable[..., int]]:
-    """Makes of a verb with one record what typer wants: a function with the fields of the record as parameters."""
+    """Makes of a verb with one record what typer wants: a function with the fields of the record as parameters.
+
+    Where NoCache is among them, the programs that the verb compiles are kept for the next run.
+    """
     hints = get_type_hints(record, include_extras=True)
     fields = inspect.signature(record).parameters.values()
 
     def as_command(verb: Callable[[Record], int]) -> Callable[..., int]:
         @functools.wraps(verb)
         def command(**given: Any) -> int:
-            return verb(record(**given))
+            if "no_cache" not in given:
+                return verb(record(**given))
+            with kept_programs(not given["no_cache"]):
+                return verb(record(**given))
 
         command.__annotations__ = hints
         command.__signature__ = inspect.Signature([f.replace(annotation=hints[f.name]) for f in fields])  # type: ignore[attr-defined] # typer reads it

@@ -24,6 +24,7 @@ class Options(options.Source):
     rows: Annotated[int, options.of_data(help="Most rows to compare on, drawn at random.", min=2)] = 5000
     l2: options.L2 = 1e-4
     seed: options.Seed = 0
+    no_cache: options.NoCache = False
     as_json: options.AsJson = False
 
 

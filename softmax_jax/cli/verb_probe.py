@@ -32,6 +32,7 @@ class Options(options.Source):
     tol: options.Tol = 1e-6
     max_iter: Annotated[int, options.of_problem(help="Most iterations of a fit.")] = 1000
     seed: options.Seed = 0
+    no_cache: options.NoCache = False
     out: Annotated[Path, options.of_output(help="Folder for picture, numbers and the model.")] = Path(
         "softmax_jax_output"
     )

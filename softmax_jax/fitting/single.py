@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.sharding import Mesh
 
 from softmax_jax.display.html import result_html
 from softmax_jax.dtypes import scope
@@ -16,7 +17,8 @@ from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
 from softmax_jax.placement.offsets import inward, returned, shifted
-from softmax_jax.placement.place import place
+from softmax_jax.placement.padding import Padding, padding_for
+from softmax_jax.placement.place import Kind, place
 from softmax_jax.problem.problem import Data
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
@@ -129,27 +131,41 @@ def fit(
         ('converged', True, (1, 2))
     """
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
-    n, k = kind.shape[0], len(classes)
+    (n, m), k = kind.shape, len(classes)
     l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
     every = checked_interval(checkpoint, every)
     chosen = choose_solver(solver, kind, k, l2)
-    others = fallbacks(chosen, kind, k) if solver is None else ()
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
     device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)
+    padding = _padding(kind, k, l2, chosen, device)
+    if padding is not None:
+        kind, k = kind._replace(shape=(padding.rows, padding.features)), padding.classes
+    chosen = choose_solver(solver, kind, k, l2)
+    others = fallbacks(chosen, kind, k) if solver is None else ()
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     def run(rows: int | None) -> Outcome:
-        data = place(X, T, weight, l2, bool(fit_intercept), chosen, device, rows)
-        start = start_params(init, chosen, kind.shape[1], k, np.dtype(data.training.dtype), seed)
+        pad = None if rows else padding
+        data = place(X, T, weight, l2, bool(fit_intercept), chosen, device, rows, pad)
+        start = start_params(init, chosen, m, len(classes), np.dtype(data.training.dtype), seed)
         if fit_intercept and chosen.is_exact:
-            start = without_massless(start, class_mass(T, weight, k))
+            start = without_massless(start, class_mass(T, weight, len(classes)))
         conditions = {"devices": data.training.rows.collectives.count, "rows per block": rows}
         agreed = {**settings, "start": start, "fallbacks": repr(others)}
         with session_for(checkpoint, every, lambda: (X, T, weight, classes), chosen, agreed, conditions) as session:
-            return run_solver(chosen, data, n, start, tol, max_iter, callback, seed, session, others)
+            begin = pad.inward(start) if pad else start
+            found = run_solver(chosen, data, n, begin, tol, max_iter, callback, seed, session, others)
+            return found._replace(params=pad.outward(found.params)) if pad else found
 
     outcome = within_memory(run, first_rows(kind, k, device), kind, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
+
+
+def _padding(kind: Kind, k: int, l2: float, solver: Record, device: Any) -> Padding | None:
+    """How a small dense table is padded, on one device and for an exact solver, where there is a penalty."""
+    if kind.is_sparse or kind.is_streamed or l2 == 0 or not solver.is_exact or isinstance(device, Mesh):
+        return None
+    return padding_for(*kind.shape, k)
 
 
 def run_solver(

@@ -19,6 +19,7 @@ from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.inputs.targets import row_totals
 from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
+from softmax_jax.placement.padding import Padding
 from softmax_jax.placement.shards import Shards, shards_of
 from softmax_jax.problem.blocks import streamed_rows
 from softmax_jax.problem.collectives import Collectives
@@ -90,6 +91,7 @@ def place(
     needs: Needs,
     device: Any = None,
     rows: int | None = None,
+    padding: Padding | None = None,
 ) -> Data:
     """The data on the device, padded to `padded_rows` with rows of weight zero; a source is read once.
 
@@ -102,12 +104,17 @@ def place(
       needs: a solver's record.
       device: where to: a device, a mesh, or None for JAX's default.
       rows: of a block, where logits are not to be stored; None to store them.
+      padding: of a small dense table, on one device; None for rows alone.
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
     if isinstance(X, RowSource):
         return _streamed(X, T, s, l2, fit_intercept, needs, device, rows)
-    return place_shards(shards_of(n, device), X, T, s, l2, fit_intercept, needs, rows)
+    shards, classes = shards_of(n, device), None
+    if padding is not None:
+        (X, T), classes = padding.columns(X, T), padding.k
+        shards = shards._replace(rows=padding.rows)
+    return place_shards(shards, X, T, s, l2, fit_intercept, needs, rows, classes)
 
 
 def place_shards(
@@ -119,6 +126,7 @@ def place_shards(
     fit_intercept: bool,
     needs: Needs,
     rows: int | None = None,
+    classes: int | None = None,
 ) -> Data:
     """As `place`, with rows where `shards` says, and s (n,) float64 that sums to one over all rows.
 
@@ -131,6 +139,7 @@ def place_shards(
       fit_intercept: whether the bias is free.
       needs: a solver's record.
       rows: as in `place`.
+      classes: how many there are, where the last columns of a padded T are none; None where T is not padded.
     """
     dtype, scale = compute_dtype(X), _scale_of(T)
     with scope(dtype):
@@ -147,7 +156,9 @@ def place_shards(
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights, divisor = (None if a is None else shards.spread(a.astype(dtype)) for a in (s, scale))
             held = DeviceRows(features, target(stored), weights, divisor, collectives=Collectives(mesh=shards.mesh))
-            return Problem(held if rows is None else held.by_blocks(rows), *scalars, gradient=needs.gradient)
+            present = None if classes is None else shards.same(dtype.type(classes))
+            held = held if rows is None else held.by_blocks(rows)
+            return Problem(held, *scalars, classes=present, gradient=needs.gradient)
 
     return _twice(build, dtype, needs)
 

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.placement.compilation import ONCE, Names, jitted
 from softmax_jax.problem.collectives import ALONE, Collectives
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Point, Problem
@@ -25,7 +26,7 @@ from softmax_jax.problem.problem import Point, Problem
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(*, static: str | tuple[str, ...] = (), donate: str | tuple[str, ...] = ()) -> Callable[[Any], Any]:
+def compiled(*, static: Names = (), donate: Names = (), passes: int = ONCE) -> Callable[[Any], Any]:
     """A decorator for functions of a Problem: compiled, and mapped over the devices that share its rows.
 
     Where rows are streamed, passes are loops in Python, which no compiled program can hold: the function then runs as
@@ -34,18 +35,19 @@ def compiled(*, static: str | tuple[str, ...] = (), donate: str | tuple[str, ...
     Args:
       static: names of arguments that hold no arrays.
       donate: names of arguments that are used up.
+      passes: how often the function goes over the logits in a fit, about: ONCE or LOOPS.
     """
 
     def decorated(function: Any) -> Any:
         mapped = over_rows(function)
-        jitted: Any = jax.jit(mapped, static_argnames=static, donate_argnames=donate)
+        program = jitted(static=static, donate=donate, passes=passes)(mapped)
 
         @functools.wraps(function)
         def chosen(*args: Any) -> Any:
             streamed = any(isinstance(a, Problem) and a.rows.is_streamed for a in args)
-            return (mapped if streamed else jitted)(*args)
+            return (mapped if streamed else program)(*args)
 
-        chosen.jitted = jitted  # type: ignore[attr-defined] # for those who lower it or count its programs
+        chosen.program = program  # type: ignore[attr-defined] # for those who lower it or count its programs
         return chosen
 
     return decorated

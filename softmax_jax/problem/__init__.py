@@ -10,6 +10,7 @@ features     X in device memory, and the products with it
 sparse       the same products where most of X is zero
 logits       what is done to class-major logits (k, N), in blocks that stay in cache
 hessian      the dense Hessian
+cholesky     factors of small matrices, and what is solved with them
 collectives  what devices that share the rows sum and decide together
 sampling     which rows a sample takes: at random within strata
 """

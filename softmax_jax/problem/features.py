@@ -53,7 +53,9 @@ class DenseFeatures:
         """W^T X^T (k, N) for W (m, k)."""
         if self.X.dtype == W.dtype:
             return _product(W, self.X)
-        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        if rows == N:
+            return _product(W, self.X.astype(W.dtype))
 
         def fill(i: Any, Z: Any) -> Any:
             return lax.dynamic_update_slice_in_dim(Z, _product(W, self._rows(i, rows, W)), i * rows, axis=1)
@@ -64,7 +66,9 @@ class DenseFeatures:
         """X^T R^T (m, k) for R (k, N)."""
         if self.X.dtype == R.dtype:
             return lax.optimization_barrier(jnp.matmul(R, self.X, precision=PRECISION)).T
-        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        if rows == N:
+            return jnp.matmul(R, self.X.astype(R.dtype), precision=PRECISION).T
 
         def add(i: Any, G: Any) -> Any:
             block = lax.dynamic_slice_in_dim(R, i * rows, rows, axis=1)
@@ -126,7 +130,9 @@ class DenseFeatures:
 
     def squares(self, w: Any) -> Any:
         """Sum over rows of w_i x_i^2, (m,)."""
-        N, rows = self.X.shape[0], block_rows(self.X.shape[0], BLOCK_ROWS)
+        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        if rows == N:
+            return jnp.matmul(w, jnp.square(self.X.astype(w.dtype)), precision=PRECISION)
 
         def add(i: Any, total: Any) -> Any:
             block = lax.dynamic_slice_in_dim(w, i * rows, rows)
@@ -141,6 +147,11 @@ class DenseFeatures:
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
         """Block i of X, promoted."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
+
+
+def promoted_rows(N: int) -> int:
+    """How many of N rows are promoted at a time: all where they are few."""
+    return N if N <= BLOCK_ROWS else block_rows(N, BLOCK_ROWS)
 
 
 def sampled_rows(m: int) -> int:

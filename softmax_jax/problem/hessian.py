@@ -20,7 +20,7 @@ HESSIAN_ROWS = 512  # rows per block
 
 def hessian_blocks(problem: Problem) -> int:
     """Blocks of rows in all the data of one device."""
-    return problem.shape[0] // block_rows(problem.shape[0], HESSIAN_ROWS)
+    return problem.shape[0] // _rows_of_block(problem.shape[0])
 
 
 def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
@@ -34,7 +34,7 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
         and the variance that the rows taken miss is made up for.
     """
     rows, (N, m), k = problem.in_memory, problem.shape, point.curvature.shape[0]
-    size = block_rows(N, HESSIAN_ROWS)
+    size = _rows_of_block(N)
     mean = jnp.zeros(m, problem.dtype) if spread is None else spread.mean
 
     def add(i: Any, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -60,6 +60,10 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
         missed = jnp.where(blocks < hessian_blocks(problem), missed_variance(variance, spread.variance), 0)
         diagonal = diagonal.at[:, :m].add(point.curvature[:, None] * missed[None])
     return H + jnp.diag(diagonal.reshape(-1))
+
+
+def _rows_of_block(N: int) -> int:
+    return N if N <= HESSIAN_ROWS else block_rows(N, HESSIAN_ROWS)
 
 
 def missed_variance(found: Any, variance: Any) -> Any:

@@ -16,6 +16,7 @@ from jax import lax
 from softmax_jax.model import PRECISION
 
 BLOCK_ELEMENTS = 2**18
+WHOLE_ELEMENTS = 2**16  # which stay in cache as they are: the program is smaller without a loop
 
 
 class Slope(NamedTuple):
@@ -175,7 +176,7 @@ def by_blocks(block: Any, *arrays: Any) -> tuple[Any, Any]:
     """Apply `block` to blocks of the last axis: its first results are summed, its second laid side by side."""
     k, N = arrays[0].shape
     columns = block_rows(N, min(2048, max(256, BLOCK_ELEMENTS // (1 << (k - 1).bit_length()))))
-    if columns == N:
+    if columns == N or k * N <= WHOLE_ELEMENTS:
         return block(*arrays)
 
     def cut(i: Any) -> list[Any]:

@@ -23,6 +23,7 @@ from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.logits import Slope
 from softmax_jax.problem.rows import Rows
 
+ABSENT_BIAS = -1e30  # of a class that is padding: no other logit is as low
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
 OF_ROWS = ("X", "T", "weights", "T_scale")
 
@@ -57,6 +58,7 @@ class Penalty(NamedTuple):
     l2: Any  # ()
     intercept: Any  # () 1 where the bias is free, else 0
     columns: Columns | None = None  # where l2 is 0
+    classes: Any = None  # () how many there are, where the last columns of W are padding
 
 
 @jax.tree_util.register_dataclass
@@ -69,6 +71,7 @@ class Problem:
       l2: () scalar >= 0.
       intercept: () 1 where the bias is free, 0 where it stays as it is.
       columns: in what units a gradient is measured, where l2 is 0.
+      classes: () how many there are, where the last ones are padding (see placement/padding.py); else None.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
     """
 
@@ -76,6 +79,7 @@ class Problem:
     l2: Any
     intercept: Any
     columns: Columns | None = None
+    classes: Any = None
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
 
     @property
@@ -98,7 +102,7 @@ class Problem:
     @property
     def penalty(self) -> Penalty:
         """What is no pass."""
-        return Penalty(self.l2, self.intercept, self.columns)
+        return Penalty(self.l2, self.intercept, self.columns, self.classes)
 
     def replaced(self, **fields: Any) -> Problem:
         """The problem with other fields, of its own or OF_ROWS of its rows."""

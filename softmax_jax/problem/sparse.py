@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.experimental.sparse import BCSR
 
 from softmax_jax.problem.features import DenseFeatures, Total
 from softmax_jax.problem.problem import padded_rows
@@ -195,6 +194,8 @@ def _padded(A: Any, rows: int, entries: int | None = None) -> CSR:
 
 def _product(A: CSR, P: Any) -> Any:
     """A P for dense P (columns, k), in the dtype of P."""
+    from jax.experimental.sparse import BCSR  # a third of a second, which dense fits need not wait for
+
     k = P.shape[1]
     P = jnp.pad(P, ((0, 0), (0, -k % (_PACKET_BYTES // P.dtype.itemsize))))
     matrix = BCSR((A.data.astype(P.dtype), A.indices, A.indptr), shape=(len(A.indptr) - 1, P.shape[0]))

@@ -6,16 +6,16 @@ columns.
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.certificate.bound import certify as certify_one
+from softmax_jax.certificate.bound import bound_at, least_at
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
+from softmax_jax.placement.compilation import LOOPS, jitted
 from softmax_jax.placement.sharding import over_rows
 from softmax_jax.problem.problem import OF_ROWS, Problem
 from softmax_jax.solvers import steps
@@ -123,7 +123,7 @@ def _dressed(state: Any, preconditioner: Any) -> Any:
     return state._replace(preconditioner=preconditioner)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "varying"))
+@jitted(static=("solver", "varying"))
 def prepare(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
     """What the solver prepares, for each problem's own X.
 
@@ -135,7 +135,7 @@ def prepare(solver: Solver, problem: Problem, varying: tuple[str, ...]) -> Any:
     return _mapped(lambda problem, _: solver.prepare_in_jit(problem), Layout(varying, True), problem, None)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "layout"))
+@jitted(static=("solver", "layout"))
 def begin(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, params: Params) -> Any:
     """The first chunks, at `params`.
 
@@ -153,7 +153,7 @@ def begin(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any,
     return _mapped(of_lane, layout, problem, preconditioner, params)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+@jitted(static=("solver", "layout"), donate="chunk", passes=LOOPS)
 def run(
     solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, target: Any, count: Any
 ) -> Any:
@@ -176,7 +176,7 @@ def run(
     return _mapped(of_lane, layout, problem, preconditioner, chunk, target, count)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+@jitted(static=("solver", "layout"), donate="chunk")
 def refresh(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, which: Any) -> Any:
     """Points anew where `which`: cached Z has gathered the rounding of every step.
 
@@ -198,7 +198,7 @@ def refresh(solver: Solver, layout: Layout, problem: Problem, preconditioner: An
     return _mapped(of_lane, layout, problem, preconditioner, chunk, which)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "layout"), donate_argnames="chunk")
+@jitted(static=("solver", "layout"), donate="chunk")
 def restart(
     solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, chunk: Any, start: Params, old_l2: Any
 ) -> Any:
@@ -225,7 +225,7 @@ def restart(
     return _mapped(of_lane, layout, problem, preconditioner, chunk, start, old_l2)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "layout"))
+@jitted(static=("solver", "layout"))
 def move(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, state: Any, params: Params) -> Any:
     """The chunk at `params` with what `state` remembers of this very problem.
 
@@ -246,21 +246,32 @@ def move(solver: Solver, layout: Layout, problem: Problem, preconditioner: Any, 
     return _mapped(of_lane, layout, problem, preconditioner, state, params)
 
 
-@functools.partial(jax.jit, static_argnames="varying")
 def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
-    """The certificate of each problem; call it in `scope(float64)` on exact problems.
+    """The certificate of each problem; call it in `scope(float64)` on exact problems, outside jit.
 
     Args:
       varying: names of the fields with a leading axis B.
       problem: computed in float64, with the exact weights and l2.
       params: W (B, m, k) and b (B, k), in the dtype of training.
     """
-    return _mapped(
-        lambda problem, _, params: certify_one(problem, params), Layout(varying, True), problem, None, params
-    )
+    found = _bounds(varying, problem, params)
+    if not np.any(found.interval.goes_on):
+        return found.certificate
+    return found.certificate._replace(gap=_least(varying, problem, params, found))
 
 
-@functools.partial(jax.jit, static_argnames="varying")
+@jitted(static="varying")
+def _bounds(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
+    return _mapped(lambda problem, _, *args: bound_at(problem, *args), Layout(varying, True), problem, None, params)
+
+
+@jitted(static="varying")
+def _least(varying: tuple[str, ...], problem: Problem, params: Params, found: Any) -> Any:
+    layout = Layout(varying, True)
+    return _mapped(lambda problem, _, *args: least_at(problem, *args), layout, problem, None, params, found)
+
+
+@jitted(static="varying")
 def objectives(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
     """J of each problem at `params`, in float64.
 

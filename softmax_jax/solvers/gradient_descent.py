@@ -9,12 +9,11 @@ import dataclasses
 import functools
 import json
 import numbers
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 
 from softmax_jax.certificate.bound import certify
@@ -31,6 +30,9 @@ from softmax_jax.storage.checkpoints import CheckpointError
 from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.storage.saving import Saving
 from softmax_jax.updates import update
+
+if TYPE_CHECKING:
+    import optax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +86,15 @@ def _check_count(name: str, value: Any) -> None:
 
 @functools.cache
 def _plain() -> optax.GradientTransformation:
+    import optax  # when it is used: see losses.py
+
     return optax.inject_hyperparams(optax.sgd)(learning_rate=0.0)
 
 
 @functools.partial(jax.jit, static_argnames="optimiser")
 def _start(optimiser: optax.GradientTransformation, params: Params, eta: Any) -> _Carry:
     state: Any = optimiser.init(params)
-    if isinstance(state, optax.InjectHyperparamsState) or hasattr(state, "hyperparams"):
+    if hasattr(state, "hyperparams"):
         state.hyperparams["learning_rate"] = eta
     return _Carry(params, state)
 

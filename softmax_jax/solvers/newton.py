@@ -17,15 +17,15 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 from jax import lax
 
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.placement.sharding import compiled
+from softmax_jax.problem import cholesky
 from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 from softmax_jax.problem.problem import Point, Problem, Spread
 from softmax_jax.solvers.line_search import search
-from softmax_jax.solvers.vectors import centre_classes, dot, negative
+from softmax_jax.solvers.vectors import centre_classes, dot, negative, present
 
 ROWS_PER_UNKNOWN = 24  # of the first Hessians: enough for J to fall about sixfold per iteration
 SLOW = 0.3  # ratio of squared decrements above which the Hessian takes more rows
@@ -122,11 +122,12 @@ class Newton:
         point, blocks = state.point, state.blocks
 
         def renewed() -> Factor:
-            return _factor(dense_hessian(problem, point, blocks, state.preconditioner), point.gradient.W.shape)
+            H = dense_hessian(problem, point, blocks, state.preconditioner)
+            return _factor(H, len(point.gradient.W), present(point.gradient.b, problem.classes))
 
         one_block = hessian_blocks(problem) == 1
         factor = renewed() if one_block else lax.cond(state.keep, lambda: state.factor, renewed)
-        W, b = centre_classes(_solve(factor, _centred(point.gradient, state.preconditioner.mean)))
+        W, b = centre_classes(_solve(factor, _centred(point.gradient, state.preconditioner.mean)), problem.classes)
         b = problem.intercept * b - jnp.matmul(state.preconditioner.mean, W, precision=PRECISION)
         direction = negative(Params(W, b))
         new = search(problem, point, direction, accuracy=0.1)
@@ -149,11 +150,10 @@ def _centred(gradient: Params, mean: Any) -> Params:
     return Params(gradient.W - mean[:, None] * gradient.b[None], gradient.b)
 
 
-def _factor(H: Any, shape: tuple[int, int]) -> Factor:
-    """Cholesky of H scaled by its diagonal, on a ridge that grows until the factor exists."""
-    m, k = shape
-    largest = jnp.max(jnp.diag(H).reshape(k, m + 1), axis=0)
-    H = H + jnp.kron(jnp.ones((k, k), H.dtype) / k, jnp.diag(largest))
+def _factor(H: Any, m: int, classes: Any) -> Factor:
+    """Cholesky of H scaled by its diagonal, on a ridge that grows until it exists; `classes` (k,) are 1, padding 0."""
+    largest = jnp.max(jnp.diag(H).reshape(len(classes), m + 1), axis=0)
+    H = H + jnp.kron(jnp.outer(classes, classes) / jnp.sum(classes), jnp.diag(largest))
     diagonal = jnp.diag(H)
     scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(diagonal), 0)
     scaled = scale[:, None] * H * scale[None] + jnp.diag(jnp.where(diagonal > 0, 0.0, 1.0))
@@ -164,7 +164,7 @@ def _factor(H: Any, shape: tuple[int, int]) -> Factor:
 
     def decompose(carry: tuple) -> tuple:
         ridge = 100 * carry[0]
-        return ridge, jnp.linalg.cholesky(scaled + ridge * jnp.eye(len(diagonal), dtype=H.dtype))
+        return ridge, cholesky.factor(scaled + ridge * jnp.eye(len(diagonal), dtype=H.dtype))
 
     least = 0.04 * jnp.finfo(H.dtype).eps * jnp.ones((), H.dtype)
     _, L = lax.while_loop(failed, decompose, (least, jnp.full_like(scaled, jnp.nan)))
@@ -175,6 +175,6 @@ def _solve(factor: Factor, g: Params) -> Params:
     """H^-1 g."""
     m, k = g.W.shape
     vector = jnp.concatenate([g.W, g.b[None]]).T.reshape(-1)
-    solution = factor.scale * jsl.cho_solve((factor.L, True), factor.scale * vector)
+    solution = factor.scale * cholesky.solve(factor.L, factor.scale * vector)
     table = solution.reshape(k, m + 1).T
     return Params(table[:m], table[m])

@@ -19,6 +19,7 @@ from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.features import sampled_rows
 from softmax_jax.problem.hessian import missed_variance
 from softmax_jax.problem.problem import Penalty, Problem
+from softmax_jax.solvers.vectors import centre_classes
 
 
 class SecondMoment(NamedTuple):
@@ -101,7 +102,6 @@ def precondition(moment: SecondMoment, curvature: Any, penalty: Problem | Penalt
     else:
         rotated = jnp.matmul(moment.U.T, centred, precision=PRECISION)
         W = jnp.matmul(moment.U, rotated / curved, precision=PRECISION)
-    W -= jnp.mean(W, axis=1, keepdims=True)
-    b = gradient.b / c
-    b = penalty.intercept * (b - jnp.mean(b)) - jnp.matmul(moment.mean, W, precision=PRECISION)
+    W, b = centre_classes(Params(W, gradient.b / c), penalty.classes)
+    b = penalty.intercept * b - jnp.matmul(moment.mean, W, precision=PRECISION)
     return Params(W, b)

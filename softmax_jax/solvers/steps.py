@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.model import Params
+from softmax_jax.placement.compilation import LOOPS
 from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import Penalty, Point, Problem
 from softmax_jax.solvers.protocol import Solver
@@ -75,7 +76,7 @@ def begin(solver: Solver, problem: Problem, preconditioner: Any, params: Params)
     return started(problem, solver.init(problem, preconditioner, params))
 
 
-@compiled(static="solver", donate="chunk")
+@compiled(static="solver", donate="chunk", passes=LOOPS)
 def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more.
 

@@ -36,6 +36,24 @@ def negative(a: Params) -> Params:
     return jax.tree.map(jnp.negative, a)
 
 
-def centre_classes(a: Params) -> Params:
-    """`a` without its mean over classes, a direction along which softmax does not change."""
-    return Params(a.W - jnp.mean(a.W, axis=1, keepdims=True), a.b - jnp.mean(a.b))
+def centre_classes(a: Params, classes: Any = None) -> Params:
+    """`a` without its mean over classes, a direction along which softmax does not change.
+
+    Args:
+      a: W (m, k) and b (k,).
+      classes: () how many there are, where the last entries are padding, and zero; None where none is.
+    """
+    if classes is None:
+        return Params(a.W - jnp.mean(a.W, axis=1, keepdims=True), a.b - jnp.mean(a.b))
+    here = present(a.b, classes)
+    return Params(a.W - here[None] * (jnp.sum(a.W, axis=1) / classes)[:, None], a.b - here * (jnp.sum(a.b) / classes))
+
+
+def present(b: Any, classes: Any) -> Any:
+    """One for each class that is there, zero for padding: (k,) in the dtype of b (k,).
+
+    Args:
+      b: whose shape and dtype are taken.
+      classes: () how many there are; None where none is padding.
+    """
+    return jnp.ones_like(b) if classes is None else (jnp.arange(b.shape[0]) < classes).astype(b.dtype)

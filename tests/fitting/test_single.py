@@ -121,10 +121,10 @@ def test_refitting_with_other_numbers_compiles_nothing():
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((1100, 5)), rng.integers(0, 3, 1100)
     fit(X, y, solver=LBFGS())
-    compiled = driver.run.jitted._cache_size()
+    compiled = driver.run.program.count()
     for n, l2, tol in ((1100, 1e-2, 1e-4), (1300, 1e-3, 1e-6), (1500, 1e-5, 1e-3)):
         fit(np.resize(X, (n, 5)), np.resize(y, n), solver=LBFGS(), l2=l2, tol=tol)
-    assert driver.run.jitted._cache_size() == compiled
+    assert driver.run.program.count() == compiled
 
 
 def test_padding_does_not_change_the_result():

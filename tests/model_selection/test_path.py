@@ -103,9 +103,9 @@ def test_a_zero_strength_has_no_certificate_and_is_solved_all_the_same():
 def test_a_second_path_compiles_nothing():
     X, y = data()
     sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL)
-    compiled = batched_passes.run._cache_size()
+    compiled = batched_passes.run.count()
     sj.fit_path(X[:60] + 1, y[:60], [3e-2, 5.0, 1e-4], tol=1e-6)
-    assert batched_passes.run._cache_size() == compiled
+    assert batched_passes.run.count() == compiled
 
 
 def test_a_path_costs_less_than_its_fits_alone():

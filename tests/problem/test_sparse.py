@@ -244,10 +244,10 @@ def test_data_of_similar_size_share_one_program():
     solver = sj.LBFGS(memory=7)  # a record that no other test compiles for
     sj.fit(X, y, solver=solver)
     programs = (driver.run, driver.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
-    compiled = [program.jitted._cache_size() for program in programs]
+    compiled = [program.program.count() for program in programs]
     sj.fit(X, y, solver=solver, l2=1e-3)
     sj.fit(other, labels, solver=solver)
-    assert [program.jitted._cache_size() for program in programs] == compiled
+    assert [program.program.count() for program in programs] == compiled
 
 
 def test_predictions_are_those_of_the_dense_twin():

@@ -104,10 +104,10 @@ def test_it_reaches_the_optimum_and_descends_all_the_way(solver, kind):
 def test_other_numbers_compile_nothing(solver):
     X, y, rng = data()
     sj.fit(X, y, l2=L2, solver=solver, sample_weight=np.ones(N))
-    compiled = steps.run.jitted._cache_size()
+    compiled = steps.run.program.count()
     sj.fit(X, y, l2=3 * L2, solver=solver, tol=1e-5, max_iter=77, sample_weight=rng.uniform(0, 1, N))
     sj.fit(X + 1, y[::-1], l2=L2, solver=solver, sample_weight=np.ones(N))
-    assert steps.run.jitted._cache_size() == compiled
+    assert steps.run.program.count() == compiled
 
 
 @each

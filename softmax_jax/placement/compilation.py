@@ -1,0 +1,110 @@
+"""How much a program is optimised: on a CPU, where compiling it takes longer than running it, as little as may be.
+
+Of a first fit of a small table nearly all is compilation. XLA's products are library kernels whatever it is told; what
+it generates itself runs two to three times as long without optimisation, and takes half as long to compile. So a
+program that runs a few times, or over few logits, is not optimised; one that loops over many is. The fusion emitters
+of XLA's CPU compiler cost half of its time, and no gain from them was seen. Other platforms compile as they like.
+
+This is the one place that decides it, by the platform on which the data lie.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.core import Tracer
+
+from softmax_jax.model import Params
+from softmax_jax.problem.problem import Problem
+
+NO_EMITTERS = {"xla_cpu_use_fusion_emitters": False}
+UNOPTIMISED = {**NO_EMITTERS, "xla_backend_optimization_level": 0}
+FEW = 2**20  # logits in all calls, up to which optimising would save about as much as it costs: 0.1 s of 1 s
+ONCE, LOOPS = 2, 40  # how often a program goes over the logits in a fit, about
+
+Options = dict[str, Any] | None
+Names = str | tuple[str, ...]
+
+
+class Jitted:
+    """`jax.jit` of a function of a Problem, with the compile options that suit its arguments.
+
+    Attributes:
+      plain: the jitted function without options, for those who lower it, and inside other jitted functions.
+    """
+
+    def __init__(self, function: Any, static: Names, donate: Names, passes: int) -> None:
+        """As `jitted`."""
+        functools.update_wrapper(self, function)
+        self._jit: Callable[..., Any] = functools.partial(
+            jax.jit, function, static_argnames=static, donate_argnames=donate
+        )
+        self._passes, self._programs = passes, {"": self._jit()}
+        self.plain: Any = self._programs[""]
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function returns."""
+        return self._suited(options_for(self._passes, args))(*args)
+
+    def count(self) -> int:
+        """How many programs are compiled so far."""
+        return sum(program._cache_size() for program in self._programs.values())
+
+    def _suited(self, options: Options) -> Any:
+        key = repr(options or "")
+        if options and key not in self._programs:
+            self._programs[key] = self._jit(compiler_options=options)
+        return self._programs[key] if options else self.plain
+
+
+def jitted(
+    *, static: str | tuple[str, ...] = (), donate: str | tuple[str, ...] = (), passes: int = ONCE
+) -> Callable[[Any], Jitted]:
+    """A decorator for functions that have a Problem, or a batch of them, among their arguments.
+
+    Args:
+      static: names of arguments that hold no arrays.
+      donate: names of arguments that are used up.
+      passes: how often the function goes over the logits in a fit, about: ONCE or LOOPS.
+    """
+    return lambda function: Jitted(function, static, donate, passes)
+
+
+def options_for(passes: int, args: tuple[Any, ...]) -> Options:
+    """The compile options for a function of `args`; None for those of JAX.
+
+    Args:
+      passes: over the logits.
+      args: with a Problem among them; traced ones take none, since only the outermost function may have any.
+    """
+    leaves = jax.tree.leaves(args)
+    if any(isinstance(leaf, Tracer) for leaf in leaves) or not _on_cpu(leaves):
+        return None
+    wanted = UNOPTIMISED if passes * _elements(args) <= FEW else NO_EMITTERS
+    return {name: value for name, value in wanted.items() if _is_known(name)} or None
+
+
+def _on_cpu(leaves: list[Any]) -> bool:
+    placed = next((leaf for leaf in leaves if isinstance(leaf, jax.Array)), None)
+    return placed is not None and all(device.platform == "cpu" for device in placed.sharding.device_set)
+
+
+def _elements(args: tuple[Any, ...]) -> int:
+    """Logits of all rows; entries of the features where there are no parameters."""
+    rows = next(a for a in args if isinstance(a, Problem)).rows
+    nodes = jax.tree.leaves(args, is_leaf=lambda node: isinstance(node, Params))
+    width = next((node.b.size for node in nodes if isinstance(node, Params)), rows.shape[-1])
+    return rows.weights.shape[-1] * width  # type: ignore[attr-defined] # rows that are read take another way
+
+
+@functools.cache
+def _is_known(option: str) -> bool:
+    """Whether this jaxlib takes the option: an unknown one is refused in about 10 ms."""
+    try:
+        jax.jit(lambda: None, compiler_options={option: UNOPTIMISED[option]}).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
