@@ -20,8 +20,10 @@ from jax.core import Tracer
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Problem
 
-NO_EMITTERS = {"xla_cpu_use_fusion_emitters": False}
-UNOPTIMISED = {**NO_EMITTERS, "xla_backend_optimization_level": 0}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "without emitters": {"xla_cpu_use_fusion_emitters": False},
+    "unoptimised": {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0},
+}
 FEW = 2**20  # logits in all calls, up to which optimising would save about as much as it costs: 0.1 s of 1 s
 ONCE, LOOPS = 2, 40  # how often a program goes over the logits in a fit, about
 
@@ -83,8 +85,7 @@ def options_for(passes: int, args: tuple[Any, ...]) -> Options:
     leaves = jax.tree.leaves(args)
     if any(isinstance(leaf, Tracer) for leaf in leaves) or not _on_cpu(leaves):
         return None
-    wanted = UNOPTIMISED if passes * _elements(args) <= FEW else NO_EMITTERS
-    return {name: value for name, value in wanted.items() if _is_known(name)} or None
+    return _known_of("unoptimised" if passes * _elements(args) <= FEW else "without emitters")
 
 
 def _on_cpu(leaves: list[Any]) -> bool:
@@ -101,10 +102,18 @@ def _elements(args: tuple[Any, ...]) -> int:
 
 
 @functools.cache
-def _is_known(option: str) -> bool:
-    """Whether this jaxlib takes the option: an unknown one is refused in about 10 ms."""
+def _known_of(way: str) -> Options:
+    """The options of `way` that this jaxlib takes."""
+    wanted = OPTIONS[way]
+    if _are_known(wanted):
+        return wanted
+    return {name: value for name, value in wanted.items() if _are_known({name: value})} or None
+
+
+def _are_known(options: dict[str, Any]) -> bool:
+    """Whether this jaxlib takes the options: an unknown one is refused in about 10 ms."""
     try:
-        jax.jit(lambda: None, compiler_options={option: UNOPTIMISED[option]}).lower().compile()
+        jax.jit(lambda: None, compiler_options=options).lower().compile()
     except jax.errors.JaxRuntimeError:
         return False
     return True
