@@ -29,6 +29,7 @@ ONCE, LOOPS = 2, 40  # how often a program goes over the logits in a fit, about
 
 Options = dict[str, Any] | None
 Names = str | tuple[str, ...]
+Passes = int | Callable[..., int]
 
 
 class Jitted:
@@ -38,7 +39,7 @@ class Jitted:
       plain: the jitted function without options, for those who lower it, and inside other jitted functions.
     """
 
-    def __init__(self, function: Any, static: Names, donate: Names, passes: int) -> None:
+    def __init__(self, function: Any, static: Names, donate: Names, passes: Passes) -> None:
         """As `jitted`."""
         functools.update_wrapper(self, function)
         self._jit: Callable[..., Any] = functools.partial(
@@ -49,7 +50,8 @@ class Jitted:
 
     def __call__(self, *args: Any) -> Any:
         """What the function returns."""
-        return self._suited(options_for(self._passes, args))(*args)
+        passes = self._passes(*args) if callable(self._passes) else self._passes
+        return self._suited(options_for(passes, args))(*args)
 
     def count(self) -> int:
         """How many programs are compiled so far."""
@@ -70,7 +72,7 @@ def jitted(
     Args:
       static: names of arguments that hold no arrays.
       donate: names of arguments that are used up.
-      passes: how often the function goes over the logits in a fit, about: ONCE or LOOPS.
+      passes: how often it goes over the logits in a fit, about: ONCE, LOOPS, or a function of its arguments.
     """
     return lambda function: Jitted(function, static, donate, passes)
 

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.model import PRECISION, Params
-from softmax_jax.placement.compilation import ONCE, Names, jitted
+from softmax_jax.placement.compilation import ONCE, Names, Passes, jitted
 from softmax_jax.problem.collectives import ALONE, Collectives
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Point, Problem
@@ -26,7 +26,7 @@ from softmax_jax.problem.problem import Point, Problem
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(*, static: Names = (), donate: Names = (), passes: int = ONCE) -> Callable[[Any], Any]:
+def compiled(*, static: Names = (), donate: Names = (), passes: Passes = ONCE) -> Callable[[Any], Any]:
     """A decorator for functions of a Problem: compiled, and mapped over the devices that share its rows.
 
     Where rows are streamed, passes are loops in Python, which no compiled program can hold: the function then runs as
@@ -35,7 +35,7 @@ def compiled(*, static: Names = (), donate: Names = (), passes: int = ONCE) -> C
     Args:
       static: names of arguments that hold no arrays.
       donate: names of arguments that are used up.
-      passes: how often the function goes over the logits in a fit, about: ONCE or LOOPS.
+      passes: how often it goes over the logits in a fit, about: ONCE, LOOPS, or a function of its arguments.
     """
 
     def decorated(function: Any) -> Any:

@@ -16,6 +16,7 @@ solutions         what is found, for one problem and for many
 unpenalised       l2 = 0: what a gradient is measured in
 separability      are the data separated, so that l2 = 0 has no optimum
 selection         which solver suits a problem
+one_thread        LAPACK on one thread while a compiled program calls it
 names             the solvers by their names, without importing them
 hyperparameters   from the words of a user to a record
 """

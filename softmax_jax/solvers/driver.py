@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.solvers import separability
+from softmax_jax.solvers.one_thread import one_blas_thread
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.solutions import Outcome
 from softmax_jax.solvers.steps import begin, extra_step, measure, objective_at, point_at, run, to_float64
@@ -89,8 +91,9 @@ class _Driver:
         begin_s = time.perf_counter()
         with scope(self.problem.dtype):
             target = self.problem.dtype.type(self.target)
-            self.chunk = run(self.solver, self.problem, self.chunk, target, np.int32(steps))
-            done = int(self.chunk.i)
+            with one_blas_thread() if self.solver.needs_rows else nullcontext():
+                self.chunk = run(self.solver, self.problem, self.chunk, target, np.int32(steps))
+                done = int(self.chunk.i)
             objectives = np.asarray(self.chunk.objectives, np.float64)[:done]
         wall_s = time.perf_counter() - begin_s
         self.n_iter += done

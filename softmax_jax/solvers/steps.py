@@ -76,7 +76,12 @@ def begin(solver: Solver, problem: Problem, preconditioner: Any, params: Params)
     return started(problem, solver.init(problem, preconditioner, params))
 
 
-@compiled(static="solver", donate="chunk", passes=LOOPS)
+def _passes(solver: Solver, problem: Problem, *_: Any) -> int:
+    """A dense Hessian is made of as many numbers of each row as there are unknowns."""
+    return LOOPS * (1 + problem.shape[1] if solver.needs_rows else 1)
+
+
+@compiled(static="solver", donate="chunk", passes=_passes)
 def run(solver: Solver, problem: Problem, chunk: Chunk, target: Any, steps: Any) -> Chunk:
     """At most `steps` <= CHUNK steps, fewer when `measure` falls to `target` or nothing moves any more.
 
