@@ -44,7 +44,7 @@ def begin_batch(solver: Solver, batch: Batch, params: Params) -> Any:
       params: W (B, m, k) and b (B, k), NumPy or JAX, cast to the training dtype.
     """
     with scope(batch.training.dtype):
-        start = Params(*(jnp.asarray(p, batch.training.dtype) for p in params))
+        start = Params(*(np.asarray(p, batch.training.dtype) for p in params))
         return batched_passes.begin(solver, batch.layout, batch.training, batch.preconditioner, start)
 
 
@@ -60,8 +60,8 @@ def restart_batch(solver: Solver, batch: Batch, chunk: Any, start: Params, old_l
     """
     dtype = batch.training.dtype
     with scope(dtype):
-        place = Params(*(jnp.asarray(p, dtype) for p in start))
-        old = jnp.asarray(old_l2, dtype)
+        place = Params(*(np.asarray(p, dtype) for p in start))
+        old = np.asarray(old_l2, dtype)
         return batched_passes.restart(solver, batch.layout, batch.training, batch.preconditioner, chunk, place, old)
 
 
@@ -163,8 +163,8 @@ class _Run:
         budget = np.where(self.active, np.minimum(min(self.steps, CHUNK), left), 0).astype(np.int32)
         dtype = self.problem.dtype
         with scope(dtype):
-            target = jnp.asarray(self.target[self.index], dtype)
-            self.chunk = batched_passes.run(*self._program, self.chunk, target, jnp.asarray(budget))
+            target = self.target[self.index].astype(dtype)
+            self.chunk = batched_passes.run(*self._program, self.chunk, target, budget)
             done = np.where(self.active, np.asarray(self.chunk.i), 0)
         self.found.n_iter[self.index] += done
         self.steps = next_steps(self.steps, time.perf_counter() - begin_s, int(done.max()))
@@ -204,6 +204,9 @@ class _Run:
     def _certify(self, slots: np.ndarray) -> Any:
         """Certificates of slots, in groups that share a compiled program."""
         k, N = self.chunk.state.point.curvature.shape[-1], self.problem.in_memory.weights.shape[-1]
+        if self.keep and 1 < len(slots) and k * N * self.batch.count <= CERTIFIED_ELEMENTS // 8:
+            every = self._proofs(np.arange(self.batch.count))  # little work: one program for groups of all sizes
+            return jax.tree.map(lambda p: p[slots], every)
         size = min(_slots(len(slots)), self.batch.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
         found = []
         for first in range(0, len(slots), size):
@@ -218,14 +221,14 @@ class _Run:
         exact = batch.exact
         with scope(np.float64):
             if not (len(slots) == batch.count and (self.index[slots] == np.arange(batch.count)).all()):
-                params = jax.tree.map(lambda p: p[jnp.asarray(slots)], params)
+                params = jax.tree.map(lambda p: np.asarray(p)[slots], params)
                 exact = batched_passes.taken(exact, batch.varying, self.index[slots])
             return jax.tree.map(np.asarray, batched_passes.certify(batch.varying, exact, params))
 
     def _refresh(self, which: np.ndarray) -> None:
         """Evaluate points anew: cached Z has gathered the rounding of every step."""
         with scope(self.problem.dtype):
-            self.chunk = batched_passes.refresh(*self._program, self.chunk, jnp.asarray(which))
+            self.chunk = batched_passes.refresh(*self._program, self.chunk, which)
 
     def _compact(self) -> None:
         """Give up slots once half of them are idle."""

@@ -74,8 +74,7 @@ class Layout(NamedTuple):
 
 
 def _with_l2(problem: Problem, l2: np.ndarray) -> Problem:
-    with scope(problem.dtype):
-        return problem.replaced(l2=jnp.asarray(l2, problem.dtype))
+    return problem.replaced(l2=np.asarray(l2, problem.dtype))
 
 
 def taken(problem: Problem, varying: tuple[str, ...], batch: np.ndarray) -> Problem:
@@ -255,7 +254,7 @@ def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
       params: W (B, m, k) and b (B, k), in the dtype of training.
     """
     found = _bounds(varying, problem, params)
-    if not np.any(found.interval.goes_on):
+    if not np.asarray(found.interval.goes_on).any():
         return found.certificate
     return found.certificate._replace(gap=_least(varying, problem, params, found))
 
