@@ -1,4 +1,4 @@
-"""L-BFGS, started from the second-moment preconditioner, with an exact line search.
+"""L-BFGS, started from the second-moment preconditioner, with an exact line search that refits the bias on its way.
 
 References:
   Nocedal, Wright, Numerical Optimization, 2nd ed. 2006, algorithm 7.4 (two-loop recursion).
