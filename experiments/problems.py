@@ -50,6 +50,20 @@ def many_classes() -> Case:
     return embeddings(10_000, 768, 1000)
 
 
+def many_fitted(n: int = 8000, m: int = 256, k: int = 600, seed: int = 0) -> Case:
+    """Gaussian features; labels are the likeliest of a softmax, so that nearly all rows can be fitted."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, m))
+    y = np.argmax(X @ rng.standard_normal((m, k)), axis=1)
+    y[:k] = np.arange(k)
+    return Case(X, y, 1e-4)
+
+
+def middle_fitted() -> Case:
+    """As `many_fitted`, 12000 x 384 x 150."""
+    return many_fitted(12_000, 384, 150, seed=1)
+
+
 def tabular(n: int = 200_000, seed: int = 0) -> Case:
     """Ten correlated columns with standard deviations from 0.1 to 1000 and offsets, 44 rare flags; 7 classes."""
     rng = np.random.default_rng(seed)
@@ -74,6 +88,8 @@ PROBLEMS: dict[str, Callable[[], Case]] = {
     "embeddings": embeddings,
     "tabular": tabular,
     "many_classes": many_classes,
+    "many_fitted": many_fitted,
+    "middle_fitted": middle_fitted,
     "unscaled": unscaled,
 }
 

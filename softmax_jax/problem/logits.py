@@ -20,10 +20,12 @@ WHOLE_ELEMENTS = 2**16  # which stay in cache as they are: the program is smalle
 
 
 class Slope(NamedTuple):
-    """First and second derivative of the loss along a line, () scalars."""
+    """What is seen at a trial step: the derivatives of the loss along a line, and those in the bias of each class."""
 
-    first: Any
-    second: Any
+    first: Any  # ()
+    second: Any  # ()
+    bias: Any  # (k,) first derivatives
+    curvature: Any  # (k,) second derivatives, mean of O_j (1 - O_j)
 
 
 def target_dot(T: Any, D: Any) -> Any:
@@ -79,8 +81,8 @@ def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any, Any]:
     return total_loss, R, curvature
 
 
-def slope(Z: Any, D: Any, T: Any, w: Any, t: Any) -> Slope:
-    """Derivatives of the loss of Z + t D with respect to t.
+def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
+    """Derivatives of the loss of Z + t D + shift: in t, and in the shift.
 
     Args:
       Z: (k, N) net input at t = 0.
@@ -88,15 +90,19 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any) -> Slope:
       T: (N,) int32 class indices, or (k, N) soft targets.
       w: (N,) weights s_i / n; zero on padding.
       t: () step, any sign.
+      shift: (k,) of the bias.
     """
 
     def block(Z: Any, D: Any, T: Any, w: Any) -> tuple[Slope, None]:
-        V = Z + t * D
+        V = Z + t * D + shift[:, None]
         E = jnp.exp(V - jnp.max(V, axis=0, keepdims=True))
-        total = jnp.sum(E, axis=0)
-        mean = jnp.sum(E * D, axis=0) / total
-        spread = jnp.sum(E * jnp.square(D - mean[None]), axis=0) / total
-        return Slope(jnp.vdot(w, mean - target_dot(T, D)), jnp.vdot(w, spread)), None
+        O = E / jnp.sum(E, axis=0, keepdims=True)
+        R = minus_target(T, O)
+        mean = jnp.sum(O * D, axis=0)
+        spread = jnp.sum(O * jnp.square(D - mean[None]), axis=0)
+        first = jnp.vdot(w, jnp.sum(R * D, axis=0))
+        bias, curvature = (jnp.matmul(a, w, precision=PRECISION) for a in (R, O * (1 - O)))
+        return Slope(first, jnp.vdot(w, spread), bias, curvature), None
 
     return by_blocks(block, Z, D, T, w)[0]
 

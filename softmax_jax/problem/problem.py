@@ -128,32 +128,34 @@ class Problem:
         """D (k, N), the change of Z along `direction`: one forward product; only where logits are stored."""
         return self.rows.net(direction).Z
 
-    def slope(self, point: Point, direction: Params, D: Any, t: Any) -> Slope:
-        """Derivatives of J at point + t direction, from stored Z and D: O(N k), no product with X.
+    def slope(self, point: Point, direction: Params, D: Any, t: Any, shift: Any) -> Slope:
+        """Derivatives of J at point + t direction + shift, from stored Z and D: O(N k), no product with X.
 
         Args:
           point: with stored Z.
           direction: Params, W (m, k) and b (k,).
           D: (k, N) from `along(direction)`.
           t: () step along `direction`.
+          shift: (k,) of the bias beside it.
         """
         rows = self.in_memory
-        first, second = rows.collectives.total(logits.slope(point.Z, D, rows.targets, rows.weights, t))
+        found = rows.collectives.total(logits.slope(point.Z, D, rows.targets, rows.weights, t, shift))
         V = direction.W
-        first += self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
-        return Slope(first, second + self.l2 * jnp.vdot(V, V))
+        first = found.first + self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
+        return found._replace(first=first, second=found.second + self.l2 * jnp.vdot(V, V))
 
-    def advance(self, point: Point, direction: Params, D: Any, t: Any) -> Point:
-        """The point at params + t direction, from stored Z and D: one backward product.
+    def advance(self, point: Point, direction: Params, D: Any, t: Any, shift: Any) -> Point:
+        """The point at params + t direction + shift, from stored Z and D: one backward product.
 
         Args:
           point: with stored Z, where the line starts.
           direction: Params, W (m, k) and b (k,).
           D: (k, N) from `along(direction)`.
           t: () step along `direction`.
+          shift: (k,) of the bias beside it.
         """
-        params = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
-        return self._point(Net(params, point.Z + t * D))
+        W, b = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
+        return self._point(Net(Params(W, b + shift), point.Z + t * D + shift[:, None]))
 
     def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
         """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass.

@@ -1,4 +1,4 @@
-"""L-BFGS, started from the second-moment preconditioner, with an exact line search.
+"""L-BFGS, started from the second-moment preconditioner, with an exact line search that refits the bias on its way.
 
 References:
   Nocedal, Wright, Numerical Optimization, 2nd ed. 2006, algorithm 7.4 (two-loop recursion).
@@ -102,13 +102,13 @@ class LBFGS:
           state: what `init`, `restart` or `step` gave.
         """
         direction = _direction(problem.penalty, state)
-        return _remembered(state, direction, search(problem, state.point, direction, accuracy=0.25))
+        return _remembered(state, direction, search(problem, state.point, direction, accuracy=0.25, refit=True))
 
 
 @jax.jit
 def _remembered(state: LBFGSState, direction: Params, step: Step) -> LBFGSState:
     """The state after a step, its pair in the memory."""
-    s = jax.tree.map(lambda d: step.t * d, direction)
+    s = Params(step.t * direction.W, step.t * direction.b + step.shift)
     y = add_scaled(step.point.gradient, -1, state.point.gradient)
     curvature = dot(s, y)
     kept = curvature > jnp.finfo(curvature.dtype).eps * dot(y, y)
