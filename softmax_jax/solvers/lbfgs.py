@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from softmax_jax.model import Params
@@ -29,7 +30,7 @@ class LBFGSState(NamedTuple):
     S: Params  # leaves (memory, ...)
     Y: Params
     rho: Any  # (memory,), 1 / s^T y, or 0 where there is no pair
-    oldest: Any  # () the slot to be overwritten next
+    oldest: Any  # () uint32, the slot to be overwritten next
     passes: Any  # () passes over the data so far
 
 
@@ -67,8 +68,8 @@ class LBFGS:
         """
         empty = jax.tree.map(lambda p: jnp.zeros((self.memory, *p.shape), p.dtype), params)
         rho = jnp.zeros(self.memory, problem.dtype)
-        none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
-        return LBFGSState(problem.at(params), preconditioner, empty, empty, rho, none, one)
+        oldest, one = jnp.zeros((), jnp.uint32), jnp.ones((), jnp.int32)
+        return LBFGSState(problem.at(params), preconditioner, empty, empty, rho, oldest, one)
 
     def restart(self, problem: Problem, state: LBFGSState, point: Point, old_l2: Any) -> LBFGSState:
         """The state at `point` of a problem that differs in l2 alone: each y is moved by the change of l2 times s.
@@ -116,42 +117,47 @@ def _remembered(state: LBFGSState, direction: Params, step: Step) -> LBFGSState:
     return LBFGSState(
         step.point,
         state.preconditioner,
-        jax.tree.map(lambda old, x: old.at[i].set(x), state.S, s),
-        jax.tree.map(lambda old, x: old.at[i].set(x), state.Y, y),
-        state.rho.at[i].set(jnp.where(kept, 1 / curvature, 0)),
-        (i + 1) % len(state.rho),
+        _put(state.S, i, s),
+        _put(state.Y, i, y),
+        _put(state.rho, i, jnp.where(kept, 1 / curvature, 0)),
+        (i + np.uint32(1)) % np.uint32(len(state.rho)),
         state.passes + step.passes,
     )
+
+
+def _slot(memory: Any, i: Any) -> Any:
+    """What is in a slot; `i` is unsigned, which saves the program the check that indexing would make."""
+    return jax.tree.map(lambda a: lax.squeeze(lax.dynamic_slice_in_dim(a, i, 1), (0,)), memory)
+
+
+def _put(memory: Any, i: Any, new: Any) -> Any:
+    return jax.tree.map(lambda a, x: lax.dynamic_update_slice_in_dim(a, x[None], i, 0), memory, new)
 
 
 @jax.jit
 def _direction(penalty: Penalty, state: LBFGSState) -> Params:
     """The two-loop recursion, from the preconditioner at the current curvature, scaled to the last pair; negative."""
-    memory = len(state.rho)
-
-    def pair(i: Any) -> tuple[Params, Params]:
-        return jax.tree.map(lambda a: a[i], state.S), jax.tree.map(lambda a: a[i], state.Y)
+    memory = np.uint32(len(state.rho))
 
     def preconditioned(r: Params) -> Params:
         return precondition(state.preconditioner, state.point.curvature, penalty, r)
 
     def backward(j: Any, carry: tuple) -> tuple:
-        i = (state.oldest - 1 - j) % memory
+        i = (state.oldest + (memory - 1) - j) % memory
         r, alpha = carry
-        s, y = pair(i)
-        a = state.rho[i] * dot(s, r)
-        return add_scaled(r, -a, y), alpha.at[i].set(a)
+        a = _slot(state.rho, i) * dot(_slot(state.S, i), r)
+        return add_scaled(r, -a, _slot(state.Y, i)), _put(alpha, i, a)
 
     def forward(j: Any, r: Params) -> Params:
         i = (state.oldest + j) % memory
-        s, y = pair(i)
-        return add_scaled(r, alpha[i] - state.rho[i] * dot(y, r), s)
+        change = _slot(alpha, i) - _slot(state.rho, i) * dot(_slot(state.Y, i), r)
+        return add_scaled(r, change, _slot(state.S, i))
 
     start = (state.point.gradient, jnp.zeros_like(state.rho))
-    r, alpha = lax.fori_loop(0, memory, backward, start)
-    last = (state.oldest - 1) % memory
-    y = pair(last)[1]
-    scale = 1 / (state.rho[last] * dot(y, preconditioned(y)))  # s.y / y.P y
-    scale = jnp.where(state.rho[last] > 0, jnp.minimum(scale, 1), 1)
+    r, alpha = lax.fori_loop(np.uint32(0), memory, backward, start)
+    last = (state.oldest + (memory - 1)) % memory
+    y, rho = _slot(state.Y, last), _slot(state.rho, last)
+    scale = 1 / (rho * dot(y, preconditioned(y)))  # s.y / y.P y
+    scale = jnp.where(rho > 0, jnp.minimum(scale, 1), 1)
     r = jax.tree.map(lambda a: scale * a, preconditioned(r))
-    return negative(lax.fori_loop(0, memory, forward, r))
+    return negative(lax.fori_loop(np.uint32(0), memory, forward, r))

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from softmax_jax.model import Params
 from softmax_jax.problem.logits import Slope
 from softmax_jax.problem.problem import Point, Problem
-from softmax_jax.solvers.vectors import add_scaled, dot
+from softmax_jax.solvers.vectors import add_scaled, centred, dot
 
 MAX_EVALUATIONS = 40
 MAX_PASSES = 12  # where an evaluation is a pass
@@ -126,7 +126,7 @@ def _shift(problem: Problem, slope: Slope, i: Any) -> Any:
     curvature = jnp.maximum(slope.curvature, jnp.finfo(slope.curvature.dtype).eps)
     step = -jnp.array(BIAS_STEPS, problem.dtype)[i] * slope.bias / curvature
     step = problem.intercept * jnp.clip(jnp.nan_to_num(step), -LONGEST_SHIFT, LONGEST_SHIFT)
-    return step - jnp.mean(step)
+    return centred(step, problem.classes)
 
 
 class _Bracket(NamedTuple):

@@ -43,10 +43,20 @@ def centre_classes(a: Params, classes: Any = None) -> Params:
       a: W (m, k) and b (k,).
       classes: () how many there are, where the last entries are padding, and zero; None where none is.
     """
+    return jax.tree.map(lambda x: centred(x, classes), a)
+
+
+def centred(x: Any, classes: Any) -> Any:
+    """`x` less its mean over the last axis.
+
+    Args:
+      x: (..., k) floating, of one or two axes.
+      classes: as for `centre_classes`.
+    """
     if classes is None:
-        return Params(a.W - jnp.mean(a.W, axis=1, keepdims=True), a.b - jnp.mean(a.b))
-    here = present(a.b, classes)
-    return Params(a.W - here[None] * (jnp.sum(a.W, axis=1) / classes)[:, None], a.b - here * (jnp.sum(a.b) / classes))
+        return x - jnp.mean(x, axis=-1, keepdims=True)
+    here = jnp.arange(x.shape[-1]) < classes
+    return jnp.where(here if x.ndim == 1 else here[None], x - jnp.sum(x, axis=-1, keepdims=True) / classes, 0)
 
 
 def present(b: Any, classes: Any) -> Any:
