@@ -18,7 +18,7 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import LARGEST_L2
-from softmax_jax.fitting.single import shifted_back
+from softmax_jax.fitting.returned import shifted_back
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
