@@ -25,7 +25,7 @@ import numpy as np
 import scipy.linalg
 from jax.sharding import Mesh
 
-from softmax_jax.dtypes import has_float64
+from softmax_jax.dtypes import compute_dtype, has_float64
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.model import Params
 from softmax_jax.placement.offsets import shifted
@@ -36,6 +36,7 @@ from softmax_jax.problem.problem import Data, Problem
 
 LEAST_FEATURES = 256  # below which there is little to save
 MOST_ROWS = 4096  # whose Gram matrix is factorised, where the covariance would be too large to be
+PROMOTED_ELEMENTS = 2**25  # of X, up to which it is copied to float64
 SPARSE_ROWS = 1024  # likewise where X is sparse, and its own products are cheap
 
 
@@ -105,11 +106,11 @@ def span_of(X: Any, weights: np.ndarray, free: bool) -> Span | None:
     """The span of the rows of positive weight; None where squares of their entries overflow.
 
     Args:
-      X: (n, m) checked features: NumPy, canonical CSR, or a JAX array.
+      X: (n, m) checked features: NumPy, canonical CSR, or a JAX array on an accelerator.
       weights: (n,) float64 >= 0, summing to one.
       free: whether the bias is free, and absorbs the mean.
     """
-    X, root = as_near(X), np.sqrt(weights)
+    root = np.sqrt(weights)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = transposed(X, weights[:, None])[:, 0] if free else np.zeros(X.shape[1])
         G = root[:, None] * gram(X, mean) * root
@@ -159,15 +160,30 @@ def spanned(
       needs: a solver's record.
       device: a device, or None.
     """
+    dtype, X = compute_dtype(X), _promoted(as_near(X))
     span = span_of(X, weights, free)
     if span is None:
         return None
-    given = shifted(place(X, T, weights, l2, free, InFloat64(needs.gradient), device))
+    given = place(X, T, weights, l2, free, InFloat64(needs.gradient), device)
+    given = shifted(given._replace(dtype=dtype), _extent(X, weights))
 
     def inside(dtype: Any) -> Problem:
         problem = place(span.features.astype(dtype), T, weights, l2, free, needs, device).training
         return problem.replaced(X=DenseFeatures(problem.in_memory.X.X, is_uncorrelated=True))
 
     exact = inside(np.float64)
-    narrow = given.dtype != np.float64 and not needs.always_float64
-    return Wide(span, Data(inside(given.dtype) if narrow else exact, exact, given.dtype), given)
+    narrow = dtype != np.float64 and not needs.always_float64
+    return Wide(span, Data(inside(dtype) if narrow else exact, exact, dtype), given)
+
+
+def _promoted(X: Any) -> Any:
+    """X in float64 where it is dense, on the host and not too large: a certificate is quicker without promotion."""
+    return X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) and X.size <= PROMOTED_ELEMENTS else X
+
+
+def _extent(X: Any, weights: np.ndarray) -> tuple[Any, Any] | None:
+    """The least and the largest entry of each column in rows of positive weight; None where X is not on the host."""
+    if not isinstance(X, np.ndarray):
+        return None
+    rows = X if weights.all() else X[weights > 0]
+    return rows.min(axis=0), rows.max(axis=0)
