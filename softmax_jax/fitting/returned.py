@@ -1,4 +1,4 @@
-"""Outcomes of transformed data as outcomes of the data as they were given: what rounding costs on the way is in the gap."""
+"""Outcomes of transformed data as those of the data given; what rounding costs on the way is in the gap."""
 
 from __future__ import annotations
 

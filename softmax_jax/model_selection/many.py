@@ -1,8 +1,8 @@
 """fit_many: thousands of small problems in one call, each certified.
 
 Either different labels on the same X, or a stack of X of one shape, as of the layers of a network. Problems are batch
-of one compiled program (see solvers/batched.py), taken in groups that fit in memory. Where a problem has fewer rows than
-features, all are solved in the span of their rows, and proven on X.
+of one compiled program (see solvers/batched.py), taken in groups that fit in memory. With fewer rows than
+features, they are solved in the span of their rows, and proven on X.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import numpy as np
 
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
-from softmax_jax.fitting.arguments import LARGEST_L2, iterations, tolerance
+from softmax_jax.fitting.arguments import iterations, tolerance
 from softmax_jax.fitting.returned import SHARE_OF_TOL
 from softmax_jax.fitting.starts import class_mass, without_massless
-from softmax_jax.inputs import checks
-from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
+from softmax_jax.model_selection.stack import Stack, checked_stack, group, picked
 from softmax_jax.placement.offsets import column_offsets, returned
 from softmax_jax.placement.place import Kind
 from softmax_jax.placement.span import Span, pays, span_of
@@ -66,17 +65,6 @@ class ManyResult(NamedTuple):
         return one_line("ManyResult", self.status, self.duality_gap, self.params)
 
 
-class _Stack(NamedTuple):
-    """B checked problems on the host; X, T and weights have a leading axis B where they differ."""
-
-    X: np.ndarray  # (n, m) or (B, n, m)
-    T: np.ndarray  # (B, n) or (B, n, k)
-    weights: np.ndarray  # (B, n), sums of one
-    l2: np.ndarray  # (B,)
-    classes: np.ndarray
-    intercept: bool
-
-
 @on_host
 def fit_many(
     X: Any,
@@ -112,7 +100,7 @@ def fit_many(
     tol = tolerance(tol)
     max_iter = iterations(max_iter, least=1)
     check_exact(solver)
-    stack = _checked(X, Y, l2, sample_weight, fit_intercept)
+    stack = checked_stack(X, Y, l2, sample_weight, fit_intercept)
     solver = LBFGS() if solver is None else solver
     B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
     r, own = min(n, m) if _pays(stack) else m, stack.X.ndim == 3
@@ -121,69 +109,17 @@ def fit_many(
     memory += 3 * (k * (r + 1)) ** 2 if solver.always_float64 else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
-    found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
+    found = [_solve(group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
     params, *numbers = joined(found, B)
     return ManyResult(params, stack.classes, *numbers)
 
 
-def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -> _Stack:
-    X = np.asarray(X) if is_jax(X) else as_numpy(X, "X")
-    if X.ndim not in (2, 3) or 0 in X.shape:
-        raise ValueError(f"X must be (n, m), shared by all problems, or a stack (B, n, m), got shape {X.shape}.")
-    n, m = X.shape[-2:]
-    flat = checks.features(X.reshape(-1, m), name="X")
-    X = np.asarray(flat).reshape(X.shape)
-    Y = checks.as_labels(Y, "Y")
-    B = X.shape[0] if X.ndim == 3 else len(Y)
-    if X.ndim == 3 and Y.ndim == 1:
-        Y = np.broadcast_to(Y, (B, len(Y)))
-    if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
-        raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
-    T, classes = checks.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
-    try:
-        given = np.asarray(l2, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"l2 must be a strength > 0 or one per problem, got {l2!r}.") from error
-    strengths = np.broadcast_to(given, (B,)) if given.shape in ((), (B,)) else np.zeros(0)
-    if strengths.shape != (B,) or not (strengths > 0).all():
-        raise ValueError(f"l2 must be a strength > 0 or ({B},) of them, one per problem, got {l2!r}.")
-    return _Stack(
-        X,
-        T.reshape(Y.shape),
-        _weights(sample_weight, B, n),
-        np.minimum(strengths, LARGEST_L2),
-        classes,
-        bool(fit_intercept),
-    )
-
-
-def _weights(sample_weight: Any, B: int, n: int) -> np.ndarray:
-    """Weights (B, n), the rows of which sum to one."""
-    if sample_weight is None:
-        return np.full((B, n), 1 / n)
-    w = np.asarray(sample_weight)
-    if w.shape not in ((n,), (B, n)):
-        raise ValueError(f"sample_weight must have shape ({n},) or ({B}, {n}), got {w.shape}.")
-    rows = np.stack([np.asarray(checks.weights(row, n)) for row in w.reshape(-1, n)])
-    return np.broadcast_to(rows / rows.sum(axis=1, keepdims=True), (B, n))
-
-
-def _group(stack: _Stack, first: int, size: int) -> _Stack:
-    """`size` problems from `first`; the last one again where there are fewer."""
-    return _picked(stack, np.minimum(np.arange(first, first + size), len(stack.T) - 1))
-
-
-def _picked(stack: _Stack, index: np.ndarray) -> _Stack:
-    X = stack.X[index] if stack.X.ndim == 3 else stack.X
-    return stack._replace(X=X, T=stack.T[index], weights=stack.weights[index], l2=stack.l2[index])
-
-
-def _pays(stack: _Stack) -> bool:
+def _pays(stack: Stack) -> bool:
     """Whether the problems are quicker solved in the spans of their rows."""
     return pays(Kind(stack.X.shape[-2:], stack.X.dtype, is_sparse=False, is_streamed=False), None)
 
 
-def _solve(stack: _Stack, solver: Solver, tol: float, max_iter: int) -> Solutions:
+def _solve(stack: Stack, solver: Solver, tol: float, max_iter: int) -> Solutions:
     dtype = compute_dtype(stack.X)
     extent = stack.X.min(axis=-2), stack.X.max(axis=-2)
     offset = column_offsets(*extent, stack.X.dtype) if stack.intercept else None
@@ -198,7 +134,7 @@ def _solve(stack: _Stack, solver: Solver, tol: float, max_iter: int) -> Solution
     return found if offset is None else _shifted_back(found, batch, offset, tol)
 
 
-def _minimised(stack: _Stack, batch: Batch, solver: Solver, tol: float, max_iter: int) -> Solutions:
+def _minimised(stack: Stack, batch: Batch, solver: Solver, tol: float, max_iter: int) -> Solutions:
     """The optima of a batch, from zero."""
     training = batch.training
     with scope(training.dtype):
@@ -212,7 +148,7 @@ def _minimised(stack: _Stack, batch: Batch, solver: Solver, tol: float, max_iter
     return advance_batch(solver, batch, chunk, tol=tol, max_iter=max_iter)[0]
 
 
-def _spans(stack: _Stack) -> list[Span] | None:
+def _spans(stack: Stack) -> list[Span] | None:
     """The span of the rows that all problems share, or of each one's own; None where one has none."""
     if stack.X.ndim == 2:
         spans = [span_of(stack.X, stack.weights.mean(axis=0), stack.intercept)]
@@ -222,7 +158,7 @@ def _spans(stack: _Stack) -> list[Span] | None:
 
 
 def _minimised_in(
-    spans: list[Span], stack: _Stack, given: Batch, solver: Solver, tol: float, max_iter: int
+    spans: list[Span], stack: Stack, given: Batch, solver: Solver, tol: float, max_iter: int
 ) -> Solutions:
     """The optima that are found in the spans of the rows, proven on X; those that are not proven are fitted on X."""
     r = max(span.features.shape[1] for span in spans)
@@ -241,15 +177,15 @@ def _minimised_in(
     lost = np.flatnonzero((gap > tol) & (np.array(found.status) == "converged"))
     found = found._replace(params=params, objective=J, duality_gap=gap, status=words)
     if len(lost):
-        some = _picked(stack, lost)
+        some = picked(stack, lost)
         further = _minimised(some, _batch(some, solver, dtype), solver, tol, max_iter)
         for i, problem in enumerate(lost):
-            found.put(problem, further.at(i), further=True)
+            found.put(int(problem), further.at(i), further=True)
     return found
 
 
-def _batch(stack: _Stack, solver: Solver, dtype: Any, uncorrelated: bool = False) -> Batch:
-    """The problems on the device, without what a solver prepares; float64 X in both dtypes where it is `uncorrelated`."""
+def _batch(stack: Stack, solver: Solver, dtype: Any, uncorrelated: bool = False) -> Batch:
+    """The problems on the device, unprepared; with X in the dtype of each where it is `uncorrelated`."""
     wide = np.dtype(np.float64) if has_float64() else dtype
     varying = ("weights", "T", "l2") + (("X",) if stack.X.ndim == 3 else ())
     n = stack.X.shape[-2]

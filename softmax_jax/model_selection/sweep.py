@@ -122,7 +122,9 @@ class Sweep:
             data = self._data_outside()
             start = start if self.wide is None else self._outside(start)
             each = range(len(self.weights))
-            found = Solutions.of([self._alone(self._solvers, strength, f, Params(start.W[f], start.b[f]), tol, data=data) for f in each])
+            found = Solutions.of(
+                [self._alone(self._solvers, strength, f, Params(start.W[f], start.b[f]), tol, data=data) for f in each]
+            )
         else:
             near = tol if self.wide is None else SHARE_OF_TOL * tol
             found = self._in_batch(self.batch.with_l2(np.full(len(self.weights), strength)), start, near)

@@ -82,7 +82,7 @@ def _blocks(X: np.ndarray) -> list[slice]:
 
 @jax.jit
 def _device_gram(X: Any, mean: Any) -> Any:
-    A = X.astype(mean.dtype) - mean
+    A = X.astype(mean.dtype) - mean[None]
     return jnp.matmul(A, A.T, precision=PRECISION)
 
 

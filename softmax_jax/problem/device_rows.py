@@ -99,7 +99,7 @@ class DeviceRows:
 
     @property
     def can_shift(self) -> bool:
-        """Whether columns may be shifted: zeros that are not stored have to stay zeros, and centred ones need it not."""
+        """Whether columns may be shifted: zeros that are not stored stay zeros, and centred columns need it not."""
         return not (self.X.is_sparse or self.X.is_uncorrelated)
 
     @property

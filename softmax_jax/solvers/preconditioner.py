@@ -66,7 +66,7 @@ def _of_few_rows(problem: Problem) -> SecondMoment:
     """The covariance A^T A of N < m rows from A^T = P R: its eigenvectors are P times those of R R^T."""
     mean, _ = problem.variances()
     w = problem.in_memory.weights
-    A = (problem.in_memory.X.take(None).astype(w.dtype) - mean) * jnp.sqrt(w)[:, None]
+    A = (problem.in_memory.X.take(None).astype(w.dtype) - mean[None]) * jnp.sqrt(w)[:, None]
     P, R = jnp.linalg.qr(A.T)
     q, V = jnp.linalg.eigh(jnp.matmul(R, R.T, precision=PRECISION))
     U = jnp.matmul(P, V, precision=PRECISION)
