@@ -26,7 +26,7 @@ import scipy.linalg
 from jax.sharding import Mesh
 
 from softmax_jax.dtypes import compute_dtype, has_float64
-from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.model import Params
 from softmax_jax.placement.offsets import shifted
 from softmax_jax.placement.place import InFloat64, Kind, Needs, place
@@ -160,6 +160,8 @@ def spanned(
       needs: a solver's record.
       device: a device, or None.
     """
+    if is_jax(X) and device is None and len(X.devices()) == 1:
+        device = next(iter(X.devices()))
     dtype, X = compute_dtype(X), _promoted(as_near(X))
     span = span_of(X, weights, free)
     if span is None:
