@@ -75,7 +75,7 @@ class Sweep:
         self.shape = (self.kind.shape[1], n_classes)
         self.solver: Solver = choose_solver(solver or LBFGS(), self.kind, n_classes, 1.0)
         self.asked = solver
-        self.finishers: tuple[Solver, ...] = ()
+        self.finishers: tuple[Solver, ...] = ()  # for `data`
         self.given = (X, T, fit_intercept)
         lying = X if is_jax(X) else None
         self.device = place_for(devices, self.kind.shape, n_classes, lying=lying, by_blocks=self.kind.is_streamed)
@@ -123,7 +123,10 @@ class Sweep:
             start = start if self.wide is None else self._outside(start)
             each = range(len(self.weights))
             found = Solutions.of(
-                [self._alone(self._solvers, strength, f, Params(start.W[f], start.b[f]), tol, data=data) for f in each]
+                [
+                    self._alone(self._solvers_outside, strength, f, Params(start.W[f], start.b[f]), tol, data=data)
+                    for f in each
+                ]
             )
         else:
             near = tol if self.wide is None else SHARE_OF_TOL * tol
@@ -174,16 +177,16 @@ class Sweep:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
         self.rows, self.chunk, self.data = rows, None, None
         X, T, free = self.given
-        mean, was_wide, kind = self.weights.mean(axis=0), self.wide is not None, self.kind
+        mean, was_wide = self.weights.mean(axis=0), self.wide is not None
         self.whole = None
-        can = pays(kind, self.device, rows)
+        can = pays(self.kind, self.device, rows)
         self.wide = spanned(X, T, mean, 1.0, free, self.solver, self.device) if can else None
         if self.wide is not None:
             self.data = self.wide.inner
             self.finishers = solvers_in_span(self.asked, self.data, self.shape[1])[1]
         else:
             self.data = shifted(place(X, T, mean, 1.0, free, self.solver, self.device, rows))
-            self.finishers = fallbacks(self.solver, kind, self.shape[1]) if self.asked is None else ()
+            self.finishers = self._solvers_outside[1:]
         if was_wide and self.wide is None:
             self.solved, self.first = {}, self._begun(self._zeros())  # those there are in the span
         training = self.data.training
@@ -232,7 +235,7 @@ class Sweep:
         """What a fit outside of the span finds from `first`."""
         data = self._data_outside()
         start, left = inward(first.params, data.offset), self.max_iter - first.n_iter
-        found = self._alone(self._solvers, l2, weighting, start, tol, left, data=data)
+        found = self._alone(self._solvers_outside, l2, weighting, start, tol, left, data=data)
         exact = self._varied(data.exact, self.weights[weighting], l2)
         return continued(first, shifted_back(found, Data(exact, exact, data.dtype, data.offset), tol))
 
@@ -252,8 +255,9 @@ class Sweep:
         return inward(Params(*(np.stack(p) for p in zip(*each, strict=True))), self._data_outside().offset)
 
     @property
-    def _solvers(self) -> tuple[Solver, ...]:
-        return (self.solver, *self.finishers)
+    def _solvers_outside(self) -> tuple[Solver, ...]:
+        """Those for X as it was given."""
+        return self.solver, *(fallbacks(self.solver, self.kind, self.shape[1]) if self.asked is None else ())
 
     def _zeros(self) -> Params:
         F, m, k = len(self.weights), self.data.exact.shape[1], self.shape[1]

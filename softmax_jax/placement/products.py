@@ -41,7 +41,7 @@ def gram(X: Any, mean: np.ndarray) -> np.ndarray:
         return (wide @ wide.T).toarray() - crossed[:, None] - crossed + mean @ mean
     K = np.zeros((len(X), len(X)))
     for columns in _blocks(X):
-        A = X[:, columns] - mean[columns]
+        A = X[:, columns].astype(np.float64, copy=False) - mean[columns]
         K += A @ A.T
     return K
 
@@ -58,7 +58,7 @@ def times(X: Any, W: np.ndarray) -> np.ndarray:
             return np.array(_device_times(X, W))
     if is_sparse(X):
         return X.astype(np.float64) @ W
-    return sum((X[:, c].astype(np.float64) @ W[c] for c in _blocks(X)), np.zeros((len(X), W.shape[1])))
+    return sum((X[:, c].astype(np.float64, copy=False) @ W[c] for c in _blocks(X)), np.zeros((len(X), W.shape[1])))
 
 
 def transposed(X: Any, R: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ def transposed(X: Any, R: np.ndarray) -> np.ndarray:
             return np.array(_device_transposed(X, R))
     if is_sparse(X):
         return X.T.astype(np.float64) @ R
-    return np.concatenate([X[:, c].T.astype(np.float64) @ R for c in _blocks(X)])
+    return np.concatenate([X[:, c].T.astype(np.float64, copy=False) @ R for c in _blocks(X)])
 
 
 def _blocks(X: np.ndarray) -> list[slice]:

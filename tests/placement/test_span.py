@@ -11,8 +11,9 @@ from jax.sharding import Mesh
 from sklearn.linear_model import LogisticRegression
 
 import softmax_jax as sj
-from softmax_jax.fitting import returned, single
+from softmax_jax.fitting import single
 from softmax_jax.model import Params
+from softmax_jax.model_selection import many, sweep
 from softmax_jax.placement import products
 from softmax_jax.placement.place import Kind
 from softmax_jax.placement.span import LEAST_FEATURES, padded_columns, pays, span_of, spanned
@@ -57,6 +58,23 @@ def solved_columns(monkeypatch):
     return seen
 
 
+def basis(X, s, free=True):
+    span = span_of(X, s, free)
+    assert span is not None
+    return span
+
+
+def tilted(spanned):
+    """`spanned`, with a basis that is 1 % off."""
+
+    def wrong(*args):
+        wide = spanned(*args)
+        C = wide.span.C * (1 + 0.01 * np.random.default_rng(5).standard_normal(wide.span.C.shape))
+        return wide._replace(span=wide.span._replace(C=C))
+
+    return wrong
+
+
 def kind(n, m, sparse=False, streamed=False):
     return Kind((n, m), np.dtype(np.float32), sparse, streamed)
 
@@ -64,7 +82,7 @@ def kind(n, m, sparse=False, streamed=False):
 @pytest.mark.parametrize("free", [True, False])
 def test_the_basis_is_orthonormal_and_its_features_are_those_of_x_with_a_diagonal_covariance(free):
     X, s = data()[0], weights()
-    span = span_of(X, s, free)
+    span = basis(X, s, free)
     mean = s @ X if free else np.zeros(M)
     V = (X - mean).T @ span.C
     r = int((np.abs(V).max(axis=0) > 0).sum())
@@ -77,7 +95,7 @@ def test_the_basis_is_orthonormal_and_its_features_are_those_of_x_with_a_diagona
 
 def test_what_goes_in_and_out_has_the_same_net_input_and_a_weight_outside_the_span_is_dropped():
     X, s = data()[0], np.full(N, 1 / N)
-    span = span_of(X, s, True)
+    span = basis(X, s)
     rng = np.random.default_rng(2)
     given = Params(rng.standard_normal((M, K)), rng.standard_normal(K))
     inside = span.inward(given)
@@ -91,7 +109,7 @@ def test_what_goes_in_and_out_has_the_same_net_input_and_a_weight_outside_the_sp
 def test_rows_that_occur_twice_have_no_direction_of_their_own():
     X = data()[0]
     twice = np.concatenate([X[:20], X[:20]])
-    span = span_of(twice, np.full(N, 1 / N), True)
+    span = basis(twice, np.full(N, 1 / N))
     assert (np.abs(span.C).max(axis=0) > 0).sum() == 19
 
 
@@ -171,14 +189,7 @@ def test_numbers_whose_squares_overflow_are_fitted_outside_of_the_span(solved_co
 
 def test_a_proof_that_rounding_in_the_basis_has_cost_is_made_up_for_outside_of_it(monkeypatch, solved_columns):
     X, y = data()
-    wrong = single.spanned
-
-    def tilted(*args):
-        wide = wrong(*args)
-        C = wide.span.C * (1 + 0.01 * np.random.default_rng(5).standard_normal(wide.span.C.shape))
-        return wide._replace(span=wide.span._replace(C=C))
-
-    monkeypatch.setattr(single, "spanned", tilted)
+    monkeypatch.setattr(single, "spanned", tilted(single.spanned))
     found = sj.fit(X, y, l2=L2, tol=1e-9)
     assert solved_columns == [40, M]
     assert found.status == "converged"
@@ -250,14 +261,13 @@ def test_few_shapes_are_compiled():
 def test_the_problem_in_the_span_is_not_rounded_where_it_is_certified():
     X, y = data(np.float32)
     wide = spanned(X, y.astype(np.int32), np.full(N, 1 / N), L2, True, sj.LBFGS())
+    assert wide is not None
     assert wide.inner.exact.rows.stored_dtype == np.float64
     assert wide.inner.training.rows.stored_dtype == np.float32
     assert wide.inner.dtype == wide.given.dtype == np.float32
 
 
 def test_sweeps_and_stacks_are_those_without_the_span(monkeypatch):
-    from softmax_jax.model_selection import many, sweep
-
     X, y = data()
     strengths = [0.1, 0.01, 0.0]
     stack, labels = np.stack([X, data(seed=7)[0]]), np.stack([y, data(seed=7)[1]])
@@ -277,17 +287,7 @@ def test_sweeps_and_stacks_are_those_without_the_span(monkeypatch):
 
 def test_a_sweep_goes_on_outside_where_the_basis_is_wrong(monkeypatch):
     X, y = data()
-    monkeypatch.setattr(returned, "SHARE_OF_TOL", 0.9)
-    from softmax_jax.model_selection import sweep
-
-    right = sweep.spanned
-
-    def tilted(*args):
-        wide = right(*args)
-        C = wide.span.C * (1 + 0.01 * np.random.default_rng(5).standard_normal(wide.span.C.shape))
-        return wide._replace(span=wide.span._replace(C=C))
-
-    monkeypatch.setattr(sweep, "spanned", tilted)
+    monkeypatch.setattr(sweep, "spanned", tilted(sweep.spanned))
     found = sj.fit_path(X, y, [0.1, 0.01], tol=1e-9)
     assert found.status == ["converged", "converged"]
     for i, l2 in enumerate([0.1, 0.01]):
