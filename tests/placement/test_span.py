@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +24,7 @@ N, M, K = 40, 300, 3
 L2 = 1e-2
 
 
-def data(dtype=np.float64, seed=0):
+def data(dtype: Any = np.float64, seed=0):
     rng = np.random.default_rng(seed)
     signal = rng.standard_normal((N, 5)) @ rng.standard_normal((5, M))
     X = (signal + rng.standard_normal((N, M))) / 3
