@@ -157,5 +157,6 @@ def test_derivatives_are_right_where_there_are_fewer_rows_than_features():
         return jnp.sum(params.W**2) + jnp.sum(params.b**2)
 
     found = fit(X, np.argmax(T, axis=1), l2=0.01, tol=1e-12)
-    np.testing.assert_allclose(solve_implicit(X, T, 0.01).W, found.params.W, atol=1e-5)
-    assert jax.grad(size)(0.01) == pytest.approx(finite_difference(size, 0.01, 1, h=1e-5), rel=1e-6)
+    np.testing.assert_allclose(np.asarray(solve_implicit(X, T, 0.01).W), found.params.W, atol=1e-5)
+    difference = float(finite_difference(size, 0.01, 1, h=1e-5))
+    assert float(jax.grad(size)(0.01)) == pytest.approx(difference, rel=1e-6)
