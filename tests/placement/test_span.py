@@ -144,7 +144,8 @@ def test_every_exact_solver_works_in_the_span_and_descent_does_not(solved_column
     X, y = data()
     found = sj.fit(X, y, l2=L2, tol=1e-9, solver=solver)
     assert found.status == "converged"
-    sj.fit(X, y, l2=L2, solver=sj.SGD(epochs=1))
+    descent: Any = sj.SGD(epochs=1)
+    sj.fit(X, y, l2=L2, solver=descent)
     assert solved_columns == [40, M]
 
 
