@@ -82,6 +82,21 @@ def unscaled(n: int = 20_000, seed: int = 0) -> Case:
     return Case(X * rng.permutation(np.geomspace(1e-3, 1e3, 64)), _sampled(Z, rng), 1e-4)
 
 
+def wide(n: int, m: int, k: int, seed: int = 0) -> Case:
+    """Few rows of many features, as of genes: 20 factors and noise; labels from softmax; scikit-learn's C = 1."""
+    rng = np.random.default_rng(seed)
+    signal = rng.standard_normal((n, 20)) @ rng.standard_normal((20, m)) / 2
+    X = signal + rng.standard_normal((n, m))
+    return Case(X, _sampled(signal @ rng.standard_normal((m, k)) * 2 / np.sqrt(m), rng), 1 / n)
+
+
+WIDE = {
+    "binary": (100, 20_000, 2),
+    "few": (68, 5000, 34),
+    "genes": (500, 4000, 10),
+    "probe": (1600, 2048, 100),
+}  # n, m, k
+
 PROBLEMS: dict[str, Callable[[], Case]] = {
     "digits": digits,
     "mnist": mnist,

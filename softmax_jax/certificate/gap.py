@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, ClassVar
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,18 +12,9 @@ from softmax_jax.dtypes import scope
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params, check_shapes
 from softmax_jax.placement.offsets import inward, shifted
-from softmax_jax.placement.place import checked_rows, place
+from softmax_jax.placement.place import InFloat64, checked_rows, place
 from softmax_jax.problem.problem import Data
 from softmax_jax.runtime.host import on_host
-
-
-@dataclasses.dataclass(frozen=True)
-class _InFloat64:
-    """What the bound asks of the data."""
-
-    gradient: str = "closed_form"
-
-    always_float64: ClassVar[bool] = True
 
 
 @on_host
@@ -57,7 +47,7 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
     n, k = np.shape(X)[0], np.shape(params.W)[1]
     T = checks.distributions(T, n, k)
     weight = checks.weights(sample_weight, n)
-    data = shifted(place(X, T, weight, float(l2), fit_intercept, _InFloat64()))
+    data = shifted(place(X, T, weight, float(l2), fit_intercept, InFloat64()))
     given = inward(Params(*(np.asarray(p, np.float64) for p in params)), data.offset)
     with scope(np.float64):
         given = Params(*(jnp.asarray(p) for p in given))

@@ -1,6 +1,7 @@
 """One fit: check, place, choose a solver, run, certify.
 
 single         `fit` and its result
+returned       outcomes of transformed data as those of the data given
 arguments      what fits have in common, checked at their entry
 starts         where a fit starts, classes without mass aside
 messages       what a status means, and the next thing to do

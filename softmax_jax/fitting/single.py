@@ -9,25 +9,25 @@ import numpy as np
 from jax.sharding import Mesh
 
 from softmax_jax.display.html import result_html
-from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
+from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
-from softmax_jax.placement.offsets import inward, returned, shifted
+from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.padding import Padding, padding_for
 from softmax_jax.placement.place import Kind, place
+from softmax_jax.placement.span import pays, spanned
 from softmax_jax.problem.problem import Data
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
 from softmax_jax.solvers.gradient_descent import SGD, descend
+from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.protocol import Record, Solver
-from softmax_jax.solvers.selection import choose_solver, fallbacks
+from softmax_jax.solvers.selection import choose_solver, fallbacks, solvers_in_span
 from softmax_jax.solvers.solutions import Outcome
-from softmax_jax.solvers.steps import objective_at
-from softmax_jax.solvers.stopping import rounded, still
 from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
 
@@ -144,18 +144,34 @@ def fit(
     others = fallbacks(chosen, kind, k) if solver is None else ()
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
+    free, shares = bool(fit_intercept), np.full(n, 1 / n) if weight is None else weight / weight.sum()
+
     def run(rows: int | None) -> Outcome:
+        can = chosen.is_exact and l2 > 0 and padding is None and pays(kind, device, rows)
+        wide = spanned(X, T, shares, l2, free, solver or LBFGS(), device) if can else None
+        used, then = (chosen, others) if wide is None else solvers_in_span(solver, wide.inner, k)
         pad = None if rows else padding
-        data = place(X, T, weight, l2, bool(fit_intercept), chosen, device, rows, pad)
-        start = start_params(init, chosen, m, len(classes), np.dtype(data.training.dtype), seed)
-        if fit_intercept and chosen.is_exact:
+        data = place(X, T, weight, l2, free, chosen, device, rows, pad) if wide is None else wide.inner
+        start = start_params(init, used, m, len(classes), np.dtype(data.training.dtype), seed)
+        if free and used.is_exact:
             start = without_massless(start, class_mass(T, weight, len(classes)))
         conditions = {"devices": data.training.rows.collectives.count, "rows per block": rows}
-        agreed = {**settings, "start": start, "fallbacks": repr(others)}
-        with session_for(checkpoint, every, lambda: (X, T, weight, classes), chosen, agreed, conditions) as session:
-            begin = pad.inward(start) if pad else start
-            found = run_solver(chosen, data, n, begin, tol, max_iter, callback, seed, session, others)
-            return found._replace(params=pad.outward(found.params)) if pad else found
+        agreed = {**settings, "start": start, "fallbacks": repr(then)}
+        if wide is not None:
+            agreed["in the span of the rows"] = True
+        with session_for(checkpoint, every, lambda: (X, T, weight, classes), used, agreed, conditions) as session:
+            if wide is None:
+                begin = pad.inward(start) if pad else start
+                found = run_solver(used, data, n, begin, tol, max_iter, callback, seed, session, then)
+                return found._replace(params=pad.outward(found.params)) if pad else found
+            begin, near = Params(*(p.astype(data.training.dtype) for p in wide.span.inward(start))), SHARE_OF_TOL * tol
+            found = run_solver(used, data, n, begin, near, max_iter, callback, seed, session, then)
+
+        def further(first: Outcome) -> Outcome:
+            whole, left = place(X, T, weight, l2, free, chosen, device), max_iter - first.n_iter
+            return continued(first, run_solver(chosen, whole, n, first.params, tol, left, callback, seed, None, others))
+
+        return from_span(found, wide.span, wide.given, tol, further)
 
     outcome = within_memory(run, first_rows(kind, k, device), kind, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
@@ -200,23 +216,3 @@ def run_solver(
     start = Params(*(np.asarray(p, data.training.dtype) for p in inward(start, data.offset)))
     more: Any = {"callback": callback, "session": session, "fallbacks": fallbacks}
     return shifted_back(optimise(solver, data, start, tol=tol, max_iter=max_iter, **more), data, tol)
-
-
-def shifted_back(outcome: Outcome, data: Data, tol: float) -> Outcome:
-    """The outcome of data with shifted columns, at the bias that belongs to the columns as they were given.
-
-    That bias is larger by the offsets times W. What J gains by its rounding is added to the gap.
-
-    Args:
-      outcome: of an exact solver on `data`, in the training dtype.
-      data: with shifted columns; where it has no offset the outcome is returned as it is.
-      tol: nats per sample, gap up to which "converged" stays true.
-    """
-    if data.offset is None:
-        return outcome
-    given, inside = returned(outcome.params, data.offset)
-    with scope(data.exact.dtype):
-        J = float(objective_at(data.exact, inside))
-    gap = float(rounded(outcome.duality_gap, outcome.objective, J))
-    status = still(outcome.status, gap, tol) if outcome.duality_gap <= tol else outcome.status
-    return outcome._replace(params=given, objective=J, duality_gap=gap, status=status)

@@ -8,6 +8,7 @@ validation        scores of held-out rows along a path
 choice            the best strength: highest score, of equals the strongest
 pruning           which strengths cannot win
 many              `fit_many`: a stack of small problems
+stack             its problems, checked
 tuning            `tune_l2`: gradient descent on log l2 through the optimum
 protocols         how others probe: CLIP, DINOv2, SimCLR
 probes            `linear_probe`: a protocol carried out

@@ -1,11 +1,13 @@
 """fit_many: thousands of small problems in one call, each certified.
 
 Either different labels on the same X, or a stack of X of one shape, as of the layers of a network. Problems are batch
-of one compiled program (see solvers/batch.py), taken in groups that fit in memory.
+of one compiled program (see solvers/batched.py), taken in groups that fit in memory. With fewer rows than
+features, they are solved in the span of their rows, and proven on X.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -14,22 +16,25 @@ import numpy as np
 
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
-from softmax_jax.fitting.arguments import LARGEST_L2, iterations, tolerance
+from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.fitting.returned import SHARE_OF_TOL
 from softmax_jax.fitting.starts import class_mass, without_massless
-from softmax_jax.inputs import checks
-from softmax_jax.inputs.conversion import as_numpy, is_jax
 from softmax_jax.model import Params
+from softmax_jax.model_selection.stack import Stack, checked_stack, group, picked
 from softmax_jax.placement.offsets import column_offsets, returned
+from softmax_jax.placement.place import Kind
+from softmax_jax.placement.span import Span, pays, span_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
-from softmax_jax.solvers.batched_passes import Batch, prepare
+from softmax_jax.solvers.batched_passes import Batch, certify, prepare
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
 from softmax_jax.solvers.solutions import Solutions, joined
+from softmax_jax.solvers.stopping import still
 
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 
@@ -58,17 +63,6 @@ class ManyResult(NamedTuple):
     def __repr__(self) -> str:
         """One line, without the arrays."""
         return one_line("ManyResult", self.status, self.duality_gap, self.params)
-
-
-class _Stack(NamedTuple):
-    """B checked problems on the host; X, T and weights have a leading axis B where they differ."""
-
-    X: np.ndarray  # (n, m) or (B, n, m)
-    T: np.ndarray  # (B, n) or (B, n, k)
-    weights: np.ndarray  # (B, n), sums of one
-    l2: np.ndarray  # (B,)
-    classes: np.ndarray
-    intercept: bool
 
 
 @on_host
@@ -106,81 +100,102 @@ def fit_many(
     tol = tolerance(tol)
     max_iter = iterations(max_iter, least=1)
     check_exact(solver)
-    stack = _checked(X, Y, l2, sample_weight, fit_intercept)
+    stack = checked_stack(X, Y, l2, sample_weight, fit_intercept)
     solver = LBFGS() if solver is None else solver
     B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
-    memory = 2 * getattr(solver, "memory", 1) * m * k + 4 * n * k
-    memory += n * m + 4 * m * m if stack.X.ndim == 3 else 0
-    memory += 3 * (k * (m + 1)) ** 2 if solver.always_float64 else 0
+    r, own = min(n, m) if _pays(stack) else m, stack.X.ndim == 3
+    memory = 2 * getattr(solver, "memory", 1) * r * k + 4 * n * k
+    memory += n * m + (4 * m * m if r == m else n * n) if own else 0
+    memory += 3 * (k * (r + 1)) ** 2 if solver.always_float64 else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
-    found = [_solve(_group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
+    found = [_solve(group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
     params, *numbers = joined(found, B)
     return ManyResult(params, stack.classes, *numbers)
 
 
-def _checked(X: Any, Y: Any, l2: Any, sample_weight: Any, fit_intercept: bool) -> _Stack:
-    X = np.asarray(X) if is_jax(X) else as_numpy(X, "X")
-    if X.ndim not in (2, 3) or 0 in X.shape:
-        raise ValueError(f"X must be (n, m), shared by all problems, or a stack (B, n, m), got shape {X.shape}.")
-    n, m = X.shape[-2:]
-    flat = checks.features(X.reshape(-1, m), name="X")
-    X = np.asarray(flat).reshape(X.shape)
-    Y = checks.as_labels(Y, "Y")
-    B = X.shape[0] if X.ndim == 3 else len(Y)
-    if X.ndim == 3 and Y.ndim == 1:
-        Y = np.broadcast_to(Y, (B, len(Y)))
-    if Y.ndim not in (2, 3) or Y.shape[:2] != (B, n):
-        raise ValueError(f"Y must be ({B}, {n}) labels, a row per problem and one per row of X, got shape {Y.shape}.")
-    T, classes = checks.targets(Y.reshape(B * n, *Y.shape[2:]), B * n)
-    try:
-        given = np.asarray(l2, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"l2 must be a strength > 0 or one per problem, got {l2!r}.") from error
-    strengths = np.broadcast_to(given, (B,)) if given.shape in ((), (B,)) else np.zeros(0)
-    if strengths.shape != (B,) or not (strengths > 0).all():
-        raise ValueError(f"l2 must be a strength > 0 or ({B},) of them, one per problem, got {l2!r}.")
-    return _Stack(
-        X,
-        T.reshape(Y.shape),
-        _weights(sample_weight, B, n),
-        np.minimum(strengths, LARGEST_L2),
-        classes,
-        bool(fit_intercept),
-    )
+def _pays(stack: Stack) -> bool:
+    """Whether the problems are quicker solved in the spans of their rows."""
+    return pays(Kind(stack.X.shape[-2:], stack.X.dtype, is_sparse=False, is_streamed=False), None)
 
 
-def _weights(sample_weight: Any, B: int, n: int) -> np.ndarray:
-    """Weights (B, n), the rows of which sum to one."""
-    if sample_weight is None:
-        return np.full((B, n), 1 / n)
-    w = np.asarray(sample_weight)
-    if w.shape not in ((n,), (B, n)):
-        raise ValueError(f"sample_weight must have shape ({n},) or ({B}, {n}), got {w.shape}.")
-    rows = np.stack([np.asarray(checks.weights(row, n)) for row in w.reshape(-1, n)])
-    return np.broadcast_to(rows / rows.sum(axis=1, keepdims=True), (B, n))
-
-
-def _group(stack: _Stack, first: int, size: int) -> _Stack:
-    """`size` problems from `first`; the last one again where there are fewer."""
-    index = np.minimum(np.arange(first, first + size), len(stack.T) - 1)
-    X = stack.X[index] if stack.X.ndim == 3 else stack.X
-    return stack._replace(X=X, T=stack.T[index], weights=stack.weights[index], l2=stack.l2[index])
-
-
-def _solve(stack: _Stack, solver: Solver, tol: float, max_iter: int) -> Solutions:
+def _solve(stack: Stack, solver: Solver, tol: float, max_iter: int) -> Solutions:
     dtype = compute_dtype(stack.X)
     extent = stack.X.min(axis=-2), stack.X.max(axis=-2)
     offset = column_offsets(*extent, stack.X.dtype) if stack.intercept else None
     if offset is not None:
         stack = stack._replace(X=stack.X - offset[..., None, :].astype(stack.X.dtype))
+    spans = _spans(stack) if _pays(stack) else None
+    batch = _batch(stack, solver, dtype)
+    if spans is None:
+        found = _minimised(stack, batch, solver, tol, max_iter)
+    else:
+        found = _minimised_in(spans, stack, batch, solver, tol, max_iter)
+    return found if offset is None else _shifted_back(found, batch, offset, tol)
+
+
+def _minimised(stack: Stack, batch: Batch, solver: Solver, tol: float, max_iter: int) -> Solutions:
+    """The optima of a batch, from zero."""
+    training = batch.training
+    with scope(training.dtype):
+        batch = batch._replace(preconditioner=_prepared(solver, training, batch.varying))
+    shape = (len(stack.T), stack.X.shape[-1], len(stack.classes))
+    start = Params(np.zeros(shape), np.zeros((shape[0], shape[2])))
+    if stack.intercept:
+        mass = [class_mass(T, w, shape[2]) for T, w in zip(stack.T, stack.weights, strict=True)]
+        start = without_massless(start, np.stack(mass))
+    chunk = begin_batch(solver, batch, start)
+    return advance_batch(solver, batch, chunk, tol=tol, max_iter=max_iter)[0]
+
+
+def _spans(stack: Stack) -> list[Span] | None:
+    """The span of the rows that all problems share, or of each one's own; None where one has none."""
+    if stack.X.ndim == 2:
+        spans = [span_of(stack.X, stack.weights.mean(axis=0), stack.intercept)]
+    else:
+        spans = [span_of(X, w, stack.intercept) for X, w in zip(stack.X, stack.weights, strict=True)]
+    return [span for span in spans if span is not None] if all(span is not None for span in spans) else None
+
+
+def _minimised_in(
+    spans: list[Span], stack: Stack, given: Batch, solver: Solver, tol: float, max_iter: int
+) -> Solutions:
+    """The optima that are found in the spans of the rows, proven on X; those that are not proven are fitted on X."""
+    r = max(span.features.shape[1] for span in spans)
+    F = np.stack([np.pad(span.features, ((0, 0), (0, r - span.features.shape[1]))) for span in spans])
+    inner = stack._replace(X=F if stack.X.ndim == 3 else F[0])
+    dtype = given.training.dtype
+    batch = _batch(inner, solver, dtype, uncorrelated=True)
+    found = _minimised(inner, batch, solver, SHARE_OF_TOL * tol, max_iter)
+    each = zip(spans * (len(stack.T) // len(spans)), *found.params, strict=True)
+    outside = [span.outward(Params(W[: span.C.shape[1]], b)) for span, W, b in each]
+    params = Params(*(np.stack(p).astype(dtype) for p in zip(*outside, strict=True)))
+    with scope(np.float64):
+        params, J, gap = jax.tree.map(np.array, certify(given.varying, given.exact, params))
+    gap = np.where(np.isfinite(gap), gap, np.inf)
+    words = ["converged" if g <= tol else still(word, g, tol) for word, g in zip(found.status, gap, strict=True)]
+    lost = np.flatnonzero((gap > tol) & (np.array(found.status) == "converged"))
+    found = found._replace(params=params, objective=J, duality_gap=gap, status=words)
+    if len(lost):
+        some = picked(stack, lost)
+        further = _minimised(some, _batch(some, solver, dtype), solver, tol, max_iter)
+        for i, problem in enumerate(lost):
+            found.put(int(problem), further.at(i), further=True)
+    return found
+
+
+def _batch(stack: Stack, solver: Solver, dtype: Any, uncorrelated: bool = False) -> Batch:
+    """The problems on the device, unprepared; with X in the dtype of each where it is `uncorrelated`."""
     wide = np.dtype(np.float64) if has_float64() else dtype
     varying = ("weights", "T", "l2") + (("X",) if stack.X.ndim == 3 else ())
     n = stack.X.shape[-2]
     pad = ((0, 0), (0, padded_rows(n) - n))
     rows = np.pad(stack.X, (*([(0, 0)] if stack.X.ndim == 3 else []), pad[1], (0, 0)))
-    with scope(dtype):
-        X = DenseFeatures(jnp.array(rows))
+
+    @functools.cache
+    def features(dtype: Any) -> DenseFeatures:
+        with scope(dtype):
+            return DenseFeatures(jnp.array(rows.astype(dtype, copy=False)), uncorrelated)
 
     def build(dtype: Any) -> Problem:
         soft = stack.T.ndim == 3
@@ -188,22 +203,11 @@ def _solve(stack: _Stack, solver: Solver, tol: float, max_iter: int) -> Solution
         with scope(dtype):
             target, weights = jax.device_put((T, np.pad(stack.weights, pad).astype(dtype)))
             scalars = jax.device_put((stack.l2.astype(dtype), dtype.type(stack.intercept)))
+            X = features(dtype if uncorrelated else stack.X.dtype)
             return Problem(DeviceRows(X, target, weights), *scalars, gradient=solver.gradient)
 
     exact = build(wide)
-    training = exact if dtype == wide else build(dtype)
-    shared = stack.X.ndim == 2
-    with scope(dtype):
-        preconditioner = _prepared(solver, training, varying)
-    batch = Batch(training, exact, varying, preconditioner, shared)
-    shape = (len(stack.T), stack.X.shape[-1], len(stack.classes))
-    start = Params(np.zeros(shape), np.zeros((shape[0], shape[2])))
-    if stack.intercept:
-        mass = [class_mass(T, w, shape[2]) for T, w in zip(stack.T, stack.weights, strict=True)]
-        start = without_massless(start, np.stack(mass))
-    chunk = begin_batch(solver, batch, start)
-    found = advance_batch(solver, batch, chunk, tol=tol, max_iter=max_iter)[0]
-    return found if offset is None else _shifted_back(found, batch, offset, tol)
+    return Batch(exact if dtype == wide else build(dtype), exact, varying, None, stack.X.ndim == 2)
 
 
 def _shifted_back(found: Solutions, batch: Batch, offset: np.ndarray, tol: float) -> Solutions:

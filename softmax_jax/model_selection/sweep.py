@@ -3,12 +3,14 @@
 What one strength leaves behind serves the next. The start is where the line through the two nearest solutions, in
 log l2, leads; the pairs of L-BFGS stay true, because a change of l2 changes each y by that much of s; the
 factorised covariance and the compiled program are the same. Weightings (the folds of a cross-validation) are a batch
-of one program: X is never copied. Rows that are read by blocks have one weighting, and each strength is a fit of its
+of one program: X is never copied. Where X has fewer rows than features, all strengths and weightings are solved in the
+span of its rows, and proven on X. Rows that are read by blocks have one weighting, and each strength is a fit of its
 own: compiled programs cannot read files.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import LARGEST_L2
-from softmax_jax.fitting.single import shifted_back
+from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
@@ -28,13 +30,14 @@ from softmax_jax.placement.devices import place_for
 from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.place import kind_of, place
 from softmax_jax.placement.shards import shards_of
+from softmax_jax.placement.span import Wide, pays, spanned
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch, restart_batch
 from softmax_jax.solvers.batched_passes import Batch
 from softmax_jax.solvers.driver import optimise
 from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.protocol import Solver
-from softmax_jax.solvers.selection import choose_solver, fallbacks
+from softmax_jax.solvers.selection import choose_solver, fallbacks, solvers_in_span
 from softmax_jax.solvers.solutions import Outcome, Solutions
 
 VARYING = ("weights", "l2")
@@ -71,7 +74,8 @@ class Sweep:
         self.kind, self.weights, self.max_iter = kind_of(X), weights, max_iter
         self.shape = (self.kind.shape[1], n_classes)
         self.solver: Solver = choose_solver(solver or LBFGS(), self.kind, n_classes, 1.0)
-        self.finishers = fallbacks(self.solver, self.kind, n_classes) if solver is None else ()
+        self.asked = solver
+        self.finishers: tuple[Solver, ...] = ()  # for `data`
         self.given = (X, T, fit_intercept)
         lying = X if is_jax(X) else None
         self.device = place_for(devices, self.kind.shape, n_classes, lying=lying, by_blocks=self.kind.is_streamed)
@@ -79,6 +83,8 @@ class Sweep:
             self.kind, len(weights) * n_classes, self.device
         )  # of a block; None where logits are stored
         self.data: Any = None
+        self.wide: Wide | None = None  # where `data` are in the span of the rows
+        self.whole: Data | None = None  # and then outside of it, once they are needed there
         self.batch: Batch | None = None  # of the weightings; None where rows are streamed
         self.chunk: Any = None
         self._within_memory(lambda: None)
@@ -93,7 +99,7 @@ class Sweep:
 
     def start_from(self, params: Params) -> None:
         """Begin at W (m, k), b (k,) in place of zero."""
-        params = inward(params, self.data.offset)
+        params = inward(params, self.data.offset) if self.wide is None else self.wide.span.inward(params)
         self.first = self._begun(Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params)))
 
     def blank_chunk(self) -> Any:
@@ -108,16 +114,23 @@ class Sweep:
           tol: gap to certify, nats per sample; for l2 = 0 the norm of the gradient, as in `fit`.
         """
         found = self._within_memory(lambda: self._solve(l2, tol))
-        return self._shifted_back(found, min(l2, LARGEST_L2), tol)
+        return self._given_back(found, min(l2, LARGEST_L2), tol)
 
     def _solve(self, l2: float, tol: float) -> Solutions:
         start, strength = start_at(l2, self.solved, self.first), min(l2, LARGEST_L2)
         if self.batch is None or l2 == 0:
-            solvers = (self.solver, *self.finishers)
+            data = self._data_outside()
+            start = start if self.wide is None else self._outside(start)
             each = range(len(self.weights))
-            found = Solutions.of([self._alone(solvers, strength, f, Params(start.W[f], start.b[f]), tol) for f in each])
+            found = Solutions.of(
+                [
+                    self._alone(self._solvers_outside, strength, f, Params(start.W[f], start.b[f]), tol, data=data)
+                    for f in each
+                ]
+            )
         else:
-            found = self._in_batch(self.batch.with_l2(np.full(len(self.weights), strength)), start, tol)
+            near = tol if self.wide is None else SHARE_OF_TOL * tol
+            found = self._in_batch(self.batch.with_l2(np.full(len(self.weights), strength)), start, near)
             self.l2 = strength  # of the chunk that is left
         whole = "nonfinite" not in found.status and np.isfinite(found.params.W).all()
         if l2 > 0 and whole:
@@ -164,7 +177,18 @@ class Sweep:
         """Put the data on the devices in blocks of `rows`, and factorise the covariance; forgets the chunk."""
         self.rows, self.chunk, self.data = rows, None, None
         X, T, free = self.given
-        self.data = shifted(place(X, T, self.weights.mean(axis=0), 1.0, free, self.solver, self.device, rows))
+        mean, was_wide = self.weights.mean(axis=0), self.wide is not None
+        self.whole = None
+        can = pays(self.kind, self.device, rows)
+        self.wide = spanned(X, T, mean, 1.0, free, self.solver, self.device) if can else None
+        if self.wide is not None:
+            self.data = self.wide.inner
+            self.finishers = solvers_in_span(self.asked, self.data, self.shape[1])[1]
+        else:
+            self.data = shifted(place(X, T, mean, 1.0, free, self.solver, self.device, rows))
+            self.finishers = self._solvers_outside[1:]
+        if was_wide and self.wide is None:
+            self.solved, self.first = {}, self._begun(self._zeros())  # those there are in the span
         training = self.data.training
         if self.kind.is_streamed:
             return
@@ -191,18 +215,53 @@ class Sweep:
             return start
         return without_massless(start, np.stack([class_mass(T, w, self.shape[1]) for w in self.weights]))
 
-    def _shifted_back(self, found: Solutions, l2: float, tol: float) -> Solutions:
-        """The solutions (F, ...) at the biases that belong to the columns as they were given."""
-        if self.data.offset is not None:
-            for i, weights in enumerate(self.weights):
-                exact = self._varied(self.data.exact, weights, l2)
-                data = Data(exact, exact, self.data.dtype, self.data.offset)
-                found.put(i, shifted_back(found.at(i), data, tol))
-        return found
+    def _given_back(self, found: Solutions, l2: float, tol: float) -> Solutions:
+        """The solutions (F, ...) for X as it was given."""
+        data = self._data_outside() if l2 == 0 or self.wide is None else self.wide.given
+        if self.wide is None and data.offset is None:
+            return found
+        outcomes = []
+        for i, weights in enumerate(self.weights):
+            exact = self._varied(data.exact, weights, l2)
+            given = Data(exact, exact, self.data.dtype, data.offset)
+            if l2 == 0 or self.wide is None:
+                outcomes.append(shifted_back(found.at(i), given, tol))
+            else:
+                further = functools.partial(self._further, l2, i, tol)
+                outcomes.append(from_span(found.at(i), self.wide.span, given, tol, further))
+        return Solutions.of(outcomes)
+
+    def _further(self, l2: float, weighting: int, tol: float, first: Outcome) -> Outcome:
+        """What a fit outside of the span finds from `first`."""
+        data = self._data_outside()
+        start, left = inward(first.params, data.offset), self.max_iter - first.n_iter
+        found = self._alone(self._solvers_outside, l2, weighting, start, tol, left, data=data)
+        exact = self._varied(data.exact, self.weights[weighting], l2)
+        return continued(first, shifted_back(found, Data(exact, exact, data.dtype, data.offset), tol))
+
+    def _data_outside(self) -> Data:
+        """The data outside of the span, columns shifted where they need it."""
+        if self.wide is None:
+            return self.data
+        if self.whole is None:
+            X, T, free = self.given
+            self.whole = shifted(place(X, T, self.weights.mean(axis=0), 1.0, free, self.solver, self.device, self.rows))
+        return self.whole
+
+    def _outside(self, start: Params) -> Params:
+        """Starts (F, ...) in the span as those of `_data_outside`."""
+        assert self.wide is not None
+        each = [self.wide.span.outward(Params(W, b)) for W, b in zip(*start, strict=True)]
+        return inward(Params(*(np.stack(p) for p in zip(*each, strict=True))), self._data_outside().offset)
+
+    @property
+    def _solvers_outside(self) -> tuple[Solver, ...]:
+        """Those for X as it was given."""
+        return self.solver, *(fallbacks(self.solver, self.kind, self.shape[1]) if self.asked is None else ())
 
     def _zeros(self) -> Params:
-        F = len(self.weights)
-        return Params(np.zeros((F, *self.shape)), np.zeros((F, self.shape[1])))
+        F, m, k = len(self.weights), self.data.exact.shape[1], self.shape[1]
+        return Params(np.zeros((F, m, k)), np.zeros((F, k)))
 
     def _alone(
         self,
@@ -212,12 +271,14 @@ class Sweep:
         start: Params,
         tol: float,
         max_iter: int | None = None,
+        data: Data | None = None,
     ) -> Outcome:
-        """What `optimise` finds for one weighting."""
-        weights, training = self.weights[weighting], self.data.training
-        exact = self._varied(self.data.exact, weights, l2)
-        wide = solvers[0].always_float64 or training.dtype == self.data.exact.dtype
-        data = Data(exact if wide else self._varied(training, weights, l2), exact, self.data.dtype)
+        """What `optimise` finds for one weighting, in the span where `data` are not others."""
+        whole: Data = self.data if data is None else data
+        weights, training = self.weights[weighting], whole.training
+        exact = self._varied(whole.exact, weights, l2)
+        wide = solvers[0].always_float64 or training.dtype == whole.exact.dtype
+        data = Data(exact if wide else self._varied(training, weights, l2), exact, whole.dtype)
         begin = Params(*(np.asarray(p, data.training.dtype) for p in start))
         found = optimise(solvers[0], data, begin, tol=tol, max_iter=max_iter or self.max_iter, fallbacks=solvers[1:])
         if found.status == "interrupted":

@@ -112,6 +112,8 @@ def store_for(
         "l2_values": digest(result.l2_values),
         "init": None if init is None else digest(*init),
     }
+    if sweep.wide is not None:
+        settings["in the span of the rows"] = True
     conditions = {
         "devices": sweep.device_count,
         "rows of a block": sweep.rows,

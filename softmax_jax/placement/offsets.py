@@ -38,13 +38,18 @@ def column_offsets(low: Any, high: Any, dtype: Any) -> np.ndarray | None:
     return offset if offset.any() else None
 
 
-def shifted(data: Data) -> Data:
-    """The same data with the columns shifted that need it; unchanged where none does, or the bias is not free."""
+def shifted(data: Data, extent: tuple[Any, Any] | None = None) -> Data:
+    """The same data with the columns shifted that need it; unchanged where none does, or the bias is not free.
+
+    Args:
+      data: with columns as they were given.
+      extent: the least and the largest entry of each column (m,) in rows of positive weight, where they are known.
+    """
     exact, training = data.exact, data.training
     if not exact.rows.can_shift or not bool(exact.intercept):
         return data
     with scope(exact.dtype):
-        low, high = jax.device_get(_extent(exact))
+        low, high = jax.device_get(_extent(exact)) if extent is None else extent
         offset = column_offsets(low, high, exact.rows.stored_dtype)
         if offset is None:
             return data

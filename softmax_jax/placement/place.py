@@ -5,6 +5,7 @@ This is the one place that asks how rows are stored: dense or sparse in memory, 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -45,6 +46,15 @@ class Needs(Protocol):
     def gradient(self) -> str:
         """The source of gradients: "closed_form" or "autodiff"."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class InFloat64:
+    """What a proof asks of the data."""
+
+    gradient: str = "closed_form"
+
+    always_float64: ClassVar[bool] = True
 
 
 class Kind(NamedTuple):

@@ -99,8 +99,8 @@ class DeviceRows:
 
     @property
     def can_shift(self) -> bool:
-        """Whether columns may be shifted: zeros that are not stored have to stay zeros."""
-        return not self.X.is_sparse
+        """Whether columns may be shifted: zeros that are not stored stay zeros, and centred columns need it not."""
+        return not (self.X.is_sparse or self.X.is_uncorrelated)
 
     @property
     def can_scale(self) -> bool:

@@ -28,9 +28,15 @@ BLOCK_ROWS = 2048  # rows promoted at a time where X is stored in a narrower dty
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DenseFeatures:
-    """X (N, m) in its storage dtype; each product is computed in the dtype of its other factor."""
+    """X (N, m) in its storage dtype; each product is computed in the dtype of its other factor.
+
+    Attributes:
+      X: (N, m).
+      is_uncorrelated: whether the covariance of the columns is known to be diagonal.
+    """
 
     X: Any
+    is_uncorrelated: bool = dataclasses.field(default=False, metadata={"static": True})
 
     is_sparse = False
 
@@ -46,8 +52,8 @@ class DenseFeatures:
 
     @property
     def is_wide(self) -> bool:
-        """Whether the m x m covariance is too large to be factorised."""
-        return self.X.shape[1] > LARGEST_FACTORISED
+        """Whether the m x m covariance is too large to be factorised, or need not be."""
+        return self.is_uncorrelated or self.X.shape[1] > LARGEST_FACTORISED
 
     def forward(self, W: Any) -> Any:
         """W^T X^T (k, N) for W (m, k)."""
@@ -122,11 +128,12 @@ class DenseFeatures:
           offset: (m,) float64 or the dtype of X, numbers that the latter holds exactly.
           w: (N,) weights of the rows; zero marks padding.
         """
-        return DenseFeatures(jnp.where((w > 0)[:, None], self.X - offset.astype(self.X.dtype)[None], 0))
+        X = jnp.where((w > 0)[:, None], self.X - offset.astype(self.X.dtype)[None], 0)
+        return DenseFeatures(X, self.is_uncorrelated)
 
     def scaled(self, scale: Any) -> DenseFeatures:
         """X times `scale` (m,), in its own dtype."""
-        return DenseFeatures(self.X * scale.astype(self.X.dtype)[None])
+        return DenseFeatures(self.X * scale.astype(self.X.dtype)[None], self.is_uncorrelated)
 
     def squares(self, w: Any) -> Any:
         """Sum over rows of w_i x_i^2, (m,)."""

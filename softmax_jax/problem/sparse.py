@@ -51,6 +51,7 @@ class SparseFeatures:
     width: int = dataclasses.field(metadata={"static": True})
 
     is_sparse = True
+    is_uncorrelated = False
 
     @property
     def shape(self) -> tuple[int, int]:

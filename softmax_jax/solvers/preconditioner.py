@@ -2,7 +2,8 @@
 
 The Hessian block of class j is close to c_j Q + l2 I with c_j = mean O_j (1 - O_j) and Q = U diag(q) U^T the
 covariance of X (the mean is absorbed by the free bias b + W^T mean). Its inverse is U ((U^T g) / (q c_j + l2)).
-Where there are too many features for that, U is the identity and q the variances.
+Where there are too many features for that, U is the identity and q the variances. Where there are fewer rows than
+features, U may have as few columns: Q vanishes on all that is orthogonal to them, and the inverse is 1 / l2 there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from softmax_jax.solvers.vectors import centre_classes
 
 
 class SecondMoment(NamedTuple):
-    """Mean (m,), eigenvalues q (m,) above rounding, and eigenvectors U (m, m) of the covariance of X; None for I."""
+    """Mean (m,), eigenvalues q (r,) above rounding, and eigenvectors U (m, r) of the covariance of X; None for I."""
 
     mean: Any
     q: Any
@@ -51,8 +52,28 @@ def traced_second_moment(problem: Problem) -> SecondMoment:
     """The factorised covariance, inside jit: in the problem's own dtype."""
     if problem.rows.is_wide:
         return _diagonal(problem)
+    if _has_few_rows(problem):
+        return _of_few_rows(problem)
     mean, Q, missed = _moment(problem)
     return SecondMoment(mean, *_eigh(mean, Q, missed, jnp.finfo(problem.dtype).eps))
+
+
+def _has_few_rows(problem: Problem) -> bool:
+    N, m = problem.shape
+    return m > N and problem.rows.collectives.mesh is None and problem.rows.stores_logits
+
+
+def _of_few_rows(problem: Problem) -> SecondMoment:
+    """The covariance A^T A of N < m rows from A^T = P R: its eigenvectors are P times those of R R^T."""
+    mean, _ = problem.variances()
+    w = problem.in_memory.weights
+    A = (problem.in_memory.X.take(None).astype(w.dtype) - mean[None]) * jnp.sqrt(w)[:, None]
+    P, R = jnp.linalg.qr(A.T)
+    q, V = jnp.linalg.eigh(jnp.matmul(R, R.T, precision=PRECISION))
+    U = jnp.matmul(P, V, precision=PRECISION)
+    size = jnp.matmul(jnp.sum(jnp.square(A), axis=0) + mean**2, U**2, precision=PRECISION)
+    kind = jnp.finfo(w.dtype)
+    return SecondMoment(mean, jnp.maximum(q, jnp.maximum(kind.eps * size, kind.tiny)), U)
 
 
 @compiled()
@@ -102,6 +123,13 @@ def precondition(moment: SecondMoment, curvature: Any, penalty: Problem | Penalt
     else:
         rotated = jnp.matmul(moment.U.T, centred, precision=PRECISION)
         W = jnp.matmul(moment.U, rotated / curved, precision=PRECISION)
+        if moment.U.shape[1] < moment.U.shape[0]:
+            W += _outside(moment.U, _outside(moment.U, centred)) / penalty.l2
     W, b = centre_classes(Params(W, gradient.b / c), penalty.classes)
     b = penalty.intercept * b - jnp.matmul(moment.mean, W, precision=PRECISION)
     return Params(W, b)
+
+
+def _outside(U: Any, G: Any) -> Any:
+    """What of G (m, k) is orthogonal to the columns of U; twice, so that no rounding is left in their span."""
+    return G - jnp.matmul(U, jnp.matmul(U.T, G, precision=PRECISION), precision=PRECISION)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from softmax_jax.dtypes import has_float64
 from softmax_jax.placement.place import Kind
+from softmax_jax.problem.problem import Data
 from softmax_jax.problem.sparse import LARGEST_BLOCK
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
@@ -50,6 +53,20 @@ def choose_solver(solver: Any, kind: Kind, k: int, l2: float, *, n: int | None =
     hessian = min(n, ROWS_PER_UNKNOWN * unknowns) * unknowns**2
     cheap = hessian <= max(DENSE_NEWTON_WORK, DENSE_NEWTON_PASSES * n * unknowns)
     return Newton() if unknowns <= DENSE_NEWTON_SIZE and cheap and has_float64() else LBFGS()
+
+
+def solvers_in_span(solver: Any, data: Data, k: int) -> tuple[Solver, tuple[Solver, ...]]:
+    """The exact solver for features whose covariance is diagonal, and those that go on after it.
+
+    Preconditioned by that covariance, L-BFGS needs few passes, each over a matrix no larger than the rows squared.
+
+    Args:
+      solver: the one asked for, or None.
+      data: in the span of the rows.
+      k: classes.
+    """
+    kind = Kind(data.exact.shape, np.dtype(data.dtype), is_sparse=False, is_streamed=False)
+    return (LBFGS(), fallbacks(LBFGS(), kind, k)) if solver is None else (solver, ())
 
 
 def fallbacks(solver: Record, kind: Kind, k: int) -> tuple[Solver, ...]:

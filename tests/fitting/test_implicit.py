@@ -146,3 +146,17 @@ def test_no_optimum_is_nan_and_so_is_its_derivative(case):
 def test_bad_input_is_named(change, words):
     with pytest.raises(ValueError, match=words):
         validation_loss(**change)
+
+
+def test_derivatives_are_right_where_there_are_fewer_rows_than_features():
+    rng = np.random.default_rng(0)
+    X, T = rng.standard_normal((12, 40)), np.eye(3)[np.arange(12) % 3]
+
+    def size(l2):
+        params = solve_implicit(X, T, l2)
+        return jnp.sum(params.W**2) + jnp.sum(params.b**2)
+
+    found = fit(X, np.argmax(T, axis=1), l2=0.01, tol=1e-12)
+    np.testing.assert_allclose(np.asarray(solve_implicit(X, T, 0.01).W), found.params.W, atol=1e-5)
+    difference = float(finite_difference(size, 0.01, 1, h=1e-5))
+    assert float(jax.grad(size)(0.01)) == pytest.approx(difference, rel=1e-6)
