@@ -2,7 +2,8 @@
 
 On CPUs jaxlib takes LAPACK from SciPy's OpenBLAS, whose threads wait for each other busily. The matrices of dense
 Newton are too small to gain from them, and beside other processes it took many times as long. The setting is that of
-the whole process: it is put back when the last fit that asked for it has ended.
+the process or, in other versions, of the thread: whoever leaves puts back what was before the first of those that
+overlap, so that nothing lasts.
 """
 
 from __future__ import annotations
@@ -40,15 +41,14 @@ def _libraries(modules: int) -> threadpoolctl.ThreadpoolController:
 def _enter() -> None:
     global _users, _before
     with _lock:
-        if _users == 0:
-            _before = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
+        found = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
+        _before = _before or found
         _users += 1
 
 
 def _leave() -> None:
     global _users, _before
     with _lock:
+        _before.restore_original_limits()
         _users -= 1
-        if _users == 0:
-            _before.restore_original_limits()
-            _before = None
+        _before = _before if _users else None
