@@ -45,7 +45,8 @@ class Jitted:
         self._jit: Callable[..., Any] = functools.partial(
             jax.jit, function, static_argnames=static, donate_argnames=donate
         )
-        self._passes, self._programs = passes, {"": self._jit()}
+        self._passes = passes
+        self._programs: dict[str, Any] = {"": self._jit()}
         self.plain: Any = self._programs[""]
 
     def __call__(self, *args: Any) -> Any:
@@ -64,9 +65,7 @@ class Jitted:
         return self._programs[key] if options else self.plain
 
 
-def jitted(
-    *, static: str | tuple[str, ...] = (), donate: str | tuple[str, ...] = (), passes: int = ONCE
-) -> Callable[[Any], Jitted]:
+def jitted(*, static: Names = (), donate: Names = (), passes: Passes = ONCE) -> Callable[[Any], Jitted]:
     """A decorator for functions that have a Problem, or a batch of them, among their arguments.
 
     Args:
