@@ -137,11 +137,12 @@ def fit(
     chosen = choose_solver(solver, kind, k, l2)
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
     device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)
-    padding = _padding(kind, k, l2, chosen, device)
-    if padding is not None:
-        kind, k = kind._replace(shape=(padding.rows, padding.features)), padding.classes
-    chosen = choose_solver(solver, kind, k, l2)
-    others = fallbacks(chosen, kind, k) if solver is None else ()
+    block, padding = first_rows(kind, k, device), None
+    if block is None:
+        padding = _padding(kind, k, l2, chosen, device)
+    inner = (kind, k) if padding is None else (kind._replace(shape=padding[:2]), padding.classes)
+    chosen = choose_solver(solver, *inner, l2)
+    others = fallbacks(chosen, *inner) if solver is None else ()
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
     free, shares = bool(fit_intercept), np.full(n, 1 / n) if weight is None else weight / weight.sum()
@@ -173,13 +174,17 @@ def fit(
 
         return from_span(found, wide.span, wide.given, tol, further)
 
-    outcome = within_memory(run, first_rows(kind, k, device), kind, k, device)
+    outcome = within_memory(run, block, kind, k, device)
     return FitResult(outcome.params, classes, *outcome[1:])
 
 
 def _padding(kind: Kind, k: int, l2: float, solver: Record, device: Any) -> Padding | None:
-    """How a small dense table is padded, on one device and for an exact solver, where there is a penalty."""
-    if kind.is_sparse or kind.is_streamed or l2 == 0 or not solver.is_exact or isinstance(device, Mesh):
+    """How a small dense table is padded, for an exact solver and where there is a penalty.
+
+    Over several devices as on one, so that a fit may go on from a checkpoint elsewhere; not where they share classes.
+    """
+    shared = isinstance(device, Mesh) and device.devices.ndim > 1
+    if kind.is_sparse or kind.is_streamed or l2 == 0 or not solver.is_exact or shared:
         return None
     return padding_for(*kind.shape, k)
 

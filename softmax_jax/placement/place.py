@@ -114,7 +114,7 @@ def place(
       needs: a solver's record.
       device: where to: a device, a mesh, or None for JAX's default.
       rows: of a block, where logits are not to be stored; None to store them.
-      padding: of a small dense table, on one device; None for rows alone.
+      padding: of a small dense table; None for rows alone.
     """
     n = X.shape[0]
     s = np.full(n, 1 / n) if weight is None else weight / weight.sum()
@@ -123,7 +123,7 @@ def place(
     shards, classes = shards_of(n, device), None
     if padding is not None:
         (X, T), classes = padding.columns(X, T), padding.k
-        shards = shards._replace(rows=padding.rows)
+        shards = shards if shards.mesh else shards._replace(rows=padding.rows)
     return place_shards(shards, X, T, s, l2, fit_intercept, needs, rows, classes)
 
 

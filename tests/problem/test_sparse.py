@@ -243,7 +243,7 @@ def test_data_of_similar_size_share_one_program():
     (X, y), (other, labels) = some(n=1100, m=50), some(n=1110, m=50, seed=1)
     solver = sj.LBFGS(memory=7)  # a record that no other test compiles for
     sj.fit(X, y, solver=solver)
-    programs = (driver.run, driver.begin, bound.certify, preconditioner._diagonal, preconditioner._moment)
+    programs = (driver.run, driver.begin, bound.bound_at, preconditioner._diagonal, preconditioner._moment)
     compiled = [program.program.count() for program in programs]
     sj.fit(X, y, solver=solver, l2=1e-3)
     sj.fit(other, labels, solver=solver)
