@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import scipy.optimize
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
@@ -28,11 +29,13 @@ def ours(solver: Any) -> Contestant:
     return run
 
 
-def scikit_learn(solver: str) -> Contestant:
-    """LogisticRegression; tol is its own."""
+def scikit_learn(solver: str, threads: int | None = None) -> Contestant:
+    """LogisticRegression, on a number of BLAS threads or on all; tol is its own."""
 
     def run(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
-        model = LogisticRegression(C=1 / (l2 * len(y)), solver=solver, tol=tol, max_iter=MAX_ITER).fit(X, y)
+        model = LogisticRegression(C=1 / (l2 * len(y)), solver=solver, tol=tol, max_iter=MAX_ITER)
+        with threadpool_limits(threads, user_api="blas"):
+            model.fit(X, y)
         return sj.Params(model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64))
 
     return run
@@ -123,6 +126,9 @@ THEIRS: dict[str, Contestant] = {
     "scikit-learn lbfgs": scikit_learn("lbfgs"),
     "scikit-learn newton-cg": scikit_learn("newton-cg"),
     "scikit-learn newton-cholesky": scikit_learn("newton-cholesky"),
+    "scikit-learn lbfgs, 1 thread": scikit_learn("lbfgs", 1),
+    "scikit-learn newton-cg, 1 thread": scikit_learn("newton-cg", 1),
+    "scikit-learn newton-cholesky, 1 thread": scikit_learn("newton-cholesky", 1),
     "scipy L-BFGS-B": scipy_lbfgs,
     "optax lbfgs": optax_lbfgs,
 }

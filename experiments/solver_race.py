@@ -29,11 +29,12 @@ import softmax_jax as sj
 
 GAP = 1e-5
 TOLERANCES = {"ours": [1e-2, 1e-3, 1e-4, 1e-5, 1e-7], "theirs": [1e-3, 1e-4, 1e-5, 1e-6, 1e-7]}
-LIMIT_S = {"embeddings": 60.0, "many_classes": 100.0}  # of one run
+LIMIT_S = {"embeddings": 60.0, "many_classes": 100.0, "many_fitted": 60.0, "middle_fitted": 60.0}  # of one run
 USUAL_LIMIT_S = 20.0
-DTYPES = {"embeddings": ("float32",), "many_classes": ("float32",)}  # where a run takes long
+DTYPES = {name: ("float32",) for name in LIMIT_S}  # where a run takes long
 _FEW = ("softmax_jax auto", "softmax_jax LBFGS", "softmax_jax NewtonCG", "scikit-learn lbfgs", "scikit-learn newton-cg")
-ONLY = {"embeddings": _FEW, "many_classes": _FEW}
+_FEW += tuple(f"{name}, 1 thread" for name in _FEW[3:])
+ONLY = dict.fromkeys(LIMIT_S, _FEW)
 DENSE_UNKNOWNS = 2000  # beyond it a dense Hessian does not pay, or does not fit
 
 
@@ -52,7 +53,9 @@ def race(name: str) -> list[dict[str, Any]]:
         for contestant, run in {**OURS, **THEIRS}.items():
             if contestant not in ONLY.get(name, (contestant,)):
                 continue
-            if case.X.shape[1] * T.shape[1] > DENSE_UNKNOWNS and contestant.endswith((" Newton", "cholesky")):
+            if case.X.shape[1] * T.shape[1] > DENSE_UNKNOWNS and contestant.split(",")[0].endswith(
+                (" Newton", "cholesky")
+            ):
                 continue
             row = {"problem": name, "dtype": dtype, "solver": contestant, "objective*": best.objective}
             limit_s = LIMIT_S.get(name, USUAL_LIMIT_S)
