@@ -108,7 +108,7 @@ def exact_step(
         inside = (newton > low) & (newton < jnp.minimum(high, 10 * t)) & ~bad
         t = jnp.where(small, _corrected(t, newton) if refit else t, jnp.where(inside, newton, bisect))
         shift = line.shift + jnp.where(small, _shift(problem, slope, line.reached), 0) if refit else line.shift
-        return _Line(line.trials + 1, line.reached + small, t, shift, low, high)
+        return _Line(line.trials + 1, line.reached + small.astype(jnp.int32), t, shift, low, high)
 
     one, none = jnp.ones((), problem.dtype), jnp.zeros((), jnp.int32)
     initial = _Line(none, none, one, jnp.zeros_like(point.params.b), 0 * one, jnp.inf * one)

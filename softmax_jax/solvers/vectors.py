@@ -55,7 +55,7 @@ def centred(x: Any, classes: Any) -> Any:
     """
     if classes is None:
         return x - jnp.mean(x, axis=-1, keepdims=True)
-    here = jnp.arange(x.shape[-1]) < classes
+    here = jnp.arange(x.shape[-1], dtype=x.dtype) < classes
     return jnp.where(here if x.ndim == 1 else here[None], x - jnp.sum(x, axis=-1, keepdims=True) / classes, 0)
 
 
@@ -66,4 +66,4 @@ def present(b: Any, classes: Any) -> Any:
       b: whose shape and dtype are taken.
       classes: () how many there are; None where none is padding.
     """
-    return jnp.ones_like(b) if classes is None else (jnp.arange(b.shape[0]) < classes).astype(b.dtype)
+    return jnp.ones_like(b) if classes is None else (jnp.arange(b.shape[0], dtype=b.dtype) < classes).astype(b.dtype)
