@@ -103,7 +103,9 @@ class LBFGS:
           state: what `init`, `restart` or `step` gave.
         """
         direction = _direction(problem.penalty, state)
-        return _remembered(state, direction, search(problem, state.point, direction, accuracy=0.25, refit=True))
+        penalised = problem.columns is None  # the refit is for the certificate, of which there is none without
+        step = search(problem, state.point, direction, accuracy=0.25, refit=penalised)
+        return _remembered(state, direction, step)
 
 
 @jax.jit
