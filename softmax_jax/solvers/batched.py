@@ -204,10 +204,8 @@ class _Run:
     def _certify(self, slots: np.ndarray) -> Any:
         """Certificates of slots, in groups that share a compiled program."""
         k, N = self.chunk.state.point.curvature.shape[-1], self.problem.in_memory.weights.shape[-1]
-        if self.keep and len(slots) > 1 and k * N * self.batch.count <= CERTIFIED_ELEMENTS // 8:
-            every = self._proofs(np.arange(self.batch.count))  # little work: one program for groups of all sizes
-            return jax.tree.map(lambda p: p[slots], every)
         size = min(_slots(len(slots)), self.batch.count, max(1, CERTIFIED_ELEMENTS // (k * N)))
+        size = 1 if self.keep else size  # a sweep has few slots: one program for all of them, and that a small one
         found = []
         for first in range(0, len(slots), size):
             group = slots[first : first + size]

@@ -21,6 +21,7 @@ from softmax_jax.problem.problem import OF_ROWS, Problem
 from softmax_jax.solvers import steps
 from softmax_jax.solvers.protocol import Solver
 
+CERTIFICATES = 4 * LOOPS  # a sweep certifies each weighting at each strength, and goes over the logits ten times each
 FIELDS = (*OF_ROWS, "l2", "intercept", "columns")
 
 
@@ -86,8 +87,22 @@ def taken(problem: Problem, varying: tuple[str, ...], batch: np.ndarray) -> Prob
       batch: (r,) integer indices below B, in the order wanted.
     """
     with scope(problem.dtype):
-        index = jnp.asarray(batch)
-        return problem.replaced(**{name: jax.tree.map(lambda a: a[index], _field(problem, name)) for name in varying})
+        return problem.replaced(**{name: at(_field(problem, name), batch) for name in varying})
+
+
+def at(arrays: Any, index: np.ndarray) -> Any:
+    """Some entries along the leading axis: on the host where the arrays are, since JAX's own way takes milliseconds.
+
+    Args:
+      arrays: a pytree.
+      index: (r,) integer.
+    """
+
+    def some(a: Any) -> Any:
+        here = not isinstance(a, jax.Array) or [d.platform for d in a.sharding.device_set] == ["cpu"]
+        return np.asarray(a)[index] if here else a[jnp.asarray(index)]
+
+    return jax.tree.map(some, arrays)
 
 
 def _count(problem: Problem, varying: tuple[str, ...]) -> int:
@@ -259,7 +274,7 @@ def certify(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
     return found.certificate._replace(gap=_least(varying, problem, params, found))
 
 
-@jitted(static="varying")
+@jitted(static="varying", passes=CERTIFICATES)
 def _bounds(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
     return _mapped(lambda problem, _, *args: bound_at(problem, *args), Layout(varying, True), problem, None, params)
 
