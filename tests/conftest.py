@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-if [int(part) for part in version("jaxlib").split(".")[:2]] == [0, 10]:  # an unknown flag, as in 0.11, would end the process
+if [int(part) for part in version("jaxlib").split(".")[:2]] == [0, 10]:  # 0.11 ends the process at one of them
     # most of the tests' time is compilation; code that is optimised less computes the same
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # one for this run: workers and child processes share programs
