@@ -100,7 +100,7 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
         R = minus_target(T, O)
         mean = jnp.sum(O * D, axis=0)
         spread = jnp.sum(O * jnp.square(D - mean[None]), axis=0)
-        first = jnp.vdot(w, jnp.sum(R * D, axis=0))
+        first = jnp.vdot(w, mean - target_dot(T, D))
         bias, curvature = (jnp.matmul(a, w, precision=PRECISION) for a in (R, O * (1 - O)))
         return Slope(first, jnp.vdot(w, spread), bias, curvature), None
 
