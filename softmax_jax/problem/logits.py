@@ -98,8 +98,9 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
         E = jnp.exp(V - jnp.max(V, axis=0, keepdims=True))
         O = E / jnp.sum(E, axis=0, keepdims=True)
         R = minus_target(T, O)
-        mean = jnp.sum(O * D, axis=0)
-        spread = jnp.sum(O * jnp.square(D - mean[None]), axis=0)
+        total = jnp.sum(E, axis=0)
+        mean = jnp.sum(E * D, axis=0) / total
+        spread = jnp.sum(E * jnp.square(D - mean[None]), axis=0) / total
         first = jnp.vdot(w, mean - target_dot(T, D))
         bias, curvature = (jnp.matmul(a, w, precision=PRECISION) for a in (R, O * (1 - O)))
         return Slope(first, jnp.vdot(w, spread), bias, curvature), None
