@@ -33,8 +33,7 @@ def gram(X: Any, mean: np.ndarray) -> np.ndarray:
       mean: (m,) float64.
     """
     if is_jax(X):
-        with scope(np.float64):
-            return np.array(_device_gram(X, mean))
+        return _on_device(_device_gram, X, mean)
     if is_sparse(X):
         wide = X.astype(np.float64)
         crossed = wide @ mean
@@ -54,8 +53,7 @@ def times(X: Any, W: np.ndarray) -> np.ndarray:
       W: (m, k) float64.
     """
     if is_jax(X):
-        with scope(np.float64):
-            return np.array(_device_times(X, W))
+        return _on_device(_device_times, X, W)
     if is_sparse(X):
         return X.astype(np.float64) @ W
     return sum((X[:, c].astype(np.float64, copy=False) @ W[c] for c in _blocks(X)), np.zeros((len(X), W.shape[1])))
@@ -69,8 +67,7 @@ def transposed(X: Any, R: np.ndarray) -> np.ndarray:
       R: (n, k) float64.
     """
     if is_jax(X):
-        with scope(np.float64):
-            return np.array(_device_transposed(X, R))
+        return _on_device(_device_transposed, X, R)
     if is_sparse(X):
         return X.T.astype(np.float64) @ R
     return np.concatenate([X[:, c].T.astype(np.float64, copy=False) @ R for c in _blocks(X)])
@@ -78,6 +75,11 @@ def transposed(X: Any, R: np.ndarray) -> np.ndarray:
 
 def _blocks(X: np.ndarray) -> list[slice]:
     return [slice(start, start + COLUMNS) for start in range(0, X.shape[1], COLUMNS)]
+
+
+def _on_device(product: Any, *factors: Any) -> np.ndarray:
+    with scope(np.float64):
+        return np.array(product(*factors))
 
 
 @jax.jit

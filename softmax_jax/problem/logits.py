@@ -96,9 +96,9 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
     def block(Z: Any, D: Any, T: Any, w: Any) -> tuple[Slope, None]:
         V = Z + t * D + shift[:, None]
         E = jnp.exp(V - jnp.max(V, axis=0, keepdims=True))
-        O = E / jnp.sum(E, axis=0, keepdims=True)
-        R = minus_target(T, O)
         total = jnp.sum(E, axis=0)
+        O = E / total[None]
+        R = minus_target(T, O)
         mean = jnp.sum(E * D, axis=0) / total
         spread = jnp.sum(E * jnp.square(D - mean[None]), axis=0) / total
         first = jnp.vdot(w, mean - target_dot(T, D))

@@ -55,8 +55,8 @@ def centred(x: Any, classes: Any) -> Any:
     """
     if classes is None:
         return x - jnp.mean(x, axis=-1, keepdims=True)
-    here = jnp.arange(x.shape[-1], dtype=x.dtype) < classes
-    return jnp.where(here if x.ndim == 1 else here[None], x - jnp.sum(x, axis=-1, keepdims=True) / classes, 0)
+    here = jnp.expand_dims(_is_present(x, classes), range(x.ndim - 1))
+    return jnp.where(here, x - jnp.sum(x, axis=-1, keepdims=True) / classes, 0)
 
 
 def present(b: Any, classes: Any) -> Any:
@@ -66,4 +66,8 @@ def present(b: Any, classes: Any) -> Any:
       b: whose shape and dtype are taken.
       classes: () how many there are; None where none is padding.
     """
-    return jnp.ones_like(b) if classes is None else (jnp.arange(b.shape[0], dtype=b.dtype) < classes).astype(b.dtype)
+    return jnp.ones_like(b) if classes is None else _is_present(b, classes).astype(b.dtype)
+
+
+def _is_present(x: Any, classes: Any) -> Any:
+    return jnp.arange(x.shape[-1], dtype=x.dtype) < classes
