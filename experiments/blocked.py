@@ -29,12 +29,13 @@ import numpy as np
 import softmax_jax as sj
 from softmax_jax.placement import budget
 from softmax_jax.problem.blocks import rows_per_block
+from softmax_jax.problem.tiles import CACHED
 from softmax_jax.placement.place import place
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.solvers.driver import optimise
 n, m, k, memory, iterations, forced = map(int, sys.argv[1:])
 if forced:
-    budget.chosen_rows = lambda n, k, itemsize, free: rows_per_block(k * itemsize, free)
+    budget.chosen_rows = lambda tiles, n, k, itemsize, free: rows_per_block(tiles, k * itemsize, free)
 def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
 rng = np.random.default_rng(0)
@@ -52,7 +53,7 @@ solver = sj.LBFGS(memory=memory)
 if n > k:
     result = sj.fit(X, y, l2=1e-4, tol=1e-4, max_iter=iterations, solver=solver, callback=note)
 else:
-    rows = rows_per_block(k * 4, free_bytes())
+    rows = rows_per_block(CACHED, k * 4, free_bytes())
     data = place(X, y.astype(np.int32), None, 1e-4, False, solver, rows=rows)
     zero = sj.Params(np.zeros((m, k), np.float32), np.zeros(k, np.float32))
     result = optimise(solver, data, zero, tol=1e-4, max_iter=iterations, callback=note)

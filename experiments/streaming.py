@@ -69,11 +69,12 @@ def write(folder: Path, gib: float, m: int, k: int) -> tuple[Path, Path]:
 def read_alone(path: Path) -> list[float]:
     """Seconds of three passes that only read, by the thread and the buffers of a fit."""
     from softmax_jax.data import open_rows
+    from softmax_jax.problem.blocks import streamed_rows
     from softmax_jax.problem.prefetch import read_ahead
-    from softmax_jax.problem.streamed import streamed_rows
+    from softmax_jax.problem.tiles import CACHED
 
     source = open_rows(path)
-    rows, walls = streamed_rows(source, 10, 2**34), []
+    rows, walls = streamed_rows(CACHED, source.shape[1] * 4, 10, 2**34), []
     for _ in range(3):
         start = time.perf_counter()
         for _, _ in read_ahead(source, rows):

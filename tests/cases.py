@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -90,6 +91,13 @@ def relative_difference(actual: Params, expected: Params) -> float:
         size = np.abs(e).max()
         worst = max(worst, float(np.abs(a - e).max() / size) if size else float(np.abs(a).max()))
     return worst
+
+
+def with_tiles(problem, tiles):
+    """The same problem in memory, worked on as the platform of `tiles` would."""
+    rows = problem.in_memory
+    X = rows.X if rows.X.is_sparse else dataclasses.replace(rows.X, tiles=tiles)
+    return problem.replaced(rows=dataclasses.replace(rows, X=X, tiles=tiles))
 
 
 def by_blocks(problem, rows):

@@ -35,8 +35,9 @@ from softmax_jax.model import Params
 from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocks import Net
-from softmax_jax.problem.logits import by_blocks, minus_target, target_dot
+from softmax_jax.problem.logits import minus_target, target_dot
 from softmax_jax.problem.problem import Penalty, Problem
+from softmax_jax.problem.tiles import Tiles
 
 BIAS_STEPS = 40  # at most, where logits are stored: O(N k^2) each
 BIAS_PASSES = 8  # at most, where each step is a pass over the data
@@ -215,15 +216,15 @@ class _Sums(NamedTuple):
     divergences: Any  # one for each c
 
 
-def _totals(Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
-    return logits.totals(Z, shift, w, overlap=False), None
+def _totals(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
+    return logits.totals(tiles, Z, shift, w, overlap=False), None
 
 
-def _overlapping(Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
-    return logits.totals(Z, shift, w, overlap=True), None
+def _overlapping(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
+    return logits.totals(tiles, Z, shift, w, overlap=True), None
 
 
-def _bounded(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[_Sums, Any]:
+def _bounded(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[_Sums, Any]:
     """Sums at the dual point, and its residual."""
 
     def block(Z: Any, T: Any, w: Any) -> tuple[_Sums, Any]:
@@ -231,14 +232,14 @@ def _bounded(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) ->
         log_O = jax.nn.log_softmax(Z, axis=0)
         A = dual.output(point, log_O)
         R = minus_target(T, A)
-        loss, square = -jnp.vdot(w, target_dot(T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
+        loss, square = -jnp.vdot(w, target_dot(tiles, T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
         divergences = jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid)
         return _Sums(loss, square, jnp.vdot(w, dual.largest_logit(Z)), divergences), w[None] * R
 
-    return by_blocks(block, Z, T, w)
+    return tiles.over(block, Z, T, w)
 
 
-def _diverged(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[Any, None]:
+def _diverged(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[Any, None]:
     """The divergence for each c of the grid."""
 
     def block(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
@@ -246,11 +247,11 @@ def _diverged(Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -
         A = dual.output(point, log_O)
         return jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid), None
 
-    return by_blocks(block, Z, T, w)
+    return tiles.over(block, Z, T, w)
 
 
-def _grown(Z: Any, T: Any, w: Any, shift: Any) -> tuple[dual.Growth, None]:
-    return by_blocks(lambda Z, w: (dual.growth(Z, w, shift), None), Z, w)
+def _grown(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[dual.Growth, None]:
+    return tiles.over(lambda Z, w: (dual.growth(Z, w, shift), None), Z, w)
 
 
 class _Bounds(NamedTuple):

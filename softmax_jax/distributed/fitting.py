@@ -32,6 +32,7 @@ from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.place import kind_of, place_shards
+from softmax_jax.placement.platforms import tiles_on
 from softmax_jax.placement.shards import Shards
 from softmax_jax.problem.blocks import chosen_rows
 from softmax_jax.problem.problem import padded_rows
@@ -298,7 +299,7 @@ def _block(X: np.ndarray, k: int) -> int | None:
     local = jax.local_devices()
     memories = 1 if local[0].platform == "cpu" else len(local)
     free, itemsize = free_bytes(local[0]), compute_dtype(X).itemsize
-    chosen = gather(chosen_rows(-(-len(X) // memories), k, itemsize, free))
+    chosen = gather(chosen_rows(tiles_on(local[0]), -(-len(X) // memories), k, itemsize, free))
     return min((rows for rows in chosen if rows is not None), default=None)
 
 

@@ -22,6 +22,7 @@ from jax.flatten_util import ravel_pytree
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.losses import check_targets, cross_entropy, normalised_weights
 from softmax_jax.model import Params, init_params
+from softmax_jax.placement.platforms import tiles_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
@@ -154,11 +155,13 @@ def _scaled_problem(sources: _Sources, fit_intercept: bool) -> tuple[Problem, An
     n, dtype = len(X), X.dtype
     common = jnp.exp(jnp.mean(jnp.log(l2)))
     scale = jnp.sqrt(common / l2)[:, None] if l2.ndim else jnp.ones((), dtype)
-    rows = padded_rows(n) - n
-    padded = jnp.pad(X * scale.T, ((0, rows), (0, 0)))
-    s = jnp.pad(normalised_weights(sample_weight, n, dtype), (0, rows))
-    T = jnp.pad(T.T, ((0, 0), (0, rows)))
-    return Problem(DeviceRows(DenseFeatures(padded), T, s), common, jnp.asarray(fit_intercept, dtype)), scale
+    room = padded_rows(n) - n
+    padded = jnp.pad(X * scale.T, ((0, room), (0, 0)))
+    s = jnp.pad(normalised_weights(sample_weight, n, dtype), (0, room))
+    T = jnp.pad(T.T, ((0, 0), (0, room)))
+    tiles = tiles_of(sources)
+    rows = DeviceRows(DenseFeatures(padded, tiles=tiles), T, s, tiles=tiles)
+    return Problem(rows, common, jnp.asarray(fit_intercept, dtype)), scale
 
 
 def _minimise(problem: Problem, start: Params, settings: _Settings) -> Params:

@@ -23,6 +23,7 @@ from softmax_jax.model import Params
 from softmax_jax.model_selection.stack import Stack, checked_stack, group, picked
 from softmax_jax.placement.offsets import column_offsets, returned
 from softmax_jax.placement.place import Kind
+from softmax_jax.placement.platforms import tiles_on
 from softmax_jax.placement.span import Span, pays, span_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
@@ -195,7 +196,7 @@ def _batch(stack: Stack, solver: Solver, dtype: Any, uncorrelated: bool = False)
     @functools.cache
     def features(dtype: Any) -> DenseFeatures:
         with scope(dtype):
-            return DenseFeatures(jnp.array(rows.astype(dtype, copy=False)), uncorrelated)
+            return DenseFeatures(jnp.array(rows.astype(dtype, copy=False)), uncorrelated, tiles_on(None))
 
     def build(dtype: Any) -> Problem:
         soft = stack.T.ndim == 3
@@ -204,7 +205,7 @@ def _batch(stack: Stack, solver: Solver, dtype: Any, uncorrelated: bool = False)
             target, weights = jax.device_put((T, np.pad(stack.weights, pad).astype(dtype)))
             scalars = jax.device_put((stack.l2.astype(dtype), dtype.type(stack.intercept)))
             X = features(dtype if uncorrelated else stack.X.dtype)
-            return Problem(DeviceRows(X, target, weights), *scalars, gradient=solver.gradient)
+            return Problem(DeviceRows(X, target, weights, tiles=X.tiles), *scalars, gradient=solver.gradient)
 
     exact = build(wide)
     return Batch(exact if dtype == wide else build(dtype), exact, varying, None, stack.X.ndim == 2)

@@ -2,6 +2,7 @@
 
 place        checked data onto devices, as the one problem that all else works on
 shards       rows of host arrays onto one device or over a mesh, with padding
+platforms    what the platform decides, by where the data lie
 padding      small tables are padded to few sizes, so that they share compiled programs
 offsets      columns far from zero beside their spread are shifted, exactly
 products     products with X in float64, outside of any problem

@@ -10,6 +10,7 @@ import jax
 from softmax_jax.placement.devices import memories_of
 from softmax_jax.placement.memory import DeviceMemoryError, free_bytes, is_exhausted
 from softmax_jax.placement.place import Kind
+from softmax_jax.placement.platforms import tiles_on
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block, streamed_rows
 
 Found = TypeVar("Found")
@@ -26,11 +27,12 @@ def first_rows(kind: Kind, k: int, device: Any) -> int | None:
     """
     one, memories = memories_of(device)
     n, m = kind.shape
+    tiles = tiles_on(one)
     if kind.is_streamed:
-        return streamed_rows(m * kind.dtype.itemsize, k, free_bytes(one))
+        return streamed_rows(tiles, m * kind.dtype.itemsize, k, free_bytes(one))
     if kind.is_sparse:
         return None
-    return chosen_rows(-(-n // memories), k, kind.computed_in.itemsize, free_bytes(one))
+    return chosen_rows(tiles, -(-n // memories), k, kind.computed_in.itemsize, free_bytes(one))
 
 
 def within_memory(run: Callable[[int | None], Found], rows: int | None, kind: Kind, k: int, device: Any) -> Found:
@@ -46,21 +48,22 @@ def within_memory(run: Callable[[int | None], Found], rows: int | None, kind: Ki
     Raises:
       DeviceMemoryError: memory runs out however small the blocks are.
     """
-    free = free_bytes(memories_of(device)[0])
+    one, _ = memories_of(device)
+    free = free_bytes(one)
     while True:
         try:
             return run(rows)
         except (MemoryError, jax.errors.JaxRuntimeError) as error:
             if not is_exhausted(error):
                 raise
-            rows = _fewer(rows, kind, k, free, error)
+            rows = _fewer(rows, kind, k, one, free, error)
 
 
-def _fewer(rows: int | None, kind: Kind, k: int, free: int, error: BaseException) -> int:
+def _fewer(rows: int | None, kind: Kind, k: int, one: Any, free: int, error: BaseException) -> int:
     """Rows of a smaller block, or DeviceMemoryError."""
     itemsize = kind.computed_in.itemsize
     if rows is None and not kind.is_sparse:
-        return rows_per_block(k * itemsize, free)
+        return rows_per_block(tiles_on(one), k * itemsize, free)
     if rows is not None and rows > LEAST_ROWS:
         return max(LEAST_ROWS, rows // 4)
     n, m = kind.shape

@@ -18,6 +18,7 @@ import jax
 from jax.core import Tracer
 
 from softmax_jax.model import Params
+from softmax_jax.placement.platforms import platforms_of
 from softmax_jax.problem.problem import Problem
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -83,15 +84,9 @@ def options_for(passes: int, args: tuple[Any, ...]) -> Options:
       passes: over the logits.
       args: with a Problem among them; traced ones take none, since only the outermost function may have any.
     """
-    leaves = jax.tree.leaves(args)
-    if any(isinstance(leaf, Tracer) for leaf in leaves) or not _on_cpu(leaves):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(args)) or platforms_of(args) != {"cpu"}:
         return None
     return _known_of("unoptimised" if passes * _elements(args) <= FEW else "without emitters")
-
-
-def _on_cpu(leaves: list[Any]) -> bool:
-    placed = next((leaf for leaf in leaves if isinstance(leaf, jax.Array)), None)
-    return placed is not None and all(device.platform == "cpu" for device in placed.sharding.device_set)
 
 
 def _elements(args: tuple[Any, ...]) -> int:

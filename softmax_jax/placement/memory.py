@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jax
+from softmax_jax.placement.platforms import default_device
 
 _CGROUP = (  # limit and use, of version 2 and of version 1
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -25,8 +25,7 @@ def free_bytes(device: Any = None) -> int:
     Args:
       device: a JAX device, or None for JAX's default.
     """
-    if device is None:
-        device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
+    device = device or default_device()
     statistics = None if getattr(device, "platform", "cpu") == "cpu" else device.memory_stats()
     if statistics and "bytes_limit" in statistics:
         return max(0, statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))

@@ -21,6 +21,7 @@ from softmax_jax.inputs.targets import row_totals
 from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.padding import Padding
+from softmax_jax.placement.platforms import tiles_of, tiles_on
 from softmax_jax.placement.shards import Shards, shards_of
 from softmax_jax.problem.blocks import streamed_rows
 from softmax_jax.problem.collectives import Collectives
@@ -165,7 +166,8 @@ def place_shards(
         with scope(dtype):
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights, divisor = (None if a is None else shards.spread(a.astype(dtype)) for a in (s, scale))
-            held = DeviceRows(features, target(stored), weights, divisor, collectives=Collectives(mesh=shards.mesh))
+            over = Collectives(mesh=shards.mesh)
+            held = DeviceRows(features, target(stored), weights, divisor, tiles=tiles_of(features), collectives=over)
             present = None if classes is None else shards.same(dtype.type(classes))
             held = held if rows is None else held.by_blocks(rows)
             return Problem(held, *scalars, classes=present, gradient=needs.gradient)
@@ -177,12 +179,13 @@ def _streamed(
     source: RowSource, T: np.ndarray, s: np.ndarray, l2: float, free: bool, needs: Needs, device: Any, rows: int | None
 ) -> Data:
     k = T.shape[1] if T.ndim == 2 else int(T.max()) + 1
-    rows = rows or streamed_rows(source.shape[1] * source.dtype.itemsize, k, free_bytes(device))
+    tiles = tiles_on(device)
+    rows = rows or streamed_rows(tiles, source.shape[1] * source.dtype.itemsize, k, free_bytes(device))
     size = min(rows, 1 << (source.shape[0] - 1).bit_length())
     dtype = computed_in(source.dtype)
     seen = survey(source, s, size, np.dtype(np.float64) if has_float64() else dtype)
     m = source.shape[1]
-    held = StreamedRows(source, T, s, _scale_of(T), size, dtype, seen, np.zeros(m), np.ones(m), device)
+    held = StreamedRows(source, T, s, _scale_of(T), size, dtype, seen, np.zeros(m), np.ones(m), device, tiles)
 
     def build(dtype: np.dtype) -> Problem:
         with scope(dtype):

@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from softmax_jax.inputs.conversion import is_sparse
+from softmax_jax.placement.platforms import tiles_of
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.problem.sparse import SparseFeatures, sparse_features, sparse_shards
@@ -45,15 +46,15 @@ class Shards(NamedTuple):
             place = NamedSharding(self.mesh, P(self.mesh.axis_names[0]))
             return jax.device_put(sparse_shards(X, self.counts, self.rows), place)
         if not isinstance(X, jax.Array):
-            return DenseFeatures(self.spread(X))
+            return _dense(self.spread(X))
         if self.mesh is None:
-            return DenseFeatures(jnp.pad(X, ((0, self.rows - X.shape[0]), (0, 0))))
+            return _dense(jnp.pad(X, ((0, self.rows - X.shape[0]), (0, 0))))
         cut = NamedSharding(self.mesh, P(self.mesh.axis_names[0]))
         if not X.sharding.is_equivalent_to(cut, 2):
-            return DenseFeatures(self.spread(np.asarray(X)))
+            return _dense(self.spread(np.asarray(X)))
         room = ((0, self.rows - self.counts[0]), (0, 0))
         pad = jax.shard_map(lambda x: jnp.pad(x, room), mesh=self.mesh, in_specs=cut.spec, out_specs=cut.spec)
-        return DenseFeatures(jax.jit(pad)(jax.device_put(X, cut)))  # each part gets padding of its own
+        return _dense(jax.jit(pad)(jax.device_put(X, cut)))  # each part gets padding of its own
 
     def spread(self, array: np.ndarray, axis: int = 0) -> jax.Array:
         """`array`, whose rows lie along `axis`, on the devices.
@@ -92,6 +93,10 @@ def shards_of(n: int, place: Any) -> Shards:
     parts = place.devices.shape[0]
     counts = tuple(n // parts + (i < n % parts) for i in range(parts))
     return Shards(padded_rows(counts[0]), counts, mesh=place)
+
+
+def _dense(X: jax.Array) -> DenseFeatures:
+    return DenseFeatures(X, tiles=tiles_of(X))
 
 
 def _padded(array: np.ndarray, axis: int, rows: int) -> np.ndarray:

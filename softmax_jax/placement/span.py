@@ -19,6 +19,7 @@ References:
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from softmax_jax.model import Params
 from softmax_jax.placement.offsets import shifted
 from softmax_jax.placement.place import InFloat64, Kind, Needs, place
 from softmax_jax.placement.products import as_near, gram, times, transposed
-from softmax_jax.problem.features import LARGEST_FACTORISED, DenseFeatures
+from softmax_jax.problem.features import LARGEST_FACTORISED
 from softmax_jax.problem.problem import Data, Problem
 
 LEAST_FEATURES = 256  # below which there is little to save
@@ -171,7 +172,7 @@ def spanned(
 
     def inside(dtype: Any) -> Problem:
         problem = place(span.features.astype(dtype), T, weights, l2, free, needs, device).training
-        return problem.replaced(X=DenseFeatures(problem.in_memory.X.X, is_uncorrelated=True))
+        return problem.replaced(X=dataclasses.replace(problem.in_memory.X, is_uncorrelated=True))
 
     exact = inside(np.float64)
     narrow = dtype != np.float64 and not needs.always_float64

@@ -8,7 +8,8 @@ blocks       what a block is, how large, how what is found of each adds up
 prefetch     the next block is read while the device computes with the last
 features     X in device memory, and the products with it
 sparse       the same products where most of X is zero
-logits       what is done to class-major logits (k, N), in blocks that stay in cache
+logits       what is done to class-major logits (k, N)
+tiles        how much is worked on at a time: blocks that stay in a CPU's cache, or all that an accelerator fuses
 hessian      the dense Hessian
 cholesky     factors of small matrices, and what is solved with them
 collectives  what devices that share the rows sum and decide together

@@ -1,8 +1,8 @@
 """Sums over blocks of rows: what a block is, how large it is, and how what is found of each adds up.
 
-A *part* is a function of the net inputs, targets and weights of some rows, and of other arguments; it returns sums over
-these rows, and R (k, r) or None. A *kernel* makes a part a jitted function of a block. Sums over blocks are
-compensated, so that their rounding is that of one block.
+A *part* is a function of the tiles, the net inputs, targets and weights of some rows, and of other arguments; it
+returns sums over these rows, and R (k, r) or None. A *kernel* makes a part a jitted function of a block. Sums over
+blocks are compensated, so that their rounding is that of one block.
 
 References:
   Knuth, The Art of Computer Programming 2, 3rd ed. 1997, section 4.2.2, theorem B (the error of a sum, exactly).
@@ -20,10 +20,9 @@ from jax import lax
 
 from softmax_jax.model import PRECISION, Params
 from softmax_jax.problem.features import DenseFeatures
+from softmax_jax.problem.tiles import Tiles, power_of_two
 
-BLOCK_BYTES = 2**26  # of the logits of a block, at most: large enough for fast products
 FREE_SHARE = 64  # of the free memory, a block's logits take at most one part in so many
-PART_BYTES = 2**20  # of the rows of a part of a block, and of their logits: they stay in cache
 PART_ROWS = 256  # fewer than that would not make fast products
 PARAMS_BYTES = 2**20  # of parameters, up to which adding up parts costs little
 CACHED_ARRAYS = 6  # of n x k numbers that a fit takes where logits are stored
@@ -53,7 +52,7 @@ class Folded(NamedTuple):
     db: Any = None
 
 
-Part = Callable[..., tuple[Any, Any]]  # of (Z, ..., T, w, *args)
+Part = Callable[..., tuple[Any, Any]]  # of (tiles, Z, ..., T, w, *args)
 
 
 class Total(NamedTuple):
@@ -102,17 +101,20 @@ def feature_major(found: Folded) -> Folded:
     return found if found.dW is None else found._replace(dW=found.dW.T)
 
 
-def in_parts(kernel: Any, take: Any, rows: int, *args: Any) -> Any:
+def in_parts(tiles: Tiles, kernel: Any, take: Any, rows: int, *args: Any) -> Any:
     """kernel(take(0, rows), *args), as the sum over parts take(start, r) whose rows and logits stay in cache.
 
     Args:
+      tiles: of the platform, which say how large a part is.
       kernel: whose first argument after the block holds params.
       take: from the first row and the number of rows to a Block.
       rows: of all parts, a power of two.
       args: of the kernel.
     """
     W = jax.tree.leaves(args)[0]
-    size = power_of_two(PART_BYTES // (max(W.shape) * W.dtype.itemsize))
+    if tiles.part_bytes is None:
+        return kernel(take(0, rows), *args)
+    size = power_of_two(tiles.part_bytes // (max(W.shape) * W.dtype.itemsize))
     if W.size * W.dtype.itemsize > PARAMS_BYTES or size < PART_ROWS or size >= rows:
         return kernel(take(0, rows), *args)
 
@@ -125,19 +127,20 @@ def in_parts(kernel: Any, take: Any, rows: int, *args: Any) -> Any:
 
 
 @functools.cache
-def kernel(part: Part, pull: str | None) -> Any:
+def kernel(tiles: Tiles, part: Part, pull: str | None) -> Any:
     """The jitted function (block, params of each net input, args of the part) -> Folded, its dW class-major (k, m).
 
     Args:
+      tiles: of the platform.
       part: a function of a module, or one that is made once.
       pull: None, or how R is pulled back: "closed_form" or "autodiff".
     """
 
     @jax.jit
     def folded(block: Block, params: tuple[Params, ...], *args: Any) -> Folded:
-        X = DenseFeatures(block.X)
+        X = DenseFeatures(block.X, tiles=tiles)
         nets = [X.forward(each.W) + each.b[:, None] for each in params]
-        sums, R = part(*nets, block.T, block.w, *args)
+        sums, R = part(tiles, *nets, block.T, block.w, *args)
         if pull is None:
             return Folded(sums)
         if pull == "autodiff":
@@ -147,10 +150,11 @@ def kernel(part: Part, pull: str | None) -> Any:
     return folded
 
 
-def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
+def chosen_rows(tiles: Tiles, n: int, k: int, itemsize: int, free: int) -> int | None:
     """Rows of a block, or None where all logits may be stored.
 
     Args:
+      tiles: of the platform.
       n: rows.
       k: classes.
       itemsize: bytes of a number in the dtype of training.
@@ -158,30 +162,27 @@ def chosen_rows(n: int, k: int, itemsize: int, free: int) -> int | None:
     """
     if CACHED_ARRAYS * n * k * itemsize <= CACHED_SHARE * free:
         return None
-    return rows_per_block(k * itemsize, free)
+    return rows_per_block(tiles, k * itemsize, free)
 
 
-def rows_per_block(row_bytes: int, free: int) -> int:
-    """A power of two of rows that take at most BLOCK_BYTES and little of the `free` bytes, at least 1.
+def rows_per_block(tiles: Tiles, row_bytes: int, free: int) -> int:
+    """A power of two of rows that take little of the `free` bytes, at least 1.
 
     Args:
+      tiles: of the platform, which say how many bytes at most.
       row_bytes: of the features or logits of a row, at least 1.
       free: bytes of free memory.
     """
-    return power_of_two(min(BLOCK_BYTES, free // FREE_SHARE) // row_bytes)
+    return power_of_two(min(tiles.block_bytes, free // FREE_SHARE) // row_bytes)
 
 
-def streamed_rows(row_bytes: int, k: int, free: int) -> int:
+def streamed_rows(tiles: Tiles, row_bytes: int, k: int, free: int) -> int:
     """Rows of a block that is read: neither their features nor their k logits take more than a block may.
 
     Args:
+      tiles: of the platform.
       row_bytes: of the features of a row.
       k: classes.
       free: bytes of free memory.
     """
-    return rows_per_block(max(row_bytes, 8 * k), free)
-
-
-def power_of_two(count: int) -> int:
-    """The largest power of two that is at most `count`, at least 1."""
-    return 1 << max(0, count.bit_length() - 1)
+    return rows_per_block(tiles, max(row_bytes, 8 * k), free)

@@ -24,7 +24,7 @@ from softmax_jax.problem.blocks import (
     no_total,
 )
 from softmax_jax.problem.collectives import ALONE, Collectives
-from softmax_jax.problem.logits import block_rows
+from softmax_jax.problem.tiles import FUSED, Tiles, block_rows
 
 
 @jax.tree_util.register_dataclass
@@ -38,6 +38,7 @@ class DeviceRows:
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
       T_scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
+      tiles: how much is worked on at a time, on the platform where the rows lie.
       collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
     """
@@ -47,6 +48,7 @@ class DeviceRows:
     weights: Any
     T_scale: Any = None
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
+    tiles: Tiles = dataclasses.field(default=FUSED, metadata={"static": True})
     collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
     is_streamed = False
@@ -116,12 +118,12 @@ class DeviceRows:
     def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
         """As Rows.fold."""
         if self.stores_logits:
-            sums, R = part(*(net.Z for net in nets), self.targets, self.weights, *args)
+            sums, R = part(self.tiles, *(net.Z for net in nets), self.targets, self.weights, *args)
             if pull is None:
                 return self.collectives.total(Folded(sums))
             dW = self.X.transposed(R) if pull == "autodiff" else self.X.backward(R)
             return self.collectives.total(Folded(sums, dW, jnp.sum(R, axis=1)))
-        found = self._by_blocks(kernel(part, pull), tuple(net.params for net in nets), *args)
+        found = self._by_blocks(kernel(self.tiles, part, pull), tuple(net.params for net in nets), *args)
         return feature_major(self.collectives.total(found))
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
@@ -170,7 +172,7 @@ class DeviceRows:
         blocks = self.shape[0] // size
 
         def block(i: Any) -> Any:
-            return in_parts(kernel, lambda start, rows: self._take(i * size + start, rows), size, *args)
+            return in_parts(self.tiles, kernel, lambda start, rows: self._take(i * size + start, rows), size, *args)
 
         if blocks == 1:
             return block(0)

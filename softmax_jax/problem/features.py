@@ -16,13 +16,12 @@ from jax import lax
 
 from softmax_jax.model import PRECISION
 from softmax_jax.problem.collectives import ALONE
-from softmax_jax.problem.logits import block_rows
 from softmax_jax.problem.sampling import sampled
+from softmax_jax.problem.tiles import FUSED, Tiles
 
 LARGEST_FACTORISED = 8192  # features up to which a covariance is formed and factorised, O(m^3)
 Total = Callable[[Any], Any]
 ROWS_PER_FEATURE = 8  # rows sampled for the covariance: eigenvalues good to a factor of two, at a fraction of a pass
-BLOCK_ROWS = 2048  # rows promoted at a time where X is stored in a narrower dtype than the computation
 
 
 @jax.tree_util.register_dataclass
@@ -33,10 +32,12 @@ class DenseFeatures:
     Attributes:
       X: (N, m).
       is_uncorrelated: whether the covariance of the columns is known to be diagonal.
+      tiles: how many rows are promoted at a time.
     """
 
     X: Any
     is_uncorrelated: bool = dataclasses.field(default=False, metadata={"static": True})
+    tiles: Tiles = dataclasses.field(default=FUSED, metadata={"static": True})
 
     is_sparse = False
 
@@ -59,7 +60,7 @@ class DenseFeatures:
         """W^T X^T (k, N) for W (m, k)."""
         if self.X.dtype == W.dtype:
             return _product(W, self.X)
-        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        N, rows = self.X.shape[0], self.tiles.promoted_rows(self.X.shape[0])
         if rows == N:
             return _product(W, self.X.astype(W.dtype))
 
@@ -72,7 +73,7 @@ class DenseFeatures:
         """X^T R^T (m, k) for R (k, N)."""
         if self.X.dtype == R.dtype:
             return lax.optimization_barrier(jnp.matmul(R, self.X, precision=PRECISION)).T
-        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        N, rows = self.X.shape[0], self.tiles.promoted_rows(self.X.shape[0])
         if rows == N:
             return jnp.matmul(R, self.X.astype(R.dtype), precision=PRECISION).T
 
@@ -129,15 +130,15 @@ class DenseFeatures:
           w: (N,) weights of the rows; zero marks padding.
         """
         X = jnp.where((w > 0)[:, None], self.X - offset.astype(self.X.dtype)[None], 0)
-        return DenseFeatures(X, self.is_uncorrelated)
+        return dataclasses.replace(self, X=X)
 
     def scaled(self, scale: Any) -> DenseFeatures:
         """X times `scale` (m,), in its own dtype."""
-        return DenseFeatures(self.X * scale.astype(self.X.dtype)[None], self.is_uncorrelated)
+        return dataclasses.replace(self, X=self.X * scale.astype(self.X.dtype)[None])
 
     def squares(self, w: Any) -> Any:
         """Sum over rows of w_i x_i^2, (m,)."""
-        N, rows = self.X.shape[0], promoted_rows(self.X.shape[0])
+        N, rows = self.X.shape[0], self.tiles.promoted_rows(self.X.shape[0])
         if rows == N:
             return jnp.matmul(w, jnp.square(self.X.astype(w.dtype)), precision=PRECISION)
 
@@ -154,11 +155,6 @@ class DenseFeatures:
     def _rows(self, i: Any, rows: int, like: Any) -> Any:
         """Block i of X, promoted."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
-
-
-def promoted_rows(N: int) -> int:
-    """How many of N rows are promoted at a time: all where they are few."""
-    return N if N <= BLOCK_ROWS else block_rows(N, BLOCK_ROWS)
 
 
 def sampled_rows(m: int) -> int:

@@ -11,16 +11,14 @@ from jax import lax
 from softmax_jax.model import PRECISION
 from softmax_jax.problem import logits
 from softmax_jax.problem.features import DenseFeatures
-from softmax_jax.problem.logits import block_rows
 from softmax_jax.problem.problem import Point, Problem, Spread
 from softmax_jax.problem.sampling import comb
-
-HESSIAN_ROWS = 512  # rows per block
 
 
 def hessian_blocks(problem: Problem) -> int:
     """Blocks of rows in all the data of one device."""
-    return problem.shape[0] // _rows_of_block(problem.shape[0])
+    N = problem.shape[0]
+    return N // problem.in_memory.tiles.hessian_rows(N)
 
 
 def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | None = None) -> Any:
@@ -34,7 +32,7 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
         and the variance that the rows taken miss is made up for.
     """
     rows, (N, m), k = problem.in_memory, problem.shape, point.curvature.shape[0]
-    size = _rows_of_block(N)
+    size = rows.tiles.hessian_rows(N)
     mean = jnp.zeros(m, problem.dtype) if spread is None else spread.mean
 
     def add(i: Any, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -60,10 +58,6 @@ def dense_hessian(problem: Problem, point: Point, blocks: Any, spread: Spread | 
         missed = jnp.where(blocks < hessian_blocks(problem), missed_variance(variance, spread.variance), 0)
         diagonal = diagonal.at[:, :m].add(point.curvature[:, None] * missed[None])
     return H + jnp.diag(diagonal.reshape(-1))
-
-
-def _rows_of_block(N: int) -> int:
-    return N if N <= HESSIAN_ROWS else block_rows(N, HESSIAN_ROWS)
 
 
 def missed_variance(found: Any, variance: Any) -> Any:

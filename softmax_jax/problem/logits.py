@@ -1,6 +1,6 @@
-"""What is done to class-major logits Z (k, N), in blocks of columns that stay in cache.
+"""What is done to class-major logits Z (k, N), in blocks of columns where that is faster (see tiles.py).
 
-Reducing a whole (k, N) array over its leading axis runs from memory several times; blocks of about 2^18 elements
+On a CPU, reducing a whole (k, N) array over its leading axis runs from memory several times; blocks that stay in cache
 are read once, and no other (k, N) array is stored.
 Targets T are (N,) int32 class indices or (k, N) soft; weights w (N,) sum to one.
 """
@@ -11,12 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from softmax_jax.model import PRECISION
-
-BLOCK_ELEMENTS = 2**18
-WHOLE_ELEMENTS = 2**16  # which stay in cache as they are: the program is smaller without a loop
+from softmax_jax.problem.tiles import Tiles, is_target
 
 
 class Slope(NamedTuple):
@@ -28,14 +25,15 @@ class Slope(NamedTuple):
     curvature: Any  # (k,) second derivatives, mean of O_j (1 - O_j)
 
 
-def target_dot(T: Any, D: Any) -> Any:
+def target_dot(tiles: Tiles, T: Any, D: Any) -> Any:
     """Sum over classes of T_j D_j (N,).
 
     Args:
+      tiles: of the platform.
       T: (N,) int32 class indices, or (k, N) soft targets.
       D: (k, N) floating, such as logits or their change along a direction.
     """
-    return jnp.sum(jnp.where(_is_target(T, D), D, 0) if T.ndim == 1 else T * D, axis=0)
+    return tiles.target_entries(T, D) if T.ndim == 1 else jnp.sum(T * D, axis=0)
 
 
 def minus_target(T: Any, O: Any) -> Any:
@@ -45,48 +43,49 @@ def minus_target(T: Any, O: Any) -> Any:
       T: (N,) int32 class indices, or (k, N) soft targets.
       O: (k, N) floating, columns sum to one.
     """
-    return O - (_is_target(T, O).astype(O.dtype) if T.ndim == 1 else T)
+    return jnp.where(is_target(T, O), O - 1, O) if T.ndim == 1 else O - T
 
 
-def loss(Z: Any, T: Any, w: Any) -> Any:
+def loss(tiles: Tiles, Z: Any, T: Any, w: Any) -> Any:
     """Weighted mean cross-entropy () of all columns at once; differentiable.
 
     Args:
+      tiles: of the platform.
       Z: (k, N) net input.
       T: (N,) int32 class indices, or (k, N) soft targets.
       w: (N,) weights s_i / n; zero on padding.
     """
-    return jnp.vdot(w, jax.nn.logsumexp(Z, axis=0) - target_dot(T, Z))
+    return jnp.vdot(w, jax.nn.logsumexp(Z, axis=0) - target_dot(tiles, T, Z))
 
 
-def residual(Z: Any, T: Any, w: Any) -> tuple[Any, Any, Any]:
+def residual(tiles: Tiles, Z: Any, T: Any, w: Any) -> tuple[Any, Any, Any]:
     """The loss (), w (O - T) (k, N), and the mean curvature of the outputs, sum_i w_i O (1 - O) (k,).
 
     Args:
+      tiles: of the platform.
       Z: (k, N) net input.
       T: (N,) int32 class indices, or (k, N) soft targets.
       w: (N,) weights s_i / n; zero on padding.
     """
 
     def block(Z: Any, T: Any, w: Any) -> tuple[tuple[Any, Any], Any]:
-        largest = jnp.max(Z, axis=0)
-        E = jnp.exp(Z - largest[None])
-        total = jnp.sum(E, axis=0)
+        E, total, largest = _exponentials(tiles, Z)
         O = E / total[None]
-        losses = jnp.log(total) - target_dot(T, Z - largest[None])
-        curvature = jnp.matmul(O * (1 - O), w, precision=PRECISION)
-        return (jnp.vdot(w, losses), curvature), w[None] * minus_target(T, O)
+        losses = jnp.log(total) - target_dot(tiles, T, Z - largest[None])
+        return (jnp.vdot(w, losses), _weighted(O * (1 - O), w)), w[None] * minus_target(T, O)
 
-    (total_loss, curvature), R = by_blocks(block, Z, T, w)
+    (total_loss, curvature), R = tiles.over(block, Z, T, w)
     return total_loss, R, curvature
 
 
-def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
-    """Derivatives of the loss of Z + t D + shift: in t, and in the shift.
+def slope(tiles: Tiles, Z: Any, D: Any, d: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
+    """Derivatives of the loss of Z + t (D + d) + shift: in t, and in the shift.
 
     Args:
+      tiles: of the platform.
       Z: (k, N) net input at t = 0.
-      D: (k, N) change of Z along the line.
+      D: (k, N) change of Z along the line, with d.
+      d: (k,) the same for all columns.
       T: (N,) int32 class indices, or (k, N) soft targets.
       w: (N,) weights s_i / n; zero on padding.
       t: () step, any sign.
@@ -94,40 +93,53 @@ def slope(Z: Any, D: Any, T: Any, w: Any, t: Any, shift: Any) -> Slope:
     """
 
     def block(Z: Any, D: Any, T: Any, w: Any) -> tuple[Slope, None]:
-        V = Z + t * D + shift[:, None]
-        E = jnp.exp(V - jnp.max(V, axis=0, keepdims=True))
-        total = jnp.sum(E, axis=0)
-        O = E / total[None]
-        R = minus_target(T, O)
+        D = D + d[:, None]
+        E, total, _ = _exponentials(tiles, Z + t * D + shift[:, None])
         mean = jnp.sum(E * D, axis=0) / total
         spread = jnp.sum(E * jnp.square(D - mean[None]), axis=0) / total
-        first = jnp.vdot(w, mean - target_dot(T, D))
-        bias, curvature = (jnp.matmul(a, w, precision=PRECISION) for a in (R, O * (1 - O)))
-        return Slope(first, jnp.vdot(w, spread), bias, curvature), None
+        first = jnp.vdot(w, mean - target_dot(tiles, T, D))
+        share = w / total
+        outputs = _weighted(E, share)
+        return Slope(first, jnp.vdot(w, spread), outputs, outputs - _weighted(jnp.square(E), share / total)), None
 
-    return by_blocks(block, Z, D, T, w)[0]
+    found = tiles.over(block, Z, D, T, w)[0]
+    return found._replace(bias=found.bias - target_totals(T, w, Z.shape[0]))
 
 
-def curvature_product(Z: Any, D: Any, w: Any) -> Any:
+def _exponentials(tiles: Tiles, Z: Any) -> tuple[Any, Any, Any]:
+    """The exponentials of Z less the largest of each column (k, N), their sums (N,), and the largest (N,)."""
+    largest = jnp.max(Z, axis=0)
+    E = tiles.kept(jnp.exp(Z - largest[None]))
+    return E, jnp.sum(E, axis=0), largest
+
+
+def _weighted(A: Any, w: Any) -> Any:
+    """The sum over columns of w_i A_i (k,)."""
+    return jnp.matmul(A, w, precision=PRECISION)
+
+
+def curvature_product(tiles: Tiles, Z: Any, D: Any, w: Any) -> Any:
     """W (O * D - O sum_j O_j D_j) (k, N), the change of w O along D.
 
     Args:
+      tiles: of the platform.
       Z: (k, N) net input, where the curvature is taken.
       D: (k, N) change of Z along the direction.
       w: (N,) weights s_i / n; zero on padding.
     """
 
     def block(Z: Any, D: Any, w: Any) -> tuple[None, Any]:
-        O = jax.nn.softmax(Z, axis=0)
+        O = tiles.kept(jax.nn.softmax(Z, axis=0))
         return None, w[None] * O * (D - jnp.sum(O * D, axis=0, keepdims=True))
 
-    return by_blocks(block, Z, D, w)[1]
+    return tiles.over(block, Z, D, w)[1]
 
 
-def totals(Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
+def totals(tiles: Tiles, Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
     """Weighted class totals (k,) of O = softmax(Z + shift), and O diag(w) O^T (k, k) where `overlap`, else ().
 
     Args:
+      tiles: of the platform.
       Z: (k, N) net input.
       shift: (k,) of the bias, in the dtype of Z.
       w: (N,) weights s_i / n; zero on padding.
@@ -135,11 +147,10 @@ def totals(Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[Any, Any]:
     """
 
     def block(Z: Any, w: Any) -> tuple[tuple[Any, Any], None]:
-        O = jax.nn.softmax(Z + shift[:, None], axis=0)
-        total = jnp.matmul(O, w, precision=PRECISION)
-        return (total, jnp.matmul(O * w[None], O.T, precision=PRECISION) if overlap else ()), None
+        O = tiles.kept(jax.nn.softmax(Z + shift[:, None], axis=0))
+        return (_weighted(O, w), jnp.matmul(O * w[None], O.T, precision=PRECISION) if overlap else ()), None
 
-    return by_blocks(block, Z, w)[0]
+    return tiles.over(block, Z, w)[0]
 
 
 def target_totals(T: Any, w: Any, k: int) -> Any:
@@ -150,7 +161,7 @@ def target_totals(T: Any, w: Any, k: int) -> Any:
       w: (N,) weights s_i / n; zero on padding.
       k: classes, of which some may not occur in T.
     """
-    return jax.ops.segment_sum(w, T, num_segments=k) if T.ndim == 1 else jnp.matmul(T, w, precision=PRECISION)
+    return jax.ops.segment_sum(w, T, num_segments=k) if T.ndim == 1 else _weighted(T, w)
 
 
 def dense_curvature(Z: Any, X: Any, w: Any) -> Any:
@@ -167,42 +178,3 @@ def dense_curvature(Z: Any, X: Any, w: Any) -> Any:
     diagonal = jnp.einsum("jn,na,nc->jac", O * w[None], X, X, precision=PRECISION)
     same_class = jnp.einsum("jl,jac->jalc", jnp.eye(Z.shape[0], dtype=Z.dtype), diagonal)
     return same_class.reshape(outer.shape) - outer
-
-
-def block_rows(N: int, largest: int) -> int:
-    """The largest power of two that divides N, at most `largest`.
-
-    Args:
-      N: rows or columns to be cut, at least 1.
-      largest: a power of two.
-    """
-    return min(N & -N, largest)
-
-
-def by_blocks(block: Any, *arrays: Any) -> tuple[Any, Any]:
-    """Apply `block` to blocks of the last axis: its first results are summed, its second laid side by side."""
-    k, N = arrays[0].shape
-    columns = block_rows(N, min(2048, max(256, BLOCK_ELEMENTS // (1 << (k - 1).bit_length()))))
-    if columns == N or k * N <= WHOLE_ELEMENTS:
-        return block(*arrays)
-
-    def cut(i: Any) -> list[Any]:
-        return [lax.dynamic_slice_in_dim(a, i * columns, columns, axis=a.ndim - 1) for a in arrays]
-
-    sums, part = jax.eval_shape(lambda: block(*cut(0)))
-    whole = None if part is None else jnp.zeros((k, N), part.dtype)
-
-    def body(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        total, whole = carry
-        new, part = block(*cut(i))
-        total = jax.tree.map(jnp.add, total, new)
-        if whole is not None:
-            whole = lax.dynamic_update_slice_in_dim(whole, part, i * columns, axis=1)
-        return total, whole
-
-    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums)
-    return lax.fori_loop(0, N // columns, body, (zero, whole))
-
-
-def _is_target(T: Any, Z: Any) -> Any:
-    return jnp.arange(Z.shape[0], dtype=T.dtype)[:, None] == T[None]

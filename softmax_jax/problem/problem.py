@@ -22,6 +22,7 @@ from softmax_jax.problem.blocks import Folded, Net
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.logits import Slope
 from softmax_jax.problem.rows import Rows
+from softmax_jax.problem.tiles import Tiles
 
 ABSENT_BIAS = -1e30  # of a class that is padding: no other logit is as low
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
@@ -125,8 +126,11 @@ class Problem:
         return self._point(self.rows.net(params))
 
     def along(self, direction: Params) -> Any:
-        """D (k, N), the change of Z along `direction`: one forward product; only where logits are stored."""
-        return self.rows.net(direction).Z
+        """D (k, N), the change of Z along W of `direction`: one forward product; only where logits are stored.
+
+        That along its b, the same for all rows, costs less where it is added to what is read of D anyway.
+        """
+        return self.in_memory.X.forward(direction.W)
 
     def slope(self, point: Point, direction: Params, D: Any, t: Any, shift: Any) -> Slope:
         """Derivatives of J at point + t direction + shift, from stored Z and D: O(N k), no product with X.
@@ -139,8 +143,9 @@ class Problem:
           shift: (k,) of the bias beside it.
         """
         rows = self.in_memory
-        found = rows.collectives.total(logits.slope(point.Z, D, rows.targets, rows.weights, t, shift))
-        V = direction.W
+        V, d = direction
+        found = logits.slope(rows.tiles, point.Z, D, d, rows.targets, rows.weights, t, shift)
+        found = rows.collectives.total(found)
         first = found.first + self.l2 * (jnp.vdot(point.params.W, V) + t * jnp.vdot(V, V))
         return found._replace(first=first, second=found.second + self.l2 * jnp.vdot(V, V))
 
@@ -154,8 +159,9 @@ class Problem:
           t: () step along `direction`.
           shift: (k,) of the bias beside it.
         """
-        W, b = jax.tree.map(lambda p, d: p + t * d, point.params, direction)
-        return self._point(Net(Params(W, b + shift), point.Z + t * D + shift[:, None]))
+        shift = t * direction.b + shift
+        params = Params(point.params.W + t * direction.W, point.params.b + shift)
+        return self._point(Net(params, point.Z + t * D + shift[:, None]))
 
     def with_l2_moved(self, point: Point, old_l2: Any) -> Point:
         """The point of this problem at the parameters of `point`, which belongs to strength `old_l2`: no pass.
@@ -202,30 +208,30 @@ class Problem:
         return _assembled(self.penalty, net, self.rows.fold(part, (net,), pull=self.gradient))
 
 
-def _evaluated(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
-    loss, R, curvature = logits.residual(Z, T, w)
+def _evaluated(tiles: Tiles, Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
+    loss, R, curvature = logits.residual(tiles, Z, T, w)
     return (loss, curvature), R
 
 
-def _differentiated(Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
+def _differentiated(tiles: Tiles, Z: Any, T: Any, w: Any) -> tuple[Any, Any]:
     """As `_evaluated`, with the residual by autodiff."""
-    loss, _, curvature = logits.residual(Z, T, w)
-    return (loss, curvature), jax.grad(logits.loss)(Z, T, w)
+    loss, _, curvature = logits.residual(tiles, Z, T, w)
+    return (loss, curvature), jax.grad(logits.loss, argnums=1)(tiles, Z, T, w)
 
 
-def _curved(Z: Any, D: Any, T: Any, w: Any) -> tuple[Any, Any]:
-    return (), logits.curvature_product(Z, D, w)
+def _curved(tiles: Tiles, Z: Any, D: Any, T: Any, w: Any) -> tuple[Any, Any]:
+    return (), logits.curvature_product(tiles, Z, D, w)
 
 
-def _lost(Z: Any, T: Any, w: Any) -> tuple[Any, None]:
-    return logits.loss(Z, T, w), None
+def _lost(tiles: Tiles, Z: Any, T: Any, w: Any) -> tuple[Any, None]:
+    return logits.loss(tiles, Z, T, w), None
 
 
 @functools.cache
 def _counting(holds: Any) -> Any:
     """The part that counts rows of positive weight for which `holds`."""
 
-    def counted(*arrays: Any) -> tuple[Any, None]:
+    def counted(_: Tiles, *arrays: Any) -> tuple[Any, None]:
         *Z, T, w = arrays
         return jnp.sum((w > 0) & holds(T, *Z), dtype=jnp.int32), None
 

@@ -36,6 +36,7 @@ from softmax_jax.problem.collectives import ALONE
 from softmax_jax.problem.features import DenseFeatures, sampled_rows
 from softmax_jax.problem.prefetch import read_ahead
 from softmax_jax.problem.sampling import sampled
+from softmax_jax.problem.tiles import CACHED, Tiles
 
 LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
 
@@ -68,6 +69,7 @@ class StreamedRows:
       offset: (m,) that is taken from the rows when they are promoted (see offsets.py).
       scale: (m,) that they are then multiplied by; the survey is of the rows after both.
       device: to compute on, or None for JAX's default.
+      tiles: how much is worked on at a time there.
     """
 
     source: RowSource
@@ -80,6 +82,7 @@ class StreamedRows:
     offset: np.ndarray
     scale: np.ndarray
     device: Any = None
+    tiles: Tiles = CACHED
 
     is_streamed, stores_logits, can_shift, can_scale, collectives = True, False, True, True, ALONE
 
@@ -109,14 +112,14 @@ class StreamedRows:
 
     def fold(self, part: Part, nets: tuple[Net, ...], *args: Any, pull: str | None = None) -> Folded:
         """As Rows.fold: one read of the source."""
-        each, args = kernel(part, pull), (tuple(net.params for net in nets), *args)
+        each, args = kernel(self.tiles, part, pull), (tuple(net.params for net in nets), *args)
         units = jax.device_put((self.offset.astype(self.dtype), self.scale.astype(self.dtype)), self.device)
         total = None
         for start, X in read_ahead(self.source, self.size):
             block = jax.device_put(Block(X, *self._beside(start)), self.device)
             if total is None:
                 total = jax.device_put(no_total(each, jax.eval_shape(_promoted, block, units), *args), self.device)
-            total = jax.block_until_ready(_added(each, total, block, units, args))  # before X is read over
+            total = jax.block_until_ready(_added(self.tiles, each, total, block, units, args))  # before X is read over
         return _finished(total)
 
     def while_loop(self, unfinished: Any, body: Any, carry: Any) -> Any:
@@ -253,12 +256,12 @@ def _promoted(block: Block, units: tuple[Any, Any]) -> Block:
     return Block((block.X.astype(block.w.dtype) - offset[None]) * scale[None], T, block.w)
 
 
-@functools.partial(jax.jit, static_argnames="kernel", donate_argnames="total")
-def _added(kernel: Any, total: Total, block: Block, units: tuple[Any, Any], args: tuple) -> Total:
+@functools.partial(jax.jit, static_argnames=("tiles", "kernel"), donate_argnames="total")
+def _added(tiles: Tiles, kernel: Any, total: Total, block: Block, units: tuple[Any, Any], args: tuple) -> Total:
     def take(start: Any, rows: int) -> Block:
         return _promoted(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), block), units)
 
-    return add(total, in_parts(kernel, take, len(block.w), *args))
+    return add(total, in_parts(tiles, kernel, take, len(block.w), *args))
 
 
 @jax.jit

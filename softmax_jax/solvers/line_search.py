@@ -46,7 +46,9 @@ class Step(NamedTuple):
     passes: Any
 
 
-def search(problem: Problem, point: Point, direction: Params, accuracy: float, *, refit: bool = False) -> Step:
+def search(
+    problem: Problem, point: Point, direction: Params, accuracy: float, *, first: Any = 1.0, refit: bool = False
+) -> Step:
     """The step to a point with |dJ/dt| <= accuracy |dJ/dt at 0|; of length 0 where `direction` does not descend.
 
     Args:
@@ -54,12 +56,13 @@ def search(problem: Problem, point: Point, direction: Params, accuracy: float, *
       point: where the line starts.
       direction: Params, a descent direction.
       accuracy: in (0, 1); at least LOOSE where no logits are stored.
+      first: () step to be tried first; not where no logits are stored.
       refit: whether to improve the bias on the way; not where no logits are stored.
     """
     if point.Z is None:
         return _search_by_passes(problem, point, direction, max(accuracy, LOOSE))
     D = problem.along(direction)
-    t, shift = exact_step(problem, point, direction, D, accuracy, refit=refit)
+    t, shift = exact_step(problem, point, direction, D, accuracy, first=first, refit=refit)
     return Step(problem.advance(point, direction, D, t, shift), t, shift, 1)
 
 
@@ -75,7 +78,14 @@ class _Line(NamedTuple):
 
 
 def exact_step(
-    problem: Problem, point: Point, direction: Params, D: Any, accuracy: float, *, refit: bool = False
+    problem: Problem,
+    point: Point,
+    direction: Params,
+    D: Any,
+    accuracy: float,
+    *,
+    first: Any = 1.0,
+    refit: bool = False,
 ) -> tuple[Any, Any]:
     """The step t > 0 at which |dJ/dt| <= accuracy |dJ/dt at 0|, and the shift of the bias; 0 without a descent.
 
@@ -85,6 +95,7 @@ def exact_step(
       direction: Params, a descent direction.
       D: (k, N), the change of Z along it.
       accuracy: in (0, 1).
+      first: () step to be tried first.
       refit: whether to go on from there to the optimum in t and the bias, by len(BIAS_STEPS) trials in all.
 
     Returns:
@@ -111,7 +122,7 @@ def exact_step(
         return _Line(line.trials + 1, line.reached + small.astype(jnp.int32), t, shift, low, high)
 
     one, none = jnp.ones((), problem.dtype), jnp.zeros((), jnp.int32)
-    initial = _Line(none, none, one, jnp.zeros_like(point.params.b), 0 * one, jnp.inf * one)
+    initial = _Line(none, none, first * one, jnp.zeros_like(point.params.b), 0 * one, jnp.inf * one)
     end = problem.while_loop(unfinished, refine, initial)
     return jnp.where(start < 0, jnp.where(end.reached > 0, end.t, end.low), 0 * one), end.shift
 

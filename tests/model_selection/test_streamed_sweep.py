@@ -18,7 +18,7 @@ CASE = Case()
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(budget, "streamed_rows", lambda source, k, free: ROWS)
+    monkeypatch.setattr(budget, "streamed_rows", lambda *args: ROWS)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from softmax_jax.placement.memory import DeviceMemoryError, free_bytes
 from softmax_jax.placement.place import place
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block
 from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
+from softmax_jax.problem.tiles import CACHED
 
 TOLERANCE = 1e-12
 AT = jax.jit(lambda problem, params: problem.at(params))
@@ -109,7 +110,7 @@ def test_out_of_memory_is_met_with_blocks_and_then_smaller_ones(monkeypatch):
         return exhausted() if len(sizes) < 3 else run(solver, d, *rest)
 
     monkeypatch.setattr(single, "run_solver", once_too_large)
-    monkeypatch.setattr(budget, "rows_per_block", lambda row_bytes, free: 64)
+    monkeypatch.setattr(budget, "rows_per_block", lambda tiles, row_bytes, free: 64)
     assert sj.fit(X, y, l2=1e-3, solver=sj.LBFGS()).status == "converged"
     assert sizes == [None, 64, 16]
 
@@ -133,9 +134,9 @@ def test_other_errors_of_the_device_are_not_mistaken_for_it(monkeypatch):
 
 
 def test_logits_are_stored_where_they_take_little_of_the_free_memory():
-    assert chosen_rows(10_000, 10, 4, 2**33) is None
-    rows = chosen_rows(2_000_000, 200, 4, 20 * 2**30)
+    assert chosen_rows(CACHED, 10_000, 10, 4, 2**33) is None
+    rows = chosen_rows(CACHED, 2_000_000, 200, 4, 20 * 2**30)
     assert rows == 2**16 and rows * 200 * 4 <= 2**26
-    assert chosen_rows(2**40, 2**20, 8, 2**34) == 8
-    assert rows_per_block(10**12, 2**30) == 1
+    assert chosen_rows(CACHED, 2**40, 2**20, 8, 2**34) == 8
+    assert rows_per_block(CACHED, 10**12, 2**30) == 1
     assert free_bytes() > 2**26

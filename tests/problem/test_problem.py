@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from cases import with_tiles
 
 from softmax_jax.dtypes import scope
 from softmax_jax.gradients import closed_form_gradient, closed_form_hvp
@@ -13,20 +14,23 @@ from softmax_jax.model import Params
 from softmax_jax.placement.place import place
 from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
 from softmax_jax.problem.problem import padded_rows
+from softmax_jax.problem.tiles import CACHED, FUSED
 from softmax_jax.solvers import LBFGS
 
 TOLERANCE = 1e-12
 
 
+@pytest.mark.parametrize("tiles", [CACHED, FUSED], ids=["cached", "fused"])
 @pytest.mark.parametrize("gradient", ["closed_form", "autodiff"])
 @pytest.mark.parametrize(("n", "k", "soft"), [(30, 3, False), (5000, 7, True), (4096, 200, False)])
-def test_passes_equal_the_pure_functions(n, k, soft, gradient, rng):
+def test_passes_equal_the_pure_functions(n, k, soft, gradient, tiles, rng):
     X, l2 = rng.standard_normal((n, 4)), 0.1
     labels = rng.integers(0, k, n).astype(np.int32)
     T = rng.dirichlet(np.ones(k), n) if soft else np.eye(k)[labels]
     params, V = (Params(rng.standard_normal((4, k)), rng.standard_normal(k)) for _ in range(2))
     weight = rng.uniform(0, 1, n)
     problem = place(X, T if soft else labels, weight, l2, True, LBFGS(gradient=gradient)).training
+    problem = with_tiles(problem, tiles)
     with scope(np.float64):
         point = jax.jit(problem.at)(params)
         product = jax.tree.map(np.asarray, problem.hessian_product(point, V))

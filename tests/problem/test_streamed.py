@@ -28,7 +28,7 @@ def case():
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(budget, "streamed_rows", lambda source, k, free: ROWS)
+    monkeypatch.setattr(budget, "streamed_rows", lambda *args: ROWS)
 
 
 def close(actual, expected, tolerance):
@@ -157,9 +157,9 @@ ALONE = """
 import sys
 import numpy as np
 import softmax_jax as sj
-from softmax_jax.problem import blocks
+from softmax_jax.placement import platforms
 from softmax_jax.data import open_rows
-blocks.BLOCK_BYTES = 2**20
+platforms.CACHED = platforms.CACHED._replace(block_bytes=2**20)
 def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
 def file(n):
