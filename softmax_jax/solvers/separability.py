@@ -18,11 +18,12 @@ from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import MASSLESS_BIAS, Point, Problem
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.preconditioner import SecondMoment, precondition
-from softmax_jax.solvers.vectors import centre_classes, dot
+from softmax_jax.solvers.vectors import add_scaled, centre_classes, dot
 
 MARGIN_ROUNDING = 64  # units of rounding of the largest logit, above which a margin is one
 FLAT = 1e-8  # curvature beside that of equally likely classes, below which there is none
 FLAT_PRODUCTS = 300
+SAFE = 0.01  # of FLAT, by which curvature is kept positive
 IMPOSSIBLE = 40.0  # below the largest logit; what moves there is seen by `is_flat`
 LOGIT_STEP = 0.3  # along a direction of recession a Newton step moves logits by about 1, at an optimum by nothing
 
@@ -58,8 +59,9 @@ def is_flat(problem: Problem, point: Point) -> Any:
     """Whether the loss has next to no curvature along some direction in which logits move.
 
     Compared is the curvature d.H d with d.H_0 d, that of W = 0, where all classes that have mass are equally likely.
-    Directions without curvature are what H^-1 enlarges: d = H^-1 H_0 v, with v random, is in the space of the features,
-    so that collinear ones do not count.
+    Directions without curvature are what H^-1 enlarges: d = (H + c H_0)^-1 H_0 v, with v random, is in the space of the
+    features, so that collinear ones do not count. A little of H_0, c, keeps rounding from making of no curvature a
+    negative one, at which conjugate gradients would end before they have seen the direction.
 
     Args:
       problem: in which l2 is 0.
@@ -77,7 +79,7 @@ def is_flat(problem: Problem, point: Point) -> Any:
     right = centre_classes(problem.hessian_product(zero, centre_classes(Params(*random))))
 
     def product(v: Params) -> Params:
-        return problem.hessian_product(point, v)
+        return add_scaled(problem.hessian_product(point, v), SAFE * FLAT, problem.hessian_product(zero, v))
 
     def preconditioned(r: Params) -> Params:
         return precondition(moment, point.curvature, problem.penalty, r)
@@ -85,7 +87,7 @@ def is_flat(problem: Problem, point: Point) -> Any:
     d, _, _ = conjugate_gradients(
         product, preconditioned, right, tol=FLAT, max_products=FLAT_PRODUCTS, while_loop=problem.while_loop
     )
-    return dot(d, product(d)) < FLAT * dot(d, problem.hessian_product(zero, d))
+    return dot(d, problem.hessian_product(point, d)) < FLAT * dot(d, problem.hessian_product(zero, d))
 
 
 def _is_mistaken(T: Any, Z: Any) -> Any:
