@@ -34,7 +34,7 @@ USUAL_LIMIT_S = 20.0
 DTYPES = {name: ("float32",) for name in LIMIT_S}  # where a run takes long
 _FEW = ("softmax_jax auto", "softmax_jax LBFGS", "softmax_jax NewtonCG", "scikit-learn lbfgs", "scikit-learn newton-cg")
 _FEW += tuple(f"{name}, 1 thread" for name in _FEW[3:])
-ONLY = dict.fromkeys(LIMIT_S, _FEW)
+ONLY = dict.fromkeys((*LIMIT_S, "mnist"), _FEW)
 DENSE_UNKNOWNS = 2000  # beyond it a dense Hessian does not pay, or does not fit
 
 
