@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -95,9 +94,7 @@ def relative_difference(actual: Params, expected: Params) -> float:
 
 def with_tiles(problem, tiles):
     """The same problem in memory, worked on as the platform of `tiles` would."""
-    rows = problem.in_memory
-    X = rows.X if rows.X.is_sparse else dataclasses.replace(rows.X, tiles=tiles)
-    return problem.replaced(rows=dataclasses.replace(rows, X=X, tiles=tiles))
+    return problem.replaced(rows=problem.rows.worked_by(tiles))
 
 
 def by_blocks(problem, rows):

@@ -45,6 +45,8 @@ class FitResult(NamedTuple):
       n_iter: iterations, or epochs of gradient descent.
       n_passes: passes over the data, each a product with X and one with its transpose.
       history: J after each iteration, or the cost of each update of gradient descent before it.
+      precision: of the products with X that led there, in the order in which they were used: "float32", "float64", or
+        how float32 was made up on an accelerator; the certificate's are in float64 where the platform has it.
     """
 
     params: Params
@@ -55,6 +57,7 @@ class FitResult(NamedTuple):
     n_iter: int
     n_passes: int
     history: np.ndarray
+    precision: str = ""
 
     def __repr__(self) -> str:
         """One line, without the arrays."""

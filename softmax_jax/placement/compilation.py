@@ -18,7 +18,7 @@ import jax
 from jax.core import Tracer
 
 from softmax_jax.model import Params
-from softmax_jax.placement.platforms import platforms_of
+from softmax_jax.placement.platforms import is_on_cpu
 from softmax_jax.problem.problem import Problem
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -84,7 +84,7 @@ def options_for(passes: int, args: tuple[Any, ...]) -> Options:
       passes: over the logits.
       args: with a Problem among them; traced ones take none, since only the outermost function may have any.
     """
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(args)) or platforms_of(args) != {"cpu"}:
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(args)) or not is_on_cpu(args):
         return None
     return _known_of("unoptimised" if passes * _elements(args) <= FEW else "without emitters")
 

@@ -21,7 +21,15 @@ from softmax_jax.inputs.targets import row_totals
 from softmax_jax.placement.devices import memories_of, mesh_of
 from softmax_jax.placement.memory import free_bytes
 from softmax_jax.placement.padding import Padding
-from softmax_jax.placement.platforms import tiles_of, tiles_on
+from softmax_jax.placement.platforms import (
+    FLOAT32,
+    default_device,
+    device_of,
+    precision_on,
+    tiles_of,
+    tiles_on,
+    with_products,
+)
 from softmax_jax.placement.shards import Shards, shards_of
 from softmax_jax.problem.blocks import streamed_rows
 from softmax_jax.problem.collectives import Collectives
@@ -38,6 +46,7 @@ class Needs(Protocol):
 
     Attributes:
       gradient: its source, "closed_form" or "autodiff".
+      precision: of products in float32, as `platforms.precision_on` takes it; "auto" where a record says nothing.
       always_float64: whether all is computed in float64, whatever the dtype of X.
     """
 
@@ -155,24 +164,27 @@ def place_shards(
     dtype, scale = compute_dtype(X), _scale_of(T)
     with scope(dtype):
         features = shards.features(X)
+    tiles = tiles_of(features)
+    precision = precision_on(device_of(features), getattr(needs, "precision", "auto"))
 
     @functools.cache
     def target(dtype: np.dtype) -> Any:
         with scope(dtype):
             return shards.spread(T) if T.ndim == 1 else shards.spread(T.T.astype(dtype, copy=False), axis=1)
 
-    def build(dtype: np.dtype) -> Problem:
+    def build(dtype: np.dtype, precision: str = FLOAT32) -> Problem:
         stored = T.dtype if T.dtype.itemsize <= dtype.itemsize else dtype  # one T for both, unless it is wider
         with scope(dtype):
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights, divisor = (None if a is None else shards.spread(a.astype(dtype)) for a in (s, scale))
             over = Collectives(mesh=shards.mesh)
-            held = DeviceRows(features, target(stored), weights, divisor, tiles=tiles_of(features), collectives=over)
+            held = DeviceRows(features, target(stored), weights, divisor, tiles=tiles, collectives=over)
+            held = held.worked_by(with_products(tiles, precision))
             present = None if classes is None else shards.same(dtype.type(classes))
             held = held if rows is None else held.by_blocks(rows)
             return Problem(held, *scalars, classes=present, gradient=needs.gradient)
 
-    return _twice(build, dtype, needs)
+    return _twice(build, dtype, needs, precision)
 
 
 def _streamed(
@@ -187,12 +199,13 @@ def _streamed(
     m = source.shape[1]
     held = StreamedRows(source, T, s, _scale_of(T), size, dtype, seen, np.zeros(m), np.ones(m), device, tiles)
 
-    def build(dtype: np.dtype) -> Problem:
+    def build(dtype: np.dtype, precision: str = FLOAT32) -> Problem:
         with scope(dtype):
             scalars = jax.device_put((dtype.type(l2), dtype.type(free)), device)
-        return Problem(held.computed_in(dtype), *scalars, gradient=needs.gradient)
+        rows = held.computed_in(dtype).worked_by(with_products(tiles, precision))
+        return Problem(rows, *scalars, gradient=needs.gradient)
 
-    return _twice(build, dtype, needs)
+    return _twice(build, dtype, needs, precision_on(device or default_device(), getattr(needs, "precision", "auto")))
 
 
 def _scale_of(T: np.ndarray) -> np.ndarray | None:
@@ -200,8 +213,9 @@ def _scale_of(T: np.ndarray) -> np.ndarray | None:
     return None if T.ndim == 1 else 1 / row_totals(T)
 
 
-def _twice(build: Any, dtype: np.dtype, needs: Needs) -> Data:
-    """What `build` makes in float64, where there is float64, and in the dtype of training."""
+def _twice(build: Any, dtype: np.dtype, needs: Needs, precision: str) -> Data:
+    """What `build` makes in float64, where there is float64, and in the dtype of training with products as wanted."""
     wide = np.dtype(np.float64) if has_float64() else dtype
-    exact = build(wide)
-    return Data(exact if dtype == wide or needs.always_float64 else build(dtype), exact, dtype)
+    exact, precision = build(wide), precision if dtype == np.float32 else FLOAT32
+    same = needs.always_float64 or (dtype == wide and precision == FLOAT32)
+    return Data(exact if same else build(dtype, precision), exact, dtype)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from softmax_jax.model import PRECISION, Params
+from softmax_jax.model import Params
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.tiles import Tiles, power_of_two
 
@@ -145,7 +145,7 @@ def kernel(tiles: Tiles, part: Part, pull: str | None) -> Any:
             return Folded(sums)
         if pull == "autodiff":
             return Folded(sums, X.transposed(R).T, jnp.sum(R, axis=1))
-        return Folded(sums, jnp.matmul(R, block.X, precision=PRECISION), jnp.sum(R, axis=1))
+        return Folded(sums, jnp.matmul(R, block.X, precision=tiles.precision(R.dtype)), jnp.sum(R, axis=1))
 
     return folded
 

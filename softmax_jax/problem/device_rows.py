@@ -161,7 +161,12 @@ class DeviceRows:
 
     def with_features_of(self, other: DeviceRows) -> DeviceRows:
         """These rows, in their own dtype, with the X of `other`."""
-        return dataclasses.replace(self, X=other.X)
+        return dataclasses.replace(self, X=other.X).worked_by(self.tiles)
+
+    def worked_by(self, tiles: Tiles) -> DeviceRows:
+        """The same rows, worked on as `tiles` say."""
+        X = self.X if self.X.is_sparse else dataclasses.replace(self.X, tiles=tiles)
+        return dataclasses.replace(self, X=X, tiles=tiles)
 
     def by_blocks(self, rows: int) -> DeviceRows:
         """The same rows, dense, by blocks of at most `rows`."""

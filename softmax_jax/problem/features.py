@@ -32,7 +32,7 @@ class DenseFeatures:
     Attributes:
       X: (N, m).
       is_uncorrelated: whether the covariance of the columns is known to be diagonal.
-      tiles: how many rows are promoted at a time.
+      tiles: how many rows are promoted at a time, and how products are computed.
     """
 
     X: Any
@@ -59,27 +59,28 @@ class DenseFeatures:
     def forward(self, W: Any) -> Any:
         """W^T X^T (k, N) for W (m, k)."""
         if self.X.dtype == W.dtype:
-            return _product(W, self.X)
+            return self._product(W, self.X)
         N, rows = self.X.shape[0], self.tiles.promoted_rows(self.X.shape[0])
         if rows == N:
-            return _product(W, self.X.astype(W.dtype))
+            return self._product(W, self.X.astype(W.dtype))
 
         def fill(i: Any, Z: Any) -> Any:
-            return lax.dynamic_update_slice_in_dim(Z, _product(W, self._rows(i, rows, W)), i * rows, axis=1)
+            return lax.dynamic_update_slice_in_dim(Z, self._product(W, self._rows(i, rows, W)), i * rows, axis=1)
 
         return lax.fori_loop(0, N // rows, fill, jnp.zeros((W.shape[1], N), W.dtype))
 
     def backward(self, R: Any) -> Any:
         """X^T R^T (m, k) for R (k, N)."""
+        precision = self.tiles.precision(R.dtype)
         if self.X.dtype == R.dtype:
-            return lax.optimization_barrier(jnp.matmul(R, self.X, precision=PRECISION)).T
+            return lax.optimization_barrier(jnp.matmul(R, self.X, precision=precision)).T
         N, rows = self.X.shape[0], self.tiles.promoted_rows(self.X.shape[0])
         if rows == N:
-            return jnp.matmul(R, self.X.astype(R.dtype), precision=PRECISION).T
+            return jnp.matmul(R, self.X.astype(R.dtype), precision=precision).T
 
         def add(i: Any, G: Any) -> Any:
             block = lax.dynamic_slice_in_dim(R, i * rows, rows, axis=1)
-            return G + jnp.matmul(block, self._rows(i, rows, R), precision=PRECISION)
+            return G + jnp.matmul(block, self._rows(i, rows, R), precision=precision)
 
         return lax.fori_loop(0, N // rows, add, jnp.zeros((R.shape[0], self.X.shape[1]), R.dtype)).T
 
@@ -87,7 +88,7 @@ class DenseFeatures:
         """`backward` as the transpose of the linear map `forward`, by autodiff."""
         X = self.X.astype(R.dtype)
         W = jax.ShapeDtypeStruct((X.shape[1], R.shape[0]), R.dtype)
-        return jax.linear_transpose(lambda W: _product(W, X), W)(R)[0]
+        return jax.linear_transpose(lambda W: self._product(W, X), W)(R)[0]
 
     def moments(self, w: Any, centred: Any, rows: int, total: Total = ALONE.total) -> tuple[Any, Any]:
         """Mean (m,) and covariance (m, m) with weights w (N,), from about `rows` rows at random.
@@ -156,16 +157,16 @@ class DenseFeatures:
         """Block i of X, promoted."""
         return lax.dynamic_slice_in_dim(self.X, i * rows, rows).astype(like.dtype)
 
+    def _product(self, W: Any, X: Any) -> Any:
+        """W^T X^T (k, N): contracts the features of both.
+
+        W is transposed first, behind a barrier: folded into the product it would cost XLA's CPU half the speed, and the
+        transpose of `backward` still more.
+        """
+        W = lax.optimization_barrier(W.T)
+        return lax.dot_general(W, X, (((1,), (1,)), ((), ())), precision=self.tiles.precision(W.dtype))
+
 
 def sampled_rows(m: int) -> int:
     """How many rows of m features the covariance is taken from."""
     return max(ROWS_PER_FEATURE * m, 4096)
-
-
-def _product(W: Any, X: Any) -> Any:
-    """W^T X^T (k, N): contracts the features of both.
-
-    W is transposed first, behind a barrier: folded into the product it would cost XLA's CPU half the speed, and the
-    transpose of `backward` still more.
-    """
-    return lax.dot_general(lax.optimization_barrier(W.T), X, (((1,), (1,)), ((), ())), precision=PRECISION)

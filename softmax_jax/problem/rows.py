@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 from softmax_jax.model import Params
 from softmax_jax.problem.blocks import Folded, Net, Part
 from softmax_jax.problem.collectives import Collectives
+from softmax_jax.problem.tiles import Tiles
 
 
 class Rows(Protocol):
@@ -118,6 +119,15 @@ class Rows(Protocol):
 
     def shifted(self, offset: Any) -> Self:
         """The same rows less `offset` (m,)."""
+        ...
+
+    @property
+    def tiles(self) -> Tiles:
+        """How much is worked on at a time, and how products are computed."""
+        ...
+
+    def worked_by(self, tiles: Tiles) -> Self:
+        """The same rows, worked on as `tiles` say."""
         ...
 
     def with_features_of(self, other: Any) -> Self:

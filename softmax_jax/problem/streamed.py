@@ -171,9 +171,13 @@ class StreamedRows:
         """The same rows, for computation in `dtype`."""
         return dataclasses.replace(self, dtype=dtype)
 
+    def worked_by(self, tiles: Tiles) -> StreamedRows:
+        """The same rows, worked on as `tiles` say."""
+        return dataclasses.replace(self, tiles=tiles)
+
     def with_features_of(self, other: StreamedRows) -> StreamedRows:
         """These rows, in their own dtype, in the units of `other`."""
-        return other.computed_in(self.dtype)
+        return other.computed_in(self.dtype).worked_by(self.tiles)
 
     def _beside(self, start: int) -> tuple[np.ndarray, np.ndarray]:
         """Targets and weights of the block that starts there; zero where it is filled up."""

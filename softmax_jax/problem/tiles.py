@@ -1,4 +1,4 @@
-"""Tiles: how much of the data is worked on at a time, which is for the platform on which they lie to say.
+"""Tiles: how much of the data is worked on at a time, and how products are computed, which the platform decides.
 
 A CPU is fast on what stays in its caches: it goes over the logits (k, N) in blocks of columns, computes an exponential
 once, and stores it. An accelerator loses time with every kernel that is launched, and its compiler fuses what would be
@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+
+from softmax_jax.model import PRECISION
 
 LEAST_COLUMNS, MOST_COLUMNS = 256, 2048  # of a block of logits
 
@@ -27,6 +30,7 @@ class Tiles(NamedTuple):
       part_bytes: of the rows of a part of a block of rows, and of their logits.
       hessian: rows of which a dense Hessian is made together, each of k m numbers.
       block_bytes: of the logits of a block of rows, where memory does not hold those of all.
+      products: how products with X are computed in float32, an algorithm of XLA; None for full precision.
     """
 
     logits: int | None
@@ -35,11 +39,16 @@ class Tiles(NamedTuple):
     part_bytes: int | None
     hessian: int
     block_bytes: int
+    products: lax.DotAlgorithmPreset | None = None
 
     @property
     def in_cache(self) -> bool:
         """Whether blocks are small, and what is computed of them is better stored than computed again."""
         return self.logits is not None
+
+    def precision(self, dtype: Any) -> Any:
+        """Of a product with X in `dtype`."""
+        return self.products if self.products is not None and dtype == np.float32 else PRECISION
 
     def kept(self, x: Any) -> Any:
         """`x`, computed once for all its uses where that is faster."""

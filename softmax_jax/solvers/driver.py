@@ -20,6 +20,7 @@ import numpy as np
 from softmax_jax.certificate.bound import certify
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
+from softmax_jax.placement.platforms import FLOAT32, copied, precision_of, with_products
 from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.solvers import separability
 from softmax_jax.solvers.one_thread import one_blas_thread
@@ -63,7 +64,7 @@ class _Driver:
     def __init__(self, solvers: Sequence[Solver], data: Data, tol: float, max_iter: int, callback: Any) -> None:
         self.penalised = float(data.exact.l2) > 0
         data, self.scale = (data, None) if self.penalised else standardised(data)
-        self.problem, self.data = data.training, data
+        self.data, self.ladder, self.level = data, _ladder(data), 0
         self.solvers, self.stage, self.stage_start = solvers, 0, 0
         self.reviewed = np.inf  # the measure at the last review
         self.passes_before = 0  # of the stages before this one
@@ -72,7 +73,7 @@ class _Driver:
         self.history: list[np.ndarray] = []
         self.n_iter, self.n_passes, self.failed = 0, 0, 0
         self.steps = 1 if self.problem.rows.is_streamed else FIRST_CHUNK
-        self.latest: Params
+        self.latest: Params  # on an accelerator they stay there until they are asked for
         self.proof: Any = None  # the certificate of `latest`, where there is one
 
     def begin(self, params: Params) -> str:
@@ -115,7 +116,7 @@ class _Driver:
     def snapshot(self) -> Any:
         """All that the next steps depend on, as tensors and texts."""
         host_state = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
-        host_state["wide"] = self.problem is not self.data.training
+        host_state["level"] = self.level
         host_state |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
         host_state["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
         host_state["parts"] = self.problem.rows.collectives.count  # over other devices, logits may lie in another order
@@ -130,10 +131,11 @@ class _Driver:
         )
         self.reviewed = np.inf if host_state["reviewed"] is None else host_state["reviewed"]
         if self.stage:
-            self.problem = self.data.exact if host_state["wide"] else self.problem
+            self.level = host_state["level"]
             self._start_stage(self.latest)
-        elif host_state["wide"]:
-            self._promote()
+        else:
+            while self.level < host_state["level"]:
+                self._promote()
         with scope(self.problem.dtype):
             self.chunk, whole = from_tensors("chunk", tensors, self.chunk)
         if not whole or host_state["parts"] != self.problem.rows.collectives.count:
@@ -157,7 +159,13 @@ class _Driver:
         if self.scale is not None:
             found = Params((found.W * self.scale[:, None]).astype(self.data.dtype), found.b)
         history = np.concatenate([*self.history, np.zeros(0)])
-        return Outcome(found, float(J), float(gap), status, self.n_iter, self.n_passes, history)
+        used = ", then ".join(precision_of(p.rows.tiles, p.dtype) for p in self.ladder[: self.level + 1])
+        return Outcome(found, float(J), float(gap), status, self.n_iter, self.n_passes, history, used)
+
+    @property
+    def problem(self) -> Problem:
+        """What is iterated on: the first of the ladder, until it leads no closer."""
+        return self.ladder[self.level]
 
     @property
     def solver(self) -> Solver:
@@ -194,7 +202,7 @@ class _Driver:
         if self.stage + 1 == len(self.solvers) or self.n_iter >= self.max_iter or near:
             return "" if status == "slow" else status  # slow is no end
         self.stage, self.stage_start, self.reviewed = self.stage + 1, self.n_iter, np.inf
-        self.problem = self.data.exact
+        self.level = len(self.ladder) - 1
         self.passes_before = self.n_passes
         self.steps, self.failed, self.target = 1, 0, first_target(self.tol) if self.penalised else self.tol
         self._start_stage(self.latest)
@@ -205,8 +213,8 @@ class _Driver:
         return float(self.chunk.measure) if self.penalised else float("inf")
 
     def _keep(self) -> None:
-        """Copy the parameters to the host: what an interrupt returns."""
-        self.latest = Params(*(np.array(p) for p in self._state.point.params))
+        """Copy the parameters: what an interrupt returns, while the next chunk uses up the state."""
+        self.latest = Params(*copied(tuple(self._state.point.params)))
         self.n_passes = self.passes_before + int(self._state.passes)
         self.proof = None
 
@@ -257,13 +265,14 @@ class _Driver:
         return "max_iter" if exhausted else ""
 
     def _can_promote(self) -> bool:
-        return self.problem.dtype != np.float64 and jax.default_backend() != "tpu"
+        return self.level + 1 < len(self.ladder)
 
     def _promote(self) -> str:
-        """Go on in float64 from the same state."""
-        with scope(np.float64):
-            self.problem = self.data.exact
-            self.chunk = jax.tree.map(to_float64, self.chunk)
+        """Go on from the same state on the next of the ladder."""
+        narrow, self.level = self.problem.dtype, self.level + 1
+        with scope(self.problem.dtype):
+            if self.problem.dtype != narrow:
+                self.chunk = jax.tree.map(to_float64, self.chunk)
             self.steps, self.failed, self.target = 1, 0, first_target(self.tol)
         self._refresh(self.problem)
         return ""
@@ -276,6 +285,15 @@ class _Driver:
             stalled = jnp.zeros_like(self.chunk.stalled)
             state = self._state._replace(point=point, passes=self._state.passes + 1)
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), stalled=stalled)
+
+
+def _ladder(data: Data) -> list[Problem]:
+    """The same problem in what it is computed in, one after the other as each leads no closer: float64 is the last."""
+    training, exact = data.training, data.exact
+    tiles = training.rows.tiles
+    if tiles.products is None or training.dtype == exact.dtype:
+        return [exact] if training is exact else [training, exact]
+    return [training, training.replaced(rows=training.rows.worked_by(with_products(tiles, FLOAT32))), exact]
 
 
 def optimise(

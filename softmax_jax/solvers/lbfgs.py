@@ -44,10 +44,13 @@ class LBFGS:
     Attributes:
       memory: number of pairs kept.
       gradient: "closed_form" or "autodiff", two sources of the same numbers.
+      precision: of products in float32: "float32", "tf32x3", "bf16x6", "bf16x3", or "auto" for the fastest of the
+        platform that comes near it (see `placement/platforms`). Where a fit can get no closer it goes on in float32.
     """
 
     memory: int = 20
     gradient: str = "closed_form"
+    precision: str = "auto"
 
     is_exact: ClassVar[bool] = True
     needs_rows: ClassVar[bool] = False

@@ -35,11 +35,14 @@ class NewtonCG:
       max_products: Hessian-vector products per iteration.
       forcing: relative residual at which the linear solve of an iteration stops.
       gradient: "closed_form" or "autodiff", two sources of the same numbers.
+      precision: of products in float32: "float32", "tf32x3", "bf16x6", "bf16x3", or "auto" for the fastest of the
+        platform that comes near it (see `placement/platforms`). Where a fit can get no closer it goes on in float32.
     """
 
     max_products: int = 50
     forcing: float = 0.1
     gradient: str = "closed_form"
+    precision: str = "auto"
 
     is_exact: ClassVar[bool] = True
     needs_rows: ClassVar[bool] = False

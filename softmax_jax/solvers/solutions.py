@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
     n_iter: int
     n_passes: int
     history: np.ndarray
+    precision: str = ""  # of products with X, in the order in which they were used
 
 
 class Solutions(NamedTuple):
@@ -47,7 +48,7 @@ class Solutions(NamedTuple):
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Solutions:
         """Those of `outcomes`."""
-        params, J, gap, status, n_iter, n_passes, _ = zip(*outcomes, strict=True)
+        params, J, gap, status, n_iter, n_passes, *_ = zip(*outcomes, strict=True)
         arrays = np.array(J), np.array(gap), list(status), np.array(n_iter), np.array(n_passes)
         return cls(Params(*(np.stack(p) for p in zip(*params, strict=True))), *arrays)
 

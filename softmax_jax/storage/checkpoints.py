@@ -22,7 +22,7 @@ from softmax_jax.storage import container
 from softmax_jax.storage.atomic import AnyPath, remove_stale
 from softmax_jax.storage.container import ModelFileError
 
-FORMAT = 2  # of what the tensors and texts mean; another one is not resumed from
+FORMAT = 3  # of what the tensors and texts mean; another one is not resumed from
 KEPT = 2
 _NAME = re.compile(r"checkpoint-(\d{12})\.safetensors")
 Contents = tuple[dict[str, np.ndarray], dict[str, str]]
