@@ -33,6 +33,7 @@ def check(given: Options) -> int:
     """Compare the gradient in closed form, by autodiff and by finite differences, on every device at hand.
 
     At random parameters and at the optimum, in float32 and float64; differences are judged by what rounding explains.
+    Below, how exactly each device multiplies, by measuring: solvers take the precision that is marked.
 
     For example:
 
@@ -41,19 +42,31 @@ def check(given: Options) -> int:
     Exit code 0: they agree. 1: they do not. 2: bad input.
     """
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.gradient_audit import audit
+    from softmax_jax.runs.gradient_audit import audit, devices_at_hand
+    from softmax_jax.runs.product_precision import product_precisions
     from softmax_jax.runs.splitting import split_rows
 
     l2, dataset = given.l2, given.open(weights=given.weights)
     some = _sampled(dataset, given.rows, given.seed)
     split = split_rows(some, test=0, standardise=not given.no_standardise, seed=given.seed)
     findings = audit(split.X_train, split.y_train, l2=l2, sample_weight=split.weights, seed=given.seed)
+    products = product_precisions(devices_at_hand())
     passed, worst = all(f.passed for f in findings), max(f.worst for f in findings)
     n, m = split.X_train.shape
     if given.as_json:
         found = [_plain(finding) for finding in findings]
         told = {"data": dataset.name, "rows": n, "features": m, "notes": dataset.notes, "l2": l2}
-        print(to_json({**told, "passed": passed, "worst": worst, "findings": found}))
+        print(
+            to_json(
+                {
+                    **told,
+                    "passed": passed,
+                    "worst": worst,
+                    "findings": found,
+                    "products": [p._asdict() for p in products],
+                }
+            )
+        )
         return 0 if passed else 1
     print(f"{dataset.name}: {n} x {m}, l2 = {l2:g}", *dataset.notes, sep="\n")
     print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences")
@@ -61,6 +74,8 @@ def check(given: Options) -> int:
     dtypes = " and ".join(dict.fromkeys(finding.report.dtype for finding in findings))
     words = "PASS: all three agree" if passed else "FAIL: they do not agree"
     devices = ", ".join(dict.fromkeys(finding.report.device for finding in findings))
+    rows = [[p.device, p.precision, f"{p.error:.0e}", "taken" if p.is_auto else ""] for p in products]
+    print_table(rows, ("device", "products in float32", "relative error", "by solvers"))
     print(f"{words} on {devices} in {dtypes}; the largest difference is {worst:.2g} times what rounding explains")
     return 0 if passed else 1
 

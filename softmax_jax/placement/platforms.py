@@ -3,7 +3,8 @@
 On an accelerator a product in full float32 passes by the units that are made for products, or uses them six times:
 three products of halves that fit them (bfloat16) carry 16 bits of each factor, at about twice the speed. What solvers
 iterate on may be computed so, because only a certificate, in float64, ends a fit, and a fit that gets no closer goes on
-in full precision. A platform that lacks an algorithm gets the nearest that it has; results say which.
+in full precision. A platform that lacks an algorithm gets the nearest that it has; results say which. A CPU takes some
+of their names, and computes in float32 all the same.
 
 Relative errors seen on an H100: float32 1e-6, tf32x3 3e-7, bf16x6 2e-7, bf16x3 4e-6. (bf16x9 had 3e-4, not what its
 name says, and is not offered.)
@@ -27,7 +28,7 @@ ALGORITHMS = {
     "bf16x6": DotAlgorithmPreset.BF16_BF16_F32_X6,
     "bf16x3": DotAlgorithmPreset.BF16_BF16_F32_X3,
 }
-HAS = {"cpu": ("bf16x6", "bf16x3"), "cuda": tuple(ALGORITHMS), "tpu": ("bf16x6", "bf16x3")}
+HAS = {"cuda": tuple(ALGORITHMS), "tpu": ("bf16x6", "bf16x3")}
 INSTEAD = {"tf32x3": "bf16x6"}  # where it is lacking
 FASTEST = {"cuda": "bf16x3", "tpu": "bf16x3"}
 TENSOR_CORES = 8.0  # compute capability of the first GPUs of NVIDIA that have them for bfloat16

@@ -1,14 +1,15 @@
 """Runs: from data to a fit and what it leaves on disk.
 
-splitting       rows for training and for testing, standardised
-summary         what a run used and found, and how it is told
-training        the main job: split, fit, evaluate, check the gradient
-distributed     the same over processes: shards read, fitted, written by the first
-probe           a probe of files: tuned, fitted again, tested
-artifacts       what a run leaves on disk
-predict_table   predictions of a saved model as a table
-benchmark       this library against scikit-learn on one data set, with one judge
-gradient_audit  `compare_gradients` on each device and in each dtype
-progress        the live line of a fit
-screens         where the line is shown
+splitting          rows for training and for testing, standardised
+summary            what a run used and found, and how it is told
+training           the main job: split, fit, evaluate, check the gradient
+distributed        the same over processes: shards read, fitted, written by the first
+probe              a probe of files: tuned, fitted again, tested
+artifacts          what a run leaves on disk
+predict_table      predictions of a saved model as a table
+benchmark          this library against scikit-learn on one data set, with one judge
+gradient_audit     `compare_gradients` on each device and in each dtype
+product_precision  how exactly each device multiplies
+progress           the live line of a fit
+screens            where the line is shown
 """

@@ -82,6 +82,14 @@ def test_check_passes_on_right_gradients_and_says_so(capsys):
     assert [f["point"] for f in told["findings"]] == ["start", "optimum"] * 2
 
 
+def test_check_says_how_exactly_each_device_multiplies(capsys):
+    assert run([*CHECK.split(), "--json"]) == 0
+    products = json.loads(capsys.readouterr().out)["products"]
+    errors = {p["precision"]: p["error"] for p in products}
+    assert set(errors) == {"JAX's default", "float32"} and errors["float32"] < 1e-6
+    assert [p["precision"] for p in products if p["is_auto"]] == ["float32"]
+
+
 def test_check_fails_where_the_gradients_differ(capsys, monkeypatch):
     from softmax_jax import gradient_check
 
