@@ -7,13 +7,13 @@ standardisation of the training rows by itself.
 from __future__ import annotations
 
 import json
-from copy import copy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from softmax_jax.model_files.files import save
+from softmax_jax.model_files.files import save_described
+from softmax_jax.model_files.kinds import KINDS
+from softmax_jax.model_files.parts import Stored
+from softmax_jax.model_files.plain import describe_fit
 from softmax_jax.runs.summary import TrainingRun
 from softmax_jax.runs.training import predict
 
@@ -60,7 +60,7 @@ def write_model(run: TrainingRun, out: Path) -> list[Path]:
     """
     summary = [_write_json(out / "results.json", run.summary)] if out.is_dir() else []
     path = out / MODEL_FILE if summary else out
-    save(fitted_model(run), path)
+    save_described(*_described(run), path)
     return [*summary, path]
 
 
@@ -74,18 +74,12 @@ def fitted_model(run: TrainingRun) -> Any:
       A fitted SoftmaxRegression, or a Pipeline of StandardScaler and SoftmaxRegression where `run` standardised;
       with the feature names of the data.
     """
-    from sklearn.pipeline import make_pipeline
+    kind, stored = _described(run)
+    return KINDS[kind].restore(stored)
 
-    from softmax_jax.estimators.regression import SoftmaxRegression
 
-    settings = dict(run.settings)
-    solver, seed = settings.pop("solver"), settings.pop("seed")
-    model: Any = SoftmaxRegression(solver="auto" if solver is None else solver, random_state=seed, **settings)
-    model._keep(run.result)
-    model.n_features_in_ = len(run.data.feature_names)
-    first: Any = model if run.split.scaler is None else copy(run.split.scaler)
-    first.feature_names_in_ = np.array(run.data.feature_names, object)
-    return model if first is model else make_pipeline(first, model)
+def _described(run: TrainingRun) -> tuple[str, Stored]:
+    return describe_fit(run.result, run.data.feature_names, run.settings, run.split.scaling)
 
 
 def to_json(values: dict[str, Any]) -> str:

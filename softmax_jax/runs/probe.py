@@ -140,4 +140,4 @@ def _validation(data: Dataset, val: Dataset, split: Split) -> tuple[np.ndarray, 
     at = {name: j for j, name in enumerate(val.feature_names)}
     X = val.X if list(val.feature_names) == used else val.X[:, [at[name] for name in used]]
     X = X.astype(split.X_train.dtype)
-    return (X if split.scaler is None else np.asarray(split.scaler.transform(X))), val.y
+    return (X if split.scaling is None else split.scaling.apply(X)), val.y
