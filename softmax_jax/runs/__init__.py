@@ -8,6 +8,8 @@ training        the main job: split, fit, evaluate, check the gradient
 distributed     the same over processes: shards read, fitted, written by the first
 probe           a probe of files: tuned, fitted again, tested
 artifacts       what a run leaves on disk
+pictures        its pictures, from plain arrays
+painter         the process that draws them
 predict_table   predictions of a saved model as a table
 benchmark       this library against scikit-learn on one data set, with one judge
 gradient_audit  `compare_gradients` on each device and in each dtype

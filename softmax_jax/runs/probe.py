@@ -130,7 +130,7 @@ def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
 
     path = run.probe.path
     ax = plots.plot_validation_curve(path.l2_values, path.val_accuracy, kind="accuracy")
-    style.figure_of(ax).savefig(curve := folder / "validation_curve.png")
+    style.save(ax, curve := folder / "validation_curve.png")
     return [curve, *write_model(run.training._replace(summary=run.summary), folder)]
 
 
