@@ -84,12 +84,13 @@ def options_for(passes: int, args: tuple[Any, ...]) -> Options:
       args: with a Problem among them; traced ones take none, since only the outermost function may have any.
     """
     leaves = jax.tree.leaves(args)
-    if any(isinstance(leaf, Tracer) for leaf in leaves) or not _on_cpu(leaves):
+    if any(isinstance(leaf, Tracer) for leaf in leaves) or not on_cpu(leaves):
         return None
     return _known_of("unoptimised" if passes * _elements(args) <= FEW else "without emitters")
 
 
-def _on_cpu(leaves: list[Any]) -> bool:
+def on_cpu(leaves: list[Any]) -> bool:
+    """Whether there are JAX arrays among the leaves of arguments, and the first of them lies in the host's memory."""
     placed = next((leaf for leaf in leaves if isinstance(leaf, jax.Array)), None)
     return placed is not None and all(device.platform == "cpu" for device in placed.sharding.device_set)
 

@@ -29,7 +29,7 @@ def test_little_work_is_not_optimised_and_much_is():
 
 
 def test_other_platforms_are_told_nothing(monkeypatch):
-    monkeypatch.setattr(compilation, "_on_cpu", lambda leaves: False)
+    monkeypatch.setattr(compilation, "on_cpu", lambda leaves: False)
     assert options_for(ONCE, _problem(100)) is None
 
 
