@@ -113,4 +113,4 @@ def _draw(found: Race, gap: float, title: str, path: Path) -> None:
     }
     ax = plots.plot_gap_against_time(curves, target=gap)
     ax.set_title(title, **style.TITLE)
-    style.figure_of(ax).savefig(path)
+    style.save(ax, path)

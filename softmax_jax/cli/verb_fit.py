@@ -16,6 +16,7 @@ from softmax_jax.cli.fit_options import FitOptions
 from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_facts, say, verdict
 
 if TYPE_CHECKING:
+    from softmax_jax.runs.painter import Painter
     from softmax_jax.runs.progress import ProgressLine
     from softmax_jax.runs.summary import TrainingRun
 
@@ -38,15 +39,24 @@ def fit(given: FitOptions) -> int:
 
     Exit code 0: converged, the gap is proven. 1: ran, not converged. 2: bad input. 130: interrupted.
     """
+    from softmax_jax.runs.painter import Painter
+
+    with Painter(beside=not given.distributed and given.out.suffix != options.MODEL) as painter:
+        return _fit(given, painter)
+
+
+def _fit(given: FitOptions, painter: Painter) -> int:
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.summary import data_warnings_of, outcome, told
-    from softmax_jax.solvers.hyperparameters import solver_record  # JAX loads here, so that --help stays quick
+    from softmax_jax.solvers.hyperparameters import solver_record  # slow, with all that it imports
 
     given.join()  # refuses options that do not go together
     record = solver_record(given.solver.value, eta=given.eta, epochs=given.epochs, minibatches=given.minibatches)
     settings = {name: getattr(given, name) for name in ("l2", "tol", "max_iter", "seed")} | {"solver": record}
     try:
-        run, written = (fit_over_processes if given.distributed else _fit_alone)(given, settings)
+        run, written = (
+            fit_over_processes(given, settings) if given.distributed else _fit_alone(given, settings, painter)
+        )
     except KeyboardInterrupt:  # a second one, or before the first step
         if given.checkpoint is None or not any(given.checkpoint.glob("*.safetensors")):
             raise
@@ -66,7 +76,7 @@ def fit(given: FitOptions) -> int:
     return verdict(run.result.status, words, aloud=bool(written))
 
 
-def _fit_alone(given: FitOptions, settings: dict[str, Any]) -> tuple[TrainingRun, list[Path]]:
+def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) -> tuple[TrainingRun, list[Path]]:
     """The run, and what it has written."""
     from softmax_jax.runs.artifacts import write_run
     from softmax_jax.runs.progress import ProgressLine
@@ -84,7 +94,7 @@ def _fit_alone(given: FitOptions, settings: dict[str, Any]) -> tuple[TrainingRun
     epochs = getattr(settings["solver"], "epochs", None)
     with ProgressLine(given.tol, epochs=epochs) as line, _told_of_stopping(line, given.checkpoint):
         run = train(dataset, callback=line, **settings)
-    return run, [*write_run(run, out), *(write(run) for write in reports)]
+    return run, [*write_run(run, out, painter.draw), *(write(run) for write in reports)]
 
 
 @contextmanager

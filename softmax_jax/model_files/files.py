@@ -50,7 +50,18 @@ def save(model: Any, path: AnyPath) -> None:
       OSError: the file cannot be written; what was there is unchanged.
     """
     kind = kind_of(model)
-    texts, tensors = KINDS[kind].describe(model)
+    save_described(kind, KINDS[kind].describe(model), path)
+
+
+def save_described(kind: str, stored: Stored, path: AnyPath) -> None:
+    """Save what `kind` of model is restored from, as `save` does.
+
+    Args:
+      kind: a key of KINDS.
+      stored: its texts and tensors.
+      path: as for `save`.
+    """
+    texts, tensors = stored
     check_params(Params(tensors["W"], tensors["b"]), "model")
     versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
     texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}

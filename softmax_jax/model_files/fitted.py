@@ -55,17 +55,31 @@ def describe_model(model: Any) -> Stored:
     check_is_fitted(model, ("params_", "classes_", "n_features_in_", *(("path_",) if validated else ())))
     parameters = model.get_params(deep=False)
     fitted = {name: value for name, value in vars(model).items() if name not in parameters and name not in _ARRAYS}
-    texts = {
-        "classes": encode(model.classes_, "classes_")["array"],
-        "feature_names": feature_names(model),
-        "hyperparameters": encode_all(parameters),
-        "fitted": encode_all({name: value for name, value in fitted.items() if not name.startswith("_")}),
-    }
-    tensors = describe_params(model.params_).tensors
+    scalars = {name: value for name, value in fitted.items() if not name.startswith("_")}
+    texts, tensors = described(model.params_, model.classes_, feature_names(model), parameters, scalars)
     if not validated:
         return Stored(texts, {**tensors, "history": np.asarray(model.history_)})
     path = _describe_path(model.path_)
     return Stored({**texts, "path": path.texts}, {**tensors, **path.tensors})
+
+
+def described(params: Params, classes: np.ndarray, names: Any, parameters: Any, scalars: Any) -> Stored:
+    """What every estimator has.
+
+    Args:
+      params: W (m, k) and b (k,).
+      classes: (k,) labels.
+      names: of the features, or None.
+      parameters: hyperparameters by name; those that are left out have their defaults.
+      scalars: fitted attributes that are no arrays, by name.
+    """
+    texts = {
+        "classes": encode(classes, "classes_")["array"],
+        "feature_names": names,
+        "hyperparameters": encode_all(parameters),
+        "fitted": encode_all(scalars),
+    }
+    return Stored(texts, describe_params(params).tensors)
 
 
 def restore_model(stored: Stored) -> Any:

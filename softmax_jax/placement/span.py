@@ -23,7 +23,6 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 from jax.sharding import Mesh
 
 from softmax_jax.dtypes import compute_dtype, has_float64
@@ -111,13 +110,15 @@ def span_of(X: Any, weights: np.ndarray, free: bool) -> Span | None:
       weights: (n,) float64 >= 0, summing to one.
       free: whether the bias is free, and absorbs the mean.
     """
+    from scipy.linalg import eigh  # 0.3 s to import, and needed by few fits
+
     root = np.sqrt(weights)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = transposed(X, weights[:, None])[:, 0] if free else np.zeros(X.shape[1])
         G = root[:, None] * gram(X, mean) * root
     if not np.isfinite(G).all():
         return None
-    q, U = scipy.linalg.eigh(G, driver="evd", check_finite=False, overwrite_a=True)
+    q, U = eigh(G, driver="evd", check_finite=False, overwrite_a=True)
     size = q[-1] + (mean @ mean if is_sparse(X) else 0)
     kept = q > max(len(q) * np.finfo(np.float64).eps * size, np.finfo(np.float64).tiny)
     r = int(kept.sum())

@@ -9,39 +9,13 @@ DecisionBoundaryDisplay do as well.
 
 loss, confusion, convergence, regularisation, validation, weights, regions, reliability, race: a picture each
 displays  the same from results and estimators
-style     colours, names and axes that they share
+style     colours, names and axes that they share, and how they are saved
+
+They are imported when first used: a run that draws two pictures need not wait for the others.
 """
 
-from softmax_jax.plots.confusion import plot_confusion_matrix
-from softmax_jax.plots.convergence import plot_convergence
-from softmax_jax.plots.displays import (
-    ConvergenceDisplay,
-    RegularisationPathDisplay,
-    ReliabilityDisplay,
-    ValidationCurveDisplay,
-    WeightsDisplay,
-)
-from softmax_jax.plots.loss import plot_loss_curve
-from softmax_jax.plots.race import plot_gap_against_time
-from softmax_jax.plots.regions import plot_decision_regions
-from softmax_jax.plots.regularisation import plot_regularisation_path
-from softmax_jax.plots.reliability import plot_reliability_diagram
-from softmax_jax.plots.validation import plot_validation_curve
-from softmax_jax.plots.weights import plot_weights
+from __future__ import annotations
 
-__all__ = [
-    "ConvergenceDisplay",
-    "RegularisationPathDisplay",
-    "ReliabilityDisplay",
-    "ValidationCurveDisplay",
-    "WeightsDisplay",
-    "plot_confusion_matrix",
-    "plot_convergence",
-    "plot_decision_regions",
-    "plot_gap_against_time",
-    "plot_loss_curve",
-    "plot_regularisation_path",
-    "plot_reliability_diagram",
-    "plot_validation_curve",
-    "plot_weights",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

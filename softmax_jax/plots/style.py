@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -48,6 +50,16 @@ def finish(ax: Axes, words: str = "", **legend: Any) -> Axes:
 def figure_of(ax: Axes) -> Figure:
     """The figure that holds some axes, as a whole one."""
     return cast(Figure, ax.figure)
+
+
+def save(ax: Axes, path: Path) -> None:
+    """Write a picture as a PNG file; laid out and drawn once, where `savefig` does both twice.
+
+    Args:
+      ax: axes of the figure.
+      path: of the file.
+    """
+    FigureCanvasAgg(figure_of(ax)).print_png(path)
 
 
 def colours(n: int) -> list[Any]:

@@ -7,45 +7,43 @@ standardisation of the training rows by itself.
 from __future__ import annotations
 
 import json
-from copy import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from softmax_jax.model_files.files import save
+from softmax_jax.model_files.files import save_described
+from softmax_jax.model_files.kinds import KINDS
+from softmax_jax.model_files.parts import Stored
+from softmax_jax.model_files.plain import describe_fit
+from softmax_jax.runs.pictures import Shown, draw
 from softmax_jax.runs.summary import TrainingRun
 from softmax_jax.runs.training import predict
 
 MODEL_FILE = "model.safetensors"
 
 
-def write_run(run: TrainingRun, out: Path) -> list[Path]:
+def write_run(run: TrainingRun, out: Path, draw: Callable[[Shown, Path], list[Path]] = draw) -> list[Path]:
     """Write loss_curve.png, confusion_matrix.png, results.json, model.json and model.safetensors.
 
     Args:
       run: from `train`.
       out: an existing folder, of which files of these names are replaced; or a .safetensors file for the model alone.
+      draw: who draws the pictures.
 
     Returns:
       The paths written; without the loss curve where no iteration was done.
     """
     if not out.is_dir():
         return write_model(run, out)
-    from softmax_jax import plots  # matplotlib is an extra, and slow to import
-    from softmax_jax.plots import style
-
-    result, (rows, X, y) = run.result, run.split.judged_by()
-    confusion = plots.plot_confusion_matrix(y, predict(result, X), classes=result.classes)
-    confusion.set_xlabel(f"predicted class ({rows} rows of {run.data.name})")
-    pictures = {out / "confusion_matrix.png": confusion}
-    if len(result.history):
-        floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
-        loss = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates)
-        pictures = {out / "loss_curve.png": loss, **pictures}
-    for path, ax in pictures.items():
-        style.figure_of(ax).savefig(path)
+    pictures = draw(_shown(run), out)
     return [*pictures, _write_json(out / "model.json", _numbers(run)), *write_model(run, out)]
+
+
+def _shown(run: TrainingRun) -> Shown:
+    result, (rows, X, y) = run.result, run.split.judged_by()
+    floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
+    words = f"{rows} rows of {run.data.name}"
+    return Shown(result.history, floor, updates, y, predict(result, X), result.classes, words)
 
 
 def write_model(run: TrainingRun, out: Path) -> list[Path]:
@@ -60,7 +58,7 @@ def write_model(run: TrainingRun, out: Path) -> list[Path]:
     """
     summary = [_write_json(out / "results.json", run.summary)] if out.is_dir() else []
     path = out / MODEL_FILE if summary else out
-    save(fitted_model(run), path)
+    save_described(*_described(run), path)
     return [*summary, path]
 
 
@@ -74,18 +72,12 @@ def fitted_model(run: TrainingRun) -> Any:
       A fitted SoftmaxRegression, or a Pipeline of StandardScaler and SoftmaxRegression where `run` standardised;
       with the feature names of the data.
     """
-    from sklearn.pipeline import make_pipeline
+    kind, stored = _described(run)
+    return KINDS[kind].restore(stored)
 
-    from softmax_jax.estimators.regression import SoftmaxRegression
 
-    settings = dict(run.settings)
-    solver, seed = settings.pop("solver"), settings.pop("seed")
-    model: Any = SoftmaxRegression(solver="auto" if solver is None else solver, random_state=seed, **settings)
-    model._keep(run.result)
-    model.n_features_in_ = len(run.data.feature_names)
-    first: Any = model if run.split.scaler is None else copy(run.split.scaler)
-    first.feature_names_in_ = np.array(run.data.feature_names, object)
-    return model if first is model else make_pipeline(first, model)
+def _described(run: TrainingRun) -> tuple[str, Stored]:
+    return describe_fit(run.result, run.data.feature_names, run.settings, run.split.scaling)
 
 
 def to_json(values: dict[str, Any]) -> str:

@@ -130,7 +130,7 @@ def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
 
     path = run.probe.path
     ax = plots.plot_validation_curve(path.l2_values, path.val_accuracy, kind="accuracy")
-    style.figure_of(ax).savefig(curve := folder / "validation_curve.png")
+    style.save(ax, curve := folder / "validation_curve.png")
     return [curve, *write_model(run.training._replace(summary=run.summary), folder)]
 
 
@@ -140,4 +140,4 @@ def _validation(data: Dataset, val: Dataset, split: Split) -> tuple[np.ndarray, 
     at = {name: j for j, name in enumerate(val.feature_names)}
     X = val.X if list(val.feature_names) == used else val.X[:, [at[name] for name in used]]
     X = X.astype(split.X_train.dtype)
-    return (X if split.scaler is None else np.asarray(split.scaler.transform(X))), val.y
+    return (X if split.scaling is None else split.scaling.apply(X)), val.y

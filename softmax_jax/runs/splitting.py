@@ -6,10 +6,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
 from softmax_jax.data import Dataset
+from softmax_jax.runs.scaling import Scaling, scaling_of
+from softmax_jax.runs.stratified import stratified_rows
 
 
 class Split(NamedTuple):
@@ -23,7 +23,7 @@ class Split(NamedTuple):
       mean: (m,) subtracted from every row; zeros where nothing was standardised.
       scale: (m,) every row was divided by it; ones where nothing was standardised.
       weights: (n,) sample weights of the training rows, or None.
-      scaler: the fitted StandardScaler, or None where nothing was standardised.
+      scaling: of the training rows, or None where nothing was standardised.
     """
 
     X_train: np.ndarray
@@ -33,7 +33,7 @@ class Split(NamedTuple):
     mean: np.ndarray
     scale: np.ndarray
     weights: np.ndarray | None = None
-    scaler: StandardScaler | None = None
+    scaling: Scaling | None = None
 
     def judged_by(self) -> tuple[str, np.ndarray, np.ndarray]:
         """The rows that a fit is judged by, features and labels: those for the test where there are any."""
@@ -66,16 +66,15 @@ def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> S
     rows, test_rows = np.arange(len(data.y)), np.arange(0)
     if test > 0:
         _check_split(data.y, test)
-        rows, test_rows = train_test_split(rows, test_size=test, stratify=data.y, random_state=seed)
+        rows, test_rows = stratified_rows(data.y, math.ceil(test * len(data.y)), seed)
     X_train, X_test = (data.X, data.X[:0]) if test == 0 else (data.X[rows], data.X[test_rows])
     weights = None if data.weights is None else data.weights[rows] / data.weights.max()
-    scaler = StandardScaler().fit(X_train, sample_weight=weights) if standardise else None
+    scaling = scaling_of(X_train, weights) if standardise else None
     mean, scale = np.zeros(X_train.shape[1], X_train.dtype), np.ones(X_train.shape[1], X_train.dtype)
-    if scaler is not None:
-        mean, scale = np.asarray(scaler.mean_), np.asarray(scaler.scale_)
-        X_train = np.asarray(scaler.transform(X_train))
-        X_test = np.asarray(scaler.transform(X_test)) if len(X_test) else X_test
-    return Split(X_train, data.y[rows], X_test, data.y[test_rows], mean, scale, weights, scaler)
+    if scaling is not None:
+        mean, scale = scaling.mean, scaling.scale
+        X_train, X_test = scaling.apply(X_train), scaling.apply(X_test)
+    return Split(X_train, data.y[rows], X_test, data.y[test_rows], mean, scale, weights, scaling)
 
 
 def _check_split(y: np.ndarray, test: float) -> None:

@@ -1,0 +1,35 @@
+"""The public names of the pictures; see __init__.py."""
+
+from .confusion import plot_confusion_matrix
+from .convergence import plot_convergence
+from .displays import (
+    ConvergenceDisplay,
+    RegularisationPathDisplay,
+    ReliabilityDisplay,
+    ValidationCurveDisplay,
+    WeightsDisplay,
+)
+from .loss import plot_loss_curve
+from .race import plot_gap_against_time
+from .regions import plot_decision_regions
+from .regularisation import plot_regularisation_path
+from .reliability import plot_reliability_diagram
+from .validation import plot_validation_curve
+from .weights import plot_weights
+
+__all__ = [
+    "ConvergenceDisplay",
+    "RegularisationPathDisplay",
+    "ReliabilityDisplay",
+    "ValidationCurveDisplay",
+    "WeightsDisplay",
+    "plot_confusion_matrix",
+    "plot_convergence",
+    "plot_decision_regions",
+    "plot_gap_against_time",
+    "plot_loss_curve",
+    "plot_regularisation_path",
+    "plot_reliability_diagram",
+    "plot_validation_curve",
+    "plot_weights",
+]

@@ -1,0 +1,60 @@
+"""Mean and deviation of each column of the training rows: what scikit-learn's StandardScaler finds, bit for bit.
+
+    var = (sum_i s_i d_i^2 - (sum_i s_i d_i)^2 / n) / n,    d_i = x_i - mean,    n = sum_i s_i
+
+The second term corrects what rounding made of the mean. A column that does not vary beyond rounding has scale 1.
+Imported from scikit-learn, the same would take 2 s: more than all the rest of a run on a small table.
+
+References:
+  Chan, Golub, LeVeque, Algorithms for computing the sample variance, 1983, equation 1.7.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+_EPS = np.finfo(np.float64).eps
+
+
+class Scaling(NamedTuple):
+    """What is known of the columns.
+
+    Attributes:
+      mean: (m,) float64.
+      var: (m,) float64.
+      scale: (m,) float64, the root of `var`, or 1.
+      seen: sum of the weights, or the number of rows.
+    """
+
+    mean: np.ndarray
+    var: np.ndarray
+    scale: np.ndarray
+    seen: np.float64
+
+    def apply(self, X: np.ndarray) -> np.ndarray:
+        """Rows X (n, m) less the mean, divided by the scale, in the dtype of X."""
+        return (X - self.mean.astype(X.dtype)) / self.scale.astype(X.dtype)
+
+
+def scaling_of(X: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+    """The scaling of the columns of X.
+
+    Args:
+      X: (n, m) float32 or float64.
+      weights: (n,) floating >= 0, or None.
+    """
+    s = None if weights is None else weights.astype(X.dtype).astype(np.float64)
+    seen = np.float64(len(X)) if s is None else (s[:, None] * np.ones_like(X)).sum(axis=0)[0]
+    mean = _sums(X, s) / seen
+    deviation = X - mean
+    correction = _sums(deviation, s)
+    var = (_sums(np.square(deviation), s) - correction**2 / seen) / seen
+    constant = var <= seen * _EPS * var + (seen * mean * _EPS) ** 2
+    return Scaling(mean, var, np.sqrt(np.where(constant, 1.0, var)), seen)
+
+
+def _sums(X: np.ndarray, s: np.ndarray | None) -> np.ndarray:
+    """Sums (m,) over rows, weighted, in float64."""
+    return X.sum(axis=0, dtype=np.float64) if s is None else s @ X.astype(np.float64, copy=False)
