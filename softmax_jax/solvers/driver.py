@@ -263,7 +263,7 @@ class _Driver:
         """Go on in float64 from the same state."""
         with scope(np.float64):
             self.problem = self.data.exact
-            self.chunk = jax.tree.map(to_float64, self.chunk)
+            self.chunk = to_float64(self.chunk)
             self.steps, self.failed, self.target = 1, 0, first_target(self.tol)
         self._refresh(self.problem)
         return ""
