@@ -18,6 +18,7 @@ from softmax_jax.solvers import LBFGS
 TOLERANCE = 1e-12
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("gradient", ["closed_form", "autodiff"])
 @pytest.mark.parametrize(("n", "k", "soft"), [(30, 3, False), (5000, 7, True), (4096, 200, False)])
 def test_passes_equal_the_pure_functions(n, k, soft, gradient, rng):
@@ -55,6 +56,7 @@ def test_passes_equal_the_pure_functions(n, k, soft, gradient, rng):
     assert moved_J == pytest.approx(float(objective(ahead, X, T, l2, weight)), rel=TOLERANCE)
 
 
+@pytest.mark.optimised
 def test_the_dense_hessian_times_a_vector_is_the_hessian_vector_product(rng):
     n, m, k = 50, 3, 4
     X, labels = rng.standard_normal((n, m)), rng.integers(0, k, n).astype(np.int32)
