@@ -16,7 +16,7 @@ from jax.flatten_util import ravel_pytree
 
 from softmax_jax.display.html import grid
 from softmax_jax.dtypes import compute_dtype, scope
-from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
+from softmax_jax.gradients import both_gradients
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
@@ -133,7 +133,7 @@ def compare_gradients(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
         # a NumPy weight in float64 would widen the gradients
         weight = None if sample_weight is None else normalised_weights(sample_weight, X.shape[0], dtype)
         arguments = (_cast(params, dtype), jnp.asarray(X), jnp.asarray(T), l2, weight)
-        automatic, closed = autodiff_gradient(*arguments), closed_form_gradient(*arguments)
+        automatic, closed = both_gradients(*arguments)
         device = _describe(closed.W)
         automatic, closed = _on_host(automatic), _on_host(closed)
     checked = _coordinates(*closed.W.shape)
@@ -165,23 +165,24 @@ def _finite_differences(checked: Params, params: Params, X: Any, T: Any, l2: Any
     with scope(np.float64):
         wide = _cast(params, np.float64)
         X, T = jnp.asarray(X).astype(np.float64), jnp.asarray(T).astype(np.float64)
-        reach = jnp.repeat(jnp.max(jnp.abs(X), axis=0), k, total_repeat_length=m * k)
-        reach = jnp.concatenate([jnp.where(reach > 0, reach, 1), jnp.ones(k)])  # of a step on the logits
         if sample_weight is not None:  # before jit, which flushes subnormal weights to zero
             sample_weight = normalised_weights(sample_weight, X.shape[0], X.dtype)
-        J = jnp.maximum(objective(wide, X, T, l2, sample_weight), 1)
-        steps = jnp.maximum(jnp.cbrt(EPS * J) / reach, 1e-12 * jnp.abs(ravel_pytree(wide)[0]))
-        index = jnp.asarray(np.concatenate([checked.W, checked.b + m * k]))
-        slopes = np.array(_central_differences(index, steps[index], wide, X, T, l2, sample_weight))
+        index = np.concatenate([checked.W, checked.b + m * k])
+        slopes = np.array(_central_differences(index, wide, X, T, l2, sample_weight))
     W, b = np.full(m * k, np.nan), np.full(k, np.nan)
     W[checked.W], b[checked.b] = np.split(slopes, [checked.W.size])
     return Params(W.reshape(m, k), b)
 
 
 @jax.jit
-def _central_differences(index: Any, steps: Any, params: Params, X: Any, T: Any, l2: Any, sample_weight: Any) -> Any:
+def _central_differences(index: Any, params: Params, X: Any, T: Any, l2: Any, sample_weight: Any) -> Any:
     """Central differences of `objective` along the coordinates `index` of the flattened params."""
     flat, unflatten = ravel_pytree(params)
+    m, k = params.W.shape
+    reach = jnp.repeat(jnp.max(jnp.abs(X), axis=0), k, total_repeat_length=m * k)
+    reach = jnp.concatenate([jnp.where(reach > 0, reach, 1), jnp.ones(k)])  # of a step on the logits
+    J = jnp.maximum(objective(params, X, T, l2, sample_weight), 1)
+    steps = jnp.maximum(jnp.cbrt(EPS * J) / reach, 1e-12 * jnp.abs(flat))
 
     def slope(coordinate: tuple[Any, Any]) -> Any:
         i, h = coordinate
@@ -190,7 +191,7 @@ def _central_differences(index: Any, steps: Any, params: Params, X: Any, T: Any,
         rise -= objective(unflatten(below), X, T, l2, sample_weight)
         return rise / (above[i] - below[i])  # the step as rounded
 
-    return jax.lax.map(slope, (index, steps))
+    return jax.lax.map(slope, (index, steps[index]))
 
 
 def _difference(first: Params, second: Params, checked: Params) -> Params:

@@ -64,6 +64,7 @@ def cross_entropy(params: Params, X: Any, T: Any, sample_weight: Any = None) -> 
     return jnp.sum(normalised_weights(sample_weight, Z.shape[0], Z.dtype) * sample_losses(Z, T))
 
 
+@jax.jit
 def sample_losses(Z: Any, T: Any) -> Any:
     """H(T_i, O_i) of each row (n,), nats.
 
@@ -109,6 +110,7 @@ def l2_penalty(params: Params, l2: Any) -> Any:
     return ridge(W.astype(compute_dtype(W)), l2)
 
 
+@jax.jit
 def ridge(W: Any, l2: Any) -> Any:
     """l2/2 ||W||^2 (), in the dtype of W.
 

@@ -105,6 +105,11 @@ def net_input(params: Params, X: Any) -> Any:
     """
     X, W, b = jnp.asarray(X), jnp.asarray(params.W), jnp.asarray(params.b)
     check_shapes(X, W, b)
+    return _affine(X, W, b)
+
+
+@jax.jit
+def _affine(X: Any, W: Any, b: Any) -> Any:
     dtype = compute_dtype(X, W, b)
     return jnp.matmul(X.astype(dtype), W.astype(dtype), precision=PRECISION) + b.astype(dtype)[None, :]
 

@@ -11,7 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-if [int(part) for part in version("jaxlib").split(".")[:2]] == [0, 10]:  # 0.11 ends the process at one of them
+if (
+    "SOFTMAX_JAX_TESTS_OPTIMISED" not in os.environ  # which test_optimised.py sets
+    and [int(part) for part in version("jaxlib").split(".")[:2]] == [0, 10]  # 0.11 ends the process at one of them
+):
     # most of the tests' time is compilation; code that is optimised less computes the same
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # one for this run: workers and child processes share programs
@@ -26,7 +29,33 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-MOST_MAPS = 20_000  # of memory, in a process: each compiled program takes some, and Linux allows about 65,000
+LONGEST = (  # files, each of which one worker takes
+    "distributed/test_fitting",
+    "solvers/test_unpenalised",
+    "placement/test_span",
+    "estimators/test_sklearn_checks",
+    "problem/test_sparse",
+    "placement/test_sharding",
+    "cli/test_fit",
+    "solvers/test_contract",
+    "certificate/test_attacks",
+    "runtime/test_host",
+    "model_selection/test_path",
+    "fitting/test_implicit",
+    "storage/test_resuming",
+    "model_selection/test_streamed_sweep",
+    "model_selection/test_sweep",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that all workers end at about the same time."""
+    rank = {Path(__file__).parent / f"{name}.py": i for i, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in rank)
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+MOST_MAPS = 40_000  # of memory, in a process: each compiled program takes some, and Linux allows about 65,000
 
 
 @pytest.fixture(autouse=True, scope="module")

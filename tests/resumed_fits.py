@@ -46,12 +46,8 @@ def short_chunks() -> None:
     driver.FIRST_CHUNK, stopping.CHUNK_WALL_S = 1, 0.0
 
 
-def child(name: str, directory: str, cache: str, pipe: Any, pause_s: float = 0.0, **changes: Any) -> None:
+def child(name: str, directory: str, pipe: Any, pause_s: float = 0.0, **changes: Any) -> None:
     """Run a fit with a checkpoint after every chunk; tell after which iterations, and at last the result."""
-    import jax
-
-    jax.config.update("jax_compilation_cache_dir", cache)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     import softmax_jax as sj
 
     short_chunks()
@@ -66,18 +62,14 @@ def child(name: str, directory: str, cache: str, pipe: Any, pause_s: float = 0.0
 def sweep() -> dict[str, Any]:
     """Arguments of `fit_path`: single precision, which goes on in double, and validation rows."""
     rng = np.random.default_rng(2)
-    X = rng.standard_normal((120, 6)).astype(np.float32)
-    y = np.argmax(X[:, :3] + rng.gumbel(size=(120, 3)), axis=1)
-    rows = {"X": X[:90], "y": y[:90], "X_val": X[90:], "y_val": y[90:]}
+    X = rng.standard_normal((90, 4)).astype(np.float32)
+    y = np.argmax(X[:, :3] + rng.gumbel(size=(90, 3)), axis=1)
+    rows = {"X": X[:60], "y": y[:60], "X_val": X[60:], "y_val": y[60:]}
     return {**rows, "l2_values": [0.0, *rng.permutation(np.logspace(-5, 1, 19))], "tol": 1e-9}
 
 
-def child_that_sweeps(directory: str, cache: str, pipe: Any, pause_s: float = 0.0) -> None:
+def child_that_sweeps(directory: str, pipe: Any, pause_s: float = 0.0) -> None:
     """Run the sweep with checkpoints; tell after which strengths, and at last the result."""
-    import jax
-
-    jax.config.update("jax_compilation_cache_dir", cache)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     import softmax_jax as sj
 
     def tell(index: int, result: Any) -> None:

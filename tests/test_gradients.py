@@ -16,12 +16,19 @@ GRADIENTS = [autodiff_gradient, closed_form_gradient]
 PRODUCTS = [autodiff_hvp, closed_form_hvp]
 
 
+def compiled(function, *args):
+    """`function` of NumPy arrays, in their dtype, as one program: a shape would compile dozens for its operations."""
+    with jax.enable_x64(args[1].dtype == np.float64):
+        return jax.tree.map(np.asarray, jax.jit(function)(*args))
+
+
+@pytest.mark.optimised
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", SHAPES)
 def test_autodiff_equals_the_closed_form_equals_the_reference(name, dtype):
     case = make_case(dtype=dtype, **SHAPES[name])
-    automatic, closed = (gradient(*case) for gradient in GRADIENTS)
-    assert np.asarray(closed.W).dtype == dtype
+    automatic, closed = (compiled(gradient, *case) for gradient in GRADIENTS)
+    assert closed.W.dtype == dtype
     assert relative_difference(automatic, closed) <= TOLERANCE[dtype]
     assert relative_difference(closed, reference_gradient(case)) <= TOLERANCE[dtype]
 
@@ -31,7 +38,7 @@ def test_autodiff_equals_the_closed_form_equals_the_reference(name, dtype):
 def test_both_hessian_products_equal_the_reference(name, dtype):
     case = make_case(dtype=dtype, **SHAPES[name])
     direction = make_case(dtype=dtype, **SHAPES[name], seed=1).params
-    automatic, closed = (product(*case[:4], direction, case.sample_weight) for product in PRODUCTS)
+    automatic, closed = (compiled(product, *case[:4], direction, case.sample_weight) for product in PRODUCTS)
     assert relative_difference(automatic, closed) <= TOLERANCE[dtype]
     assert relative_difference(closed, reference_hvp(case, direction)) <= TOLERANCE[dtype]
 
@@ -78,6 +85,7 @@ def test_rows_sharded_over_eight_devices_give_the_gradient_of_one_device(gradien
     assert relative_difference(sharded, gradient(*case)) <= TOLERANCE["float32"]
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("gradient", GRADIENTS)
 def test_the_gradient_compiles_once_for_any_strength(gradient):
     case = make_case(dtype="float32")

@@ -5,6 +5,7 @@ See `certificate` for what they prove. O, A (k, N) are class-major distributions
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -53,6 +54,7 @@ def _newton(overlap: Any, total: Any, target: Any) -> Any:
     return cholesky.solve(cholesky.factor(A), (target - total) / root) / root
 
 
+@jax.jit
 def dual_point(total: Any, target: Any, intercept: Any) -> DualPoint:
     """The dual point that moves mass from classes whose weighted total is above that of T to those below it.
 
@@ -132,6 +134,7 @@ def roundings(n_rows: int, params: Params, l2: Any, squares: Any, R_square: Any,
     return Rounding(gradient, 2 * u * l2 * scaled_norm(W), divergence, net_input, jnp.max(dual.leaving))
 
 
+@jax.jit
 def net_input_rounding(params: Params, squares: Any) -> Any:
     """A bound () on the weighted mean over rows of the largest error of a row of X W + b.
 
@@ -219,6 +222,7 @@ def growth(Z: Any, w: Any, shift: Any) -> Growth:
     return Growth(jnp.vdot(w, gained), jnp.vdot(w, largest_logit(Z)))
 
 
+@functools.partial(jax.jit, static_argnames="n_rows")
 def excess(target: Any, shift: Any, total: Growth, n_rows: int, net_input: Any) -> Any:
     """A bound () on J at a bias less J at the bias moved by `shift` (k,), given its `growth` over all rows.
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import jax
 import numpy as np
 
 from softmax_jax.data import Dataset
-from softmax_jax.dtypes import follows_dtype
 from softmax_jax.fitting.single import FitResult, fit
-from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
-from softmax_jax.model import Params, one_hot_encode
+from softmax_jax.gradients import both_gradients
+from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input
 from softmax_jax.runs.splitting import Split, split_rows
 from softmax_jax.runs.summary import TrainingRun, asked, found, known_settings
@@ -92,18 +90,11 @@ def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict
     )
 
 
-@follows_dtype
-@jax.jit
-def _both_gradients(params: Params, X: Any, T: Any, l2: Any, weights: Any) -> tuple[Params, Params]:
-    """By autodiff and in closed form, in one program."""
-    return autodiff_gradient(params, X, T, l2, weights), closed_form_gradient(params, X, T, l2, weights)
-
-
 def _gradient_agreement(split: Split, result: FitResult, l2: float) -> dict[str, float]:
     """The largest entry of the gradient on the training rows, and the largest difference of its two forms."""
     T = one_hot_encode(np.searchsorted(result.classes, split.y_train), len(result.classes))
     weights = None if split.weights is None else split.weights.astype(split.X_train.dtype)  # else they widen it
-    both = _both_gradients(result.params, split.X_train, T, l2, weights)
+    both = both_gradients(result.params, split.X_train, T, l2, weights)
     forms = [np.concatenate([np.ravel(np.asarray(g)) for g in gradient]) for gradient in both]
     return {
         "largest_entry": float(np.abs(forms[1]).max()),

@@ -100,7 +100,7 @@ def _go_on_in_float64(
         chunk = begin_batch(solver, wide, at)
     else:
         with scope(np.float64):
-            state = jax.tree.map(lambda x: steps.to_float64(x[jnp.asarray(floored)]), state)
+            state = steps.to_float64(batched_passes.at(state, floored))
             chunk = batched_passes.move(
                 solver, wide.layout, wide.training, wide.preconditioner, state, jax.tree.map(jnp.asarray, at)
             )
@@ -154,7 +154,7 @@ class _Run:
     def _program(self) -> tuple[Any, ...]:
         batch, preconditioner = self.batch, self.batch.preconditioner
         if not batch.shared and len(self.index) < batch.count:
-            preconditioner = jax.tree.map(lambda a: a[self.index], preconditioner)
+            preconditioner = batched_passes.at(preconditioner, self.index)
         return self.solver, batch.layout, self.problem, preconditioner
 
     def _advance(self) -> None:
@@ -235,7 +235,7 @@ class _Run:
             return
         chosen = np.concatenate([np.flatnonzero(self.active), np.flatnonzero(~self.active)])[:slots]
         with scope(self.problem.dtype):
-            self.chunk = jax.tree.map(lambda x: x[jnp.asarray(chosen)], self.chunk)
+            self.chunk = batched_passes.at(self.chunk, chosen)
         self.index, self.active = self.index[chosen], self.active[chosen]
         self.problem = batched_passes.taken(self.batch.training, self.batch.varying, self.index)
 

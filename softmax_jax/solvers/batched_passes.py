@@ -60,10 +60,8 @@ class Batch(NamedTuple):
         """Some of the problems, with float64 for training."""
         exact = taken(self.exact, self.varying, index)
         with scope(np.float64):
-            preconditioner = (
-                self.preconditioner if self.shared else jax.tree.map(lambda a: a[index], self.preconditioner)
-            )
-            preconditioner = jax.tree.map(steps.to_float64, preconditioner)
+            preconditioner = self.preconditioner if self.shared else at(self.preconditioner, index)
+            preconditioner = steps.to_float64(preconditioner)
         return Batch(exact, exact, self.varying, preconditioner, self.shared)
 
 

@@ -272,7 +272,7 @@ class _Driver:
         narrow, self.level = self.problem.dtype, self.level + 1
         with scope(self.problem.dtype):
             if self.problem.dtype != narrow:
-                self.chunk = jax.tree.map(to_float64, self.chunk)
+                self.chunk = to_float64(self.chunk)
             self.steps, self.failed, self.target = 1, 0, first_target(self.tol)
         self._refresh(self.problem)
         return ""

@@ -39,13 +39,11 @@ def second_moment(problem: Problem) -> SecondMoment:
     if problem.rows.is_wide:
         return _diagonal(problem)
     mean, Q, missed = _moment(problem)
-    dtype = np.dtype(problem.dtype)
-    eps = np.finfo(dtype).eps
+    eps = np.finfo(problem.dtype).eps
     if jax.default_backend() == "tpu":
         return SecondMoment(mean, *_eigh(mean, Q, missed, eps))
     with scope(np.float64):
-        q, U = _eigh(*(a.astype(np.float64) for a in (mean, Q, missed)), eps)
-        return SecondMoment(mean, q.astype(dtype), U.astype(dtype))
+        return SecondMoment(mean, *_eigh_in_float64(mean, Q, missed, eps))
 
 
 def traced_second_moment(problem: Problem) -> SecondMoment:
@@ -101,6 +99,13 @@ def _eigh(mean: Any, Q: Any, missed: Any, eps: Any) -> tuple[Any, Any]:
     q, U = jnp.linalg.eigh(Q + jnp.diag(missed))
     size = jnp.matmul(jnp.diag(Q) + missed + mean**2, U**2, precision=PRECISION)
     return jnp.maximum(q, jnp.maximum(eps * size, jnp.finfo(q.dtype).tiny)), U
+
+
+@jax.jit
+def _eigh_in_float64(mean: Any, Q: Any, missed: Any, eps: Any) -> tuple[Any, Any]:
+    """As `_eigh`, rounded to the dtype of its arguments at the end."""
+    q, U = _eigh(*(a.astype(np.float64) for a in (mean, Q, missed)), eps)
+    return q.astype(Q.dtype), U.astype(Q.dtype)
 
 
 def precondition(moment: SecondMoment, curvature: Any, penalty: Problem | Penalty, gradient: Params) -> Params:

@@ -151,6 +151,7 @@ def objective_at(problem: Problem, params: Params) -> Any:
     return problem.objective(wide)
 
 
-def to_float64(x: Any) -> Any:
-    """A floating array promoted; call it in `scope(float64)`."""
-    return x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
+@jax.jit
+def to_float64(tree: Any) -> Any:
+    """The tree with its floating arrays promoted; call it in `scope(float64)`."""
+    return jax.tree.map(lambda x: x.astype(np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)

@@ -37,12 +37,14 @@ def test_the_bound_is_never_below_the_true_suboptimality(seed):
             assert bound >= above - 1e-14 * (1 + best.objective)
 
 
+@pytest.mark.optimised
 def test_the_bound_goes_to_zero_at_the_optimum():
     X, T, _ = _problem(4)
     best = fit(X, T, l2=1e-2, tol=1e-12)
     assert duality_gap(best.params, X, T, 1e-2) < 1e-12
 
 
+@pytest.mark.optimised
 def test_with_a_fixed_bias_the_bound_is_half_the_squared_gradient_over_l2():
     X, T, _ = _problem(4)
     W, b = np.zeros((X.shape[1], T.shape[1])), np.zeros(T.shape[1])

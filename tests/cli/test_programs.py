@@ -2,12 +2,11 @@
 
 import os
 import stat
-import subprocess
-import sys
 
 import jax
 import pytest
 
+from softmax_jax.cli import run
 from softmax_jax.cli.programs import FOLDER, kept_programs
 
 CACHE = "jax_compilation_cache_dir"
@@ -73,10 +72,10 @@ def test_a_folder_that_the_user_gave_to_jax_is_left_alone(tmp_path, monkeypatch)
     assert not (tmp_path / "programs").exists()
 
 
+@pytest.mark.usefixtures("no_cache_of_the_tests")
 @pytest.mark.parametrize("more", [[], ["--no-cache"]])
-def test_fit_keeps_programs_unless_told_not_to(tmp_path, more):
+def test_fit_keeps_programs_unless_told_not_to(tmp_path, monkeypatch, more):
     folder = tmp_path / "programs"
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-m", "softmax_jax", "fit", "iris", "--out", str(tmp_path / "out"), *more]
-    subprocess.run(command, env={**environment, FOLDER: str(folder)}, check=True, capture_output=True)
+    monkeypatch.setenv(FOLDER, str(folder))
+    assert run(["fit", "iris", "--out", str(tmp_path / "out"), *more]) == 0
     assert folder.exists() == (not more)

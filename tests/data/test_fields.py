@@ -95,7 +95,7 @@ def test_reading_takes_at_most_twice_the_time_of_pandas(tmp_path, rng):
 
     def least(read) -> float:
         times = []
-        for _ in range(5):
+        for _ in range(3):
             start = time.process_time()
             read()
             times.append(time.process_time() - start)

@@ -56,16 +56,27 @@ def run(folder, processes, devices, *scenarios):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    codes, logs, results = run(tmp_path_factory.mktemp("two"), 2, 2, "weighted", "disagreements", "signalled")
+def folder(tmp_path_factory):
+    """For a folder of each run, and checkpoints beside them."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def two(folder):
+    """Answers of two processes; the last fit is stopped and goes on."""
+    (folder / "two").mkdir()
+    scenarios = ("weighted", "disagreements", "signalled", "stopped_and_resumed")
+    codes, logs, results = run(folder / "two", 2, 2, *scenarios)
     assert codes == [0, 0], logs
     return results
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory):
-    codes, logs, results = run(tmp_path_factory.mktemp("four"), 4, 1, "names")
-    assert codes == [0] * 4, logs
+def three(folder, two):
+    """Answers of three processes; the last fit goes on from the checkpoint that the two have left."""
+    (folder / "three").mkdir()
+    codes, logs, results = run(folder / "three", 3, 1, "names", "resumed")
+    assert codes == [0] * 3, logs
     return results
 
 
@@ -130,10 +141,10 @@ def test_sigterm_on_one_process_stops_all_after_the_same_chunk(two):
     assert two[0]["signalled"] == two[1]["signalled"]
 
 
-def test_four_processes_one_of_which_has_a_single_row_give_the_fit_of_one(four):
+def test_three_processes_one_of_which_has_a_single_row_give_the_fit_of_one(three):
     X, y, _ = child.data()
     one = sj.fit(X, y, **{**child.SETTINGS, "solver": sj.NewtonCG()})
-    for answer in four:
+    for answer in three:
         _agrees(answer["names"], one)
         assert answer["names"]["classes"] == ["a", "bb", "c", "dddd"]
 
@@ -149,15 +160,8 @@ def test_one_process_alone_shares_its_rows_over_all_its_devices():
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    """Answers of two processes that were stopped and went on, and those of three that went on."""
-    folder = tmp_path_factory.mktemp("stopped")
-    for name in ("two", "three"):
-        (folder / name).mkdir()
-    codes, logs, two = run(folder / "two", 2, 1, "stopped_and_resumed")
-    assert codes == [0, 0], logs
-    codes, logs, three = run(folder / "three", 3, 1, "resumed")
-    assert codes == [0] * 3, logs
+def stopped(two, three):
+    """Answers of the two processes that were stopped and went on, and those of the three that went on."""
     return [answer["stopped_and_resumed"] for answer in two], [answer["resumed"] for answer in three]
 
 

@@ -117,6 +117,7 @@ def test_an_interrupt_returns_the_best_so_far():
     assert np.isfinite(result.duality_gap)
 
 
+@pytest.mark.optimised
 def test_refitting_with_other_numbers_compiles_nothing():
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((1100, 5)), rng.integers(0, 3, 1100)

@@ -100,6 +100,7 @@ def test_a_zero_strength_has_no_certificate_and_is_solved_all_the_same():
     assert path.objective[0] < path.objective[1]
 
 
+@pytest.mark.optimised
 def test_a_second_path_compiles_nothing():
     X, y = data()
     sj.fit_path(X[:60], y[:60], STRENGTHS, tol=TOL)

@@ -8,13 +8,13 @@ import pytest
 import softmax_jax as sj
 from softmax_jax.model_selection.sweep import Sweep
 
-N, M, K = 40, 3, 3
+N, M, K = 60, 4, 3  # as in test_path.py
 
 
 def data(dtype=np.float64):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((N, M)).astype(dtype)
-    return X, rng.dirichlet(np.ones(K), N).astype(dtype), np.argmax(X + rng.gumbel(size=(N, K)), axis=1)
+    return X, rng.dirichlet(np.ones(K), N).astype(dtype), np.argmax(X[:, :K] + rng.gumbel(size=(N, K)), axis=1)
 
 
 def sweep(X, T, weights, solver=None):

@@ -11,9 +11,9 @@ from softmax_jax.model import Params
 from softmax_jax.placement.offsets import column_offsets, inward, outward
 
 RNG = np.random.default_rng(0)
-X = RNG.standard_normal((60, 5))
+X = RNG.standard_normal((60, 4))
 Y = RNG.integers(0, 3, 60)
-FAR = np.array([1e5, -3e6, 0, 1e7, 2e5])
+FAR = np.array([1e5, -3e6, 0, 1e7])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
@@ -31,7 +31,7 @@ def test_constant_columns_become_zero_and_columns_about_zero_stay():
 
 
 def test_parameters_go_in_and_out():
-    params = Params(RNG.standard_normal((5, 3)), RNG.standard_normal(3))
+    params = Params(RNG.standard_normal((4, 3)), RNG.standard_normal(3))
     back = outward(inward(params, FAR), FAR)
     np.testing.assert_allclose(back.b, params.b, atol=1e-8)
     np.testing.assert_allclose(inward(params, FAR).b, params.b + FAR @ params.W, rtol=1e-14)
@@ -51,7 +51,7 @@ def test_a_fit_far_from_zero_is_that_of_the_centred_columns(solver):
 @pytest.mark.parametrize("seed", range(4))
 def test_dense_newton_converges_where_offsets_are_millions_of_deviations(seed):
     rng = np.random.default_rng(seed)
-    far, y = rng.standard_normal((60, 5)) + 3e6, rng.integers(0, 3, 60)
+    far, y = rng.standard_normal((60, 4)) + 3e6, rng.integers(0, 3, 60)
     found = sj.fit(far, y, l2=1e-7, solver=sj.Newton())
     assert found.status == "converged"
     assert sj.duality_gap(found.params, far, np.eye(3)[y], 1e-7) <= 1e-6 + 1e-9

@@ -70,6 +70,7 @@ def test_soft_targets_weights_and_a_start(solver):
     assert found.objective == pytest.approx(float(sj.objective(found.params, X, T, 1e-2, weight)), abs=1e-12)
 
 
+@pytest.mark.optimised
 def test_the_certificate_of_a_padded_table_is_as_tight_as_rounding_allows():
     X, y = _data()
     found = sj.fit(X, y, l2=1e-1, tol=1e-13)
@@ -84,6 +85,7 @@ def test_a_class_without_weight_stays_without_mass():
     assert found.params.b[2] < found.params.b[:2].min() - 30
 
 
+@pytest.mark.optimised
 def test_tables_of_many_shapes_share_programs():
     rng = np.random.default_rng(0)
     sj.fit(*_data(200, 12, 4), solver=sj.LBFGS(), l2=1e-2)

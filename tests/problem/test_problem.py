@@ -20,6 +20,7 @@ from softmax_jax.solvers import LBFGS
 TOLERANCE = 1e-12
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("tiles", [CACHED, FUSED], ids=["cached", "fused"])
 @pytest.mark.parametrize("gradient", ["closed_form", "autodiff"])
 @pytest.mark.parametrize(("n", "k", "soft"), [(30, 3, False), (5000, 7, True), (4096, 200, False)])
@@ -33,13 +34,13 @@ def test_passes_equal_the_pure_functions(n, k, soft, gradient, tiles, rng):
     problem = with_tiles(problem, tiles)
     with scope(np.float64):
         point = jax.jit(problem.at)(params)
-        product = jax.tree.map(np.asarray, problem.hessian_product(point, V))
-        D = problem.along(V)
-        none, shift = np.zeros(k), np.linspace(-1, 1, k)
-        slope = problem.slope(point, V, D, 0.0, none)
+        product = jax.tree.map(np.asarray, jax.jit(problem.hessian_product)(point, V))
+        D = jax.jit(problem.along)(V)
+        none, shift, slope_at = np.zeros(k), np.linspace(-1, 1, k), jax.jit(problem.slope)
+        slope = slope_at(point, V, D, 0.0, none)
         first, second = float(slope.first), float(slope.second)
-        shifted = jax.tree.map(np.asarray, problem.slope(point, V, D, 0.5, shift))
-        moved = problem.advance(point, V, D, 0.5, shift)
+        shifted = jax.tree.map(np.asarray, slope_at(point, V, D, 0.5, shift))
+        moved = jax.jit(problem.advance)(point, V, D, 0.5, shift)
         moved_J, (moved, point) = float(moved.objective), jax.tree.map(np.asarray, (moved, point))
     expected = closed_form_gradient(params, X, T, l2, weight)
     expected_product = closed_form_hvp(params, X, T, l2, V, weight)
@@ -59,13 +60,15 @@ def test_passes_equal_the_pure_functions(n, k, soft, gradient, tiles, rng):
     assert moved_J == pytest.approx(float(objective(ahead, X, T, l2, weight)), rel=TOLERANCE)
 
 
+@pytest.mark.optimised
 def test_the_dense_hessian_times_a_vector_is_the_hessian_vector_product(rng):
     n, m, k = 50, 3, 4
     X, labels = rng.standard_normal((n, m)), rng.integers(0, k, n).astype(np.int32)
     params, V = (Params(rng.standard_normal((m, k)), rng.standard_normal(k)) for _ in range(2))
     problem = place(X, labels, None, 0.2, True, LBFGS()).training
     with scope(np.float64):
-        H = np.asarray(dense_hessian(problem, problem.at(params), hessian_blocks(problem)))
+        blocks = hessian_blocks(problem)
+        H = np.asarray(jax.jit(lambda params: dense_hessian(problem, problem.at(params), blocks))(params))
     vector = np.vstack([V.W, V.b]).T.ravel()
     expected = closed_form_hvp(params, X, np.eye(k)[labels], 0.2, V)
     np.testing.assert_allclose((H @ vector).reshape(k, m + 1).T, np.vstack([expected.W, expected.b]), atol=TOLERANCE)

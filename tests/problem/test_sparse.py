@@ -62,11 +62,13 @@ def test_passes_equal_those_of_the_dense_twin(k, soft, gradient, rng):
     with scope(np.float64):
         a, b = jax.jit(sparse.at)(params), jax.jit(dense.at)(params)
         assert_same(a, b)
-        assert_same(sparse.hessian_product(a, V), dense.hessian_product(b, V))
-        assert_same(dense_hessian(sparse, a, hessian_blocks(sparse)), dense_hessian(dense, b, hessian_blocks(dense)))
-        assert_same(sparse.variances(), dense.variances())
-        assert_same(sparse.second_moment(10**6), dense.second_moment(10**6))
-        assert_same(sparse.rows.squares(), dense.rows.squares())
+        for each in (
+            lambda problem, point: problem.hessian_product(point, V),
+            lambda problem, point: dense_hessian(problem, point, hessian_blocks(problem)),
+            lambda problem, _: (problem.variances(), problem.second_moment(10**6), problem.rows.squares()),
+        ):
+            each = jax.jit(each)
+            assert_same(each(sparse, a), each(dense, b))
 
 
 def test_products_with_float32_features_are_in_the_dtype_of_the_other_factor(rng):
@@ -91,9 +93,8 @@ def test_rows_are_taken_by_index_and_minus_one_is_a_row_of_zeros():
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
-@pytest.mark.parametrize("k", [2, 4])
-def test_the_fit_is_that_of_the_dense_twin(k, solver, fit_intercept):
-    X, y = some(k=k)
+def test_the_fit_is_that_of_the_dense_twin(solver, fit_intercept):
+    X, y = some()
     options = {"l2": 1e-2, "tol": 1e-9, "solver": solver, "fit_intercept": fit_intercept, "seed": 3}
     sparse, dense = sj.fit(X, y, **options), sj.fit(X.toarray(), y, **options)
     assert sparse.status == dense.status == ("max_iter" if isinstance(solver, sj.SGD) else "converged")
@@ -101,7 +102,7 @@ def test_the_fit_is_that_of_the_dense_twin(k, solver, fit_intercept):
         assert_same(sparse.params, dense.params, 1e-9)
     else:
         assert abs(sparse.objective - dense.objective) <= max(sparse.duality_gap, dense.duality_gap) <= 1e-9
-        assert sj.duality_gap(sparse.params, X.toarray(), np.eye(k)[y], 1e-2, fit_intercept=fit_intercept) < 2e-9
+        assert sj.duality_gap(sparse.params, X.toarray(), np.eye(3)[y], 1e-2, fit_intercept=fit_intercept) < 2e-9
 
 
 def test_soft_targets_and_sample_weights():

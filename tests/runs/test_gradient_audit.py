@@ -35,16 +35,27 @@ def test_what_is_allowed_is_far_below_the_gradient_itself(findings):
     assert start.finite.W < 1e-5 * start.report.magnitude.W
 
 
+def with_closed_form(change):
+    """`both_gradients`, the closed form changed."""
+    right = gradient_check.both_gradients
+
+    def wrong(*arguments):
+        automatic, closed = right(*arguments)
+        return automatic, change(closed)
+
+    return wrong
+
+
 def test_a_gradient_that_is_a_little_wrong_fails(monkeypatch):
-    right = gradient_check.closed_form_gradient
-    monkeypatch.setattr(gradient_check, "closed_form_gradient", lambda *a: right(*a)._replace(W=right(*a).W * 1.0001))
+    wrong = with_closed_form(lambda closed: closed._replace(W=closed.W * 1.0001))
+    monkeypatch.setattr(gradient_check, "both_gradients", wrong)
     found = audit(IRIS.X, IRIS.y, l2=1e-3, sample_weight=WEIGHTS)
     assert [f.passed for f in found if f.point == "start"] == [False, False]
 
 
 def test_a_gradient_that_is_not_a_number_fails(monkeypatch):
-    right = gradient_check.closed_form_gradient
-    monkeypatch.setattr(gradient_check, "closed_form_gradient", lambda *a: right(*a)._replace(b=right(*a).b * np.nan))
+    wrong = with_closed_form(lambda closed: closed._replace(b=closed.b * np.nan))
+    monkeypatch.setattr(gradient_check, "both_gradients", wrong)
     found = audit(IRIS.X, IRIS.y, l2=1e-3, sample_weight=WEIGHTS)
     assert not any(f.passed for f in found)
 

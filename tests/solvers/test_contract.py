@@ -22,6 +22,7 @@ from softmax_jax.solvers.line_search import search
 from softmax_jax.solvers.newton_cg import accurate_point
 from softmax_jax.solvers.preconditioner import precondition, second_moment, traced_second_moment
 from softmax_jax.solvers.protocol import is_record
+from softmax_jax.solvers.steps import point_at
 from softmax_jax.solvers.vectors import negative
 
 
@@ -116,13 +117,19 @@ def test_a_restart_at_another_strength_is_at_the_point_given_and_goes_on_to_its_
     problem = place(X, y.astype(np.int32), None, L2, True, solver).exact
     with scope(np.float64):
         zero = sj.Params(np.zeros((M, K)), np.zeros(K))
-        state = solver.init(problem, solver.prepare(problem), zero)
+        state = jax.jit(solver.init)(problem, solver.prepare(problem), zero)
+        step = jax.jit(solver.step)
         for _ in range(3):
-            state = solver.step(problem, state)
+            state = step(problem, state)
         other = problem.replaced(l2=jnp.asarray(10 * L2))
-        state = solver.restart(other, state, other.with_l2_moved(state.point, problem.l2), problem.l2)
+
+        @jax.jit
+        def restarted(other, state, old_l2):
+            return solver.restart(other, state, other.with_l2_moved(state.point, old_l2), old_l2)
+
+        state = restarted(other, state, problem.l2)
         assert int(state.passes) == 1
-        expected = other.at(state.point.params)
+        expected = point_at(other, state.point.params)
         for a, b in zip(jax.tree.leaves(state.point), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-12)
     paths = [sj.fit_path(X, y, [L2, 10 * L2, 1.0], tol=1e-9, solver=s, max_iter=2000) for s in (solver, sj.Newton())]
