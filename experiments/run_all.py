@@ -21,6 +21,7 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {  # name -> arguments as they co
     "precision": ([], ["--full"]),
     "sparse_text": ([], []),
     "passes": ([], []),
+    "product_precision": (["digits"], []),
     "first_fit": ([], []),
     "solver_race": (["digits"], []),
     "sweep_race": (["digits"], []),
