@@ -46,7 +46,7 @@ class Needs(Protocol):
 
     Attributes:
       gradient: its source, "closed_form" or "autodiff".
-      precision: of products in float32, as `platforms.precision_on` takes it; "auto" where a record says nothing.
+      precision: of products in float32, as `platforms.precision_on` takes it; full where a record says nothing.
       always_float64: whether all is computed in float64, whatever the dtype of X.
     """
 
@@ -165,7 +165,7 @@ def place_shards(
     with scope(dtype):
         features = shards.features(X)
     tiles = tiles_of(features)
-    precision = precision_on(device_of(features), getattr(needs, "precision", "auto"))
+    precision = precision_on(device_of(features), getattr(needs, "precision", FLOAT32))
 
     @functools.cache
     def target(dtype: np.dtype) -> Any:
@@ -205,7 +205,7 @@ def _streamed(
         rows = held.computed_in(dtype).worked_by(with_products(tiles, precision))
         return Problem(rows, *scalars, gradient=needs.gradient)
 
-    return _twice(build, dtype, needs, precision_on(device or default_device(), getattr(needs, "precision", "auto")))
+    return _twice(build, dtype, needs, precision_on(device or default_device(), getattr(needs, "precision", FLOAT32)))
 
 
 def _scale_of(T: np.ndarray) -> np.ndarray | None:

@@ -214,7 +214,8 @@ class _Driver:
 
     def _keep(self) -> None:
         """Copy the parameters: what an interrupt returns, while the next chunk uses up the state."""
-        self.latest = Params(*copied(tuple(self._state.point.params)))
+        with scope(self.problem.dtype):
+            self.latest = Params(*copied(tuple(self._state.point.params)))
         self.n_passes = self.passes_before + int(self._state.passes)
         self.proof = None
 

@@ -127,3 +127,21 @@ def test_a_saved_result_keeps_what_it_was_computed_in(tmp_path, rng):
     found = sj.fit(rng.standard_normal((20, 2)), rng.integers(0, 2, 20))
     sj.save(found, tmp_path / "model.safetensors")
     assert sj.load(tmp_path / "model.safetensors").precision == found.precision == "float64"
+
+
+def test_solvers_that_say_nothing_multiply_in_full_precision(monkeypatch, rng):
+    monkeypatch.setitem(platforms.HAS, "cpu", ("bf16x3",))
+    monkeypatch.setitem(platforms.FASTEST, "cpu", "bf16x3")
+    X, y = rng.standard_normal((30, 2)).astype(np.float32), rng.integers(0, 2, 30).astype(np.int32)
+    of = {s: place(X, y, None, 0.1, True, s).training.rows.tiles.products for s in (sj.LBFGS(), sj.SGD(), sj.Newton())}
+    assert [p is not None for p in of.values()] == [True, False, False]
+
+
+def test_a_fit_that_keeps_its_parameters_where_they_lie_is_the_same_fit(monkeypatch, rng):
+    X, y = rng.standard_normal((200, 3)).astype(np.float32), rng.integers(0, 3, 200)
+    usual = sj.fit(X, y, tol=1e-14, l2=1e-3, solver=sj.LBFGS())  # goes on in float64
+    monkeypatch.setattr(platforms, "is_on_cpu", lambda arrays: False)
+    kept = sj.fit(X, y, tol=1e-14, l2=1e-3, solver=sj.LBFGS())
+    assert usual.precision == kept.precision == "float32, then float64"
+    assert kept.objective == pytest.approx(usual.objective, rel=1e-12) and kept.duality_gap < 1e-12
+    np.testing.assert_allclose(kept.params.W, usual.params.W, atol=1e-6)
