@@ -18,12 +18,9 @@ import numpy as np
 
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.placement.platforms import is_on_cpu
 from softmax_jax.placement.sharding import compiled
-from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.problem import Data, Problem
 
-HOST_ELEMENTS = 2**17  # of X in the memory of the host: NumPy reads them in 3 ms, compiling takes 60
 NARROW = 1 / 32  # range of a column beside its midpoint, up to which it is shifted
 
 
@@ -52,7 +49,7 @@ def shifted(data: Data, extent: tuple[Any, Any] | None = None) -> Data:
     if not exact.rows.can_shift or not bool(exact.intercept):
         return data
     with scope(exact.dtype):
-        low, high = _extent_of(exact) if extent is None else extent
+        low, high = jax.device_get(_extent(exact)) if extent is None else extent
         offset = column_offsets(low, high, exact.rows.stored_dtype)
         if offset is None:
             return data
@@ -60,16 +57,6 @@ def shifted(data: Data, extent: tuple[Any, Any] | None = None) -> Data:
     same = training is data.exact
     training = exact if same else training.replaced(rows=training.rows.with_features_of(exact.rows))
     return Data(training, exact, data.dtype, offset)
-
-
-def _extent_of(problem: Problem) -> tuple[Any, Any]:
-    """The extent of each column (m,): by NumPy where that takes less time than compiling another program."""
-    rows = problem.rows
-    X = getattr(rows.X, "X", None) if isinstance(rows, DeviceRows) and rows.collectives.mesh is None else None
-    if X is None or X.size > HOST_ELEMENTS or not is_on_cpu(X):
-        return jax.device_get(_extent(problem))
-    seen = np.asarray(X)[np.asarray(problem.in_memory.weights) > 0]
-    return seen.min(axis=0), seen.max(axis=0)
 
 
 @compiled()

@@ -102,6 +102,7 @@ def test_a_record_is_told_by_its_fields():
         "solver": "LBFGS",
         "solver.memory": 3,
         "solver.gradient": "closed_form",
+        "solver.precision": "auto",
     }
     assert "solver.epochs" not in record_settings("solver", SGD(), leave_out=("epochs",))
 
