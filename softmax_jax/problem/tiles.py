@@ -62,7 +62,7 @@ class Tiles(NamedTuple):
         return jnp.sum(jnp.where(is_target(T, D.shape[0]), D, 0), axis=0)
 
     def target_totals(self, T: Any, w: Any, k: int) -> Any:
-        """The sum of w (N,) for each of k targets T (N,): added one by one, or in a sum that fuses, the same each time."""
+        """The sum of w (N,) for each of k targets T (N,): one by one, or in a sum whose order is always the same."""
         if self.in_cache:
             return jax.ops.segment_sum(w, T, num_segments=k)
         return jnp.sum(jnp.where(is_target(T, k), w[None], 0), axis=1)
