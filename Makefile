@@ -5,6 +5,7 @@
 #   make docs         the API reference from the docstrings, to build/docs
 #   make wheel        wheel and source distribution to dist, the wheel tried in an empty environment
 #   make attack       10,000 random problems against the certificate
+#   make aot          its programs compiled for GPUs and TPUs that are not there; the compilers are 5 GB, for Linux
 #   make experiments  every experiment at a size for two cores; make experiments FULL=--full for accelerators
 # Another interpreter: make PYTHON=python3.12 demo
 
@@ -13,7 +14,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test docs wheel attack experiments clean
+.PHONY: demo test docs wheel attack aot compiled experiments clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-cli
@@ -44,11 +45,17 @@ wheel: $(VENV)/installed-dev
 attack: $(VENV)/installed-test
 	$(BIN)/python tests/attacks.py --problems 10000
 
+aot:
+	$(MAKE) VENV=$(VENV)_aot compiled
+
+compiled: $(VENV)/installed-aot
+	JAX_PLATFORMS=cpu $(BIN)/python -m pytest -n 0 tests/aot
+
 experiments: $(VENV)/installed-dev
 	$(BIN)/python experiments/run_all.py $(FULL)
 
 clean:
-	rm -rf $(VENV) softmax_jax_output build dist *.egg-info
+	rm -rf $(VENV) $(VENV)_aot softmax_jax_output build dist *.egg-info
 
 # The environment; a python3 without ensurepip (as some Linux systems split it off) gets pip from its own pip.
 $(BIN)/python:

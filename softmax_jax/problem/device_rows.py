@@ -132,7 +132,7 @@ class DeviceRows:
 
     def target_totals(self, k: int) -> Any:
         """Weighted class totals of T (k,)."""
-        return self.collectives.total(logits.target_totals(self.targets, self.weights, k))
+        return self.collectives.total(logits.target_totals(self.tiles, self.targets, self.weights, k))
 
     def squares(self) -> Any:
         """Sum over rows of w_i x_i^2 (m,)."""

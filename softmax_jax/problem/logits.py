@@ -43,7 +43,7 @@ def minus_target(T: Any, O: Any) -> Any:
       T: (N,) int32 class indices, or (k, N) soft targets.
       O: (k, N) floating, columns sum to one.
     """
-    return jnp.where(is_target(T, O), O - 1, O) if T.ndim == 1 else O - T
+    return jnp.where(is_target(T, O.shape[0]), O - 1, O) if T.ndim == 1 else O - T
 
 
 def loss(tiles: Tiles, Z: Any, T: Any, w: Any) -> Any:
@@ -93,17 +93,21 @@ def slope(tiles: Tiles, Z: Any, D: Any, d: Any, T: Any, w: Any, t: Any, shift: A
     """
 
     def block(Z: Any, D: Any, T: Any, w: Any) -> tuple[Slope, None]:
-        D = D + d[:, None]
-        E, total, _ = _exponentials(tiles, Z + t * D + shift[:, None])
-        mean = jnp.sum(E * D, axis=0) / total
-        spread = jnp.sum(E * jnp.square(D - mean[None]), axis=0) / total
-        first = jnp.vdot(w, mean - target_dot(tiles, T, D))
-        share = w / total
+        change = D + d[:, None]
+        E, total, largest = _exponentials(tiles, Z + t * change + shift[:, None])
+        mean = jnp.sum(E * change, axis=0) / total
+        spread = jnp.sum(E * jnp.square(change - mean[None]), axis=0) / total
+        first = jnp.vdot(w, mean - target_dot(tiles, T, change))
+
+        def again(d: Any, t: Any, shift: Any, largest: Any) -> Any:
+            return jnp.exp(Z + t * (D + d[:, None]) + shift[:, None] - largest[None])
+
+        E, share = tiles.again(E, again, d, t, shift, largest), w / total
         outputs = _weighted(E, share)
         return Slope(first, jnp.vdot(w, spread), outputs, outputs - _weighted(jnp.square(E), share / total)), None
 
     found = tiles.over(block, Z, D, T, w)[0]
-    return found._replace(bias=found.bias - target_totals(T, w, Z.shape[0]))
+    return found._replace(bias=found.bias - target_totals(tiles, T, w, Z.shape[0]))
 
 
 def _exponentials(tiles: Tiles, Z: Any) -> tuple[Any, Any, Any]:
@@ -153,15 +157,16 @@ def totals(tiles: Tiles, Z: Any, shift: Any, w: Any, *, overlap: bool) -> tuple[
     return tiles.over(block, Z, w)[0]
 
 
-def target_totals(T: Any, w: Any, k: int) -> Any:
+def target_totals(tiles: Tiles, T: Any, w: Any, k: int) -> Any:
     """Weighted class totals of T, (k,).
 
     Args:
+      tiles: of the platform.
       T: (N,) int32 class indices, or (k, N) soft targets.
       w: (N,) weights s_i / n; zero on padding.
       k: classes, of which some may not occur in T.
     """
-    return jax.ops.segment_sum(w, T, num_segments=k) if T.ndim == 1 else _weighted(T, w)
+    return tiles.target_totals(T, w, k) if T.ndim == 1 else _weighted(T, w)
 
 
 def dense_curvature(Z: Any, X: Any, w: Any) -> Any:

@@ -54,11 +54,27 @@ class Tiles(NamedTuple):
         """`x`, computed once for all its uses where that is faster."""
         return lax.optimization_barrier(x) if self.in_cache else x
 
+    def again(self, x: Any, function: Any, *small: Any) -> Any:
+        """`x`, for another use: computed anew as function(*small) where else one pass would store it for the next.
+
+        Args:
+          x: large; what `function` gives for `small`.
+          function: of arrays much smaller than `x`; it may close over large ones.
+          small: of which one at least sets the computation apart from that of `x`.
+        """
+        return x if self.in_cache else function(*lax.optimization_barrier(small))
+
     def target_entries(self, T: Any, D: Any) -> Any:
         """The entry of D (k, N) in the row that is each column's target T (N,): read alone, or in a sum that fuses."""
         if self.in_cache:
             return D.at[T, jnp.arange(D.shape[1], dtype=T.dtype)].get(mode="promise_in_bounds")
-        return jnp.sum(jnp.where(is_target(T, D), D, 0), axis=0)
+        return jnp.sum(jnp.where(is_target(T, D.shape[0]), D, 0), axis=0)
+
+    def target_totals(self, T: Any, w: Any, k: int) -> Any:
+        """The sum of w (N,) for each of k targets T (N,): one by one, or in a sum whose order is always the same."""
+        if self.in_cache:
+            return jax.ops.segment_sum(w, T, num_segments=k)
+        return jnp.sum(jnp.where(is_target(T, k), w[None], 0), axis=1)
 
     def over(self, block: Any, *arrays: Any) -> tuple[Any, Any]:
         """`block` of the arrays, cut along their last axis: its first results summed, its second side by side.
@@ -108,9 +124,9 @@ CACHED = Tiles(2**18, 2**16, 2048, 2**20, 512, 2**26)
 FUSED = Tiles(None, 0, None, None, 2**16, 2**31)
 
 
-def is_target(T: Any, Z: Any) -> Any:
-    """Whether each entry of Z (k, N) is that of its column's target T (N,)."""
-    return jnp.arange(Z.shape[0], dtype=T.dtype)[:, None] == T[None]
+def is_target(T: Any, k: int) -> Any:
+    """Whether each entry of a (k, N) array is that of its column's target T (N,)."""
+    return jnp.arange(k, dtype=T.dtype)[:, None] == T[None]
 
 
 def block_rows(N: int, largest: int) -> int:
