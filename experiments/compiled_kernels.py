@@ -72,9 +72,9 @@ def _instruction(line: str) -> Instruction:
     opening = rest.index("(")
     closing = _closing(rest, opening)
     operands = re.findall(r"%([\w.\-]+)", rest[opening:closing])
-    return Instruction(
-        name.removeprefix("ROOT ").lstrip("%"), kind, rest[:opening], operands, rest[closing:], name.startswith("ROOT ")
-    )
+    attributes = rest[opening:] if rest[:opening] == "constant" else rest[closing:]
+    is_root = name.startswith("ROOT ")
+    return Instruction(name.removeprefix("ROOT ").lstrip("%"), kind, rest[:opening], operands, attributes, is_root)
 
 
 def _closing(text: str, opening: int) -> int:
@@ -92,8 +92,8 @@ def _of(computations: Computations, name: str, turns: Turns, depth: int) -> list
     found = []
     for each in computations[name]:
         if each.opcode == "while":
-            known = re.search(r"known_trip_count\D+(\d+)", each.attributes)
-            count = float(known[1]) if known else turns(depth)
+            known = _known_turns(computations, each)
+            count = turns(depth) if known is None else known
             inner = depth + (known is None)
             for part in ("condition", "body"):
                 found += [k.repeated(count) for k in _of(computations, _called(each, part), turns, inner)]
@@ -103,6 +103,19 @@ def _of(computations: Computations, name: str, turns: Turns, depth: int) -> list
         elif each.opcode not in FREE and not each.opcode.endswith("-done"):
             found.append(_kernel(computations, name, each))
     return found
+
+
+def _known_turns(computations: Computations, each: Instruction) -> float | None:
+    """Of a loop: what the compiler notes, or the constant that its counter is compared with; None without them."""
+    noted = re.search(r"known_trip_count\D+(\d+)", each.attributes)
+    if noted:
+        return float(noted[1])
+    condition = {i.name: i for i in computations[_called(each, "condition")]}
+    root = next(i for i in condition.values() if i.is_root)
+    if root.opcode != "compare" or "direction=LT" not in root.attributes:
+        return None
+    limit = re.match(r"\((\d+)\)", condition[root.operands[1]].attributes)
+    return float(limit[1]) if limit and condition[root.operands[1]].opcode == "constant" else None
 
 
 def _called(each: Instruction, part: str) -> str:

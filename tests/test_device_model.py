@@ -34,6 +34,13 @@ HloModule by_hand
   ROOT %yes = pred[] constant(true)
 }
 
+%below (t: (s32[], f32[20,8,4])) -> pred[] {
+  %t = (s32[], f32[20,8,4]{2,1,0}) parameter(0)
+  %n = s32[] constant(5)
+  %i = s32[] get-tuple-element(%t), index=0
+  ROOT %less = pred[] compare(%i, %n), direction=LT
+}
+
 ENTRY %main (W: f32[8,4], X: bf16[16,8], S: f32[20,8,4], i: s32[]) -> f32[4,16] {
   %W = f32[8,4]{1,0} parameter(0)
   %X = bf16[16,8]{1,0} parameter(1)
@@ -41,6 +48,7 @@ ENTRY %main (W: f32[8,4], X: bf16[16,8], S: f32[20,8,4], i: s32[]) -> f32[4,16] 
   %i = s32[] parameter(3)
   %start = (s32[], /*index=1*/f32[20,8,4]{2,1,0}) tuple(%i, %S)
   %twenty = (s32[], f32[20,8,4]{2,1,0}) while(%start), condition=%on, body=%turn, known_trip_count={"n":"20"}
+  %five = (s32[], f32[20,8,4]{2,1,0}) while(%start), condition=%below, body=%turn
   %search = (s32[], f32[20,8,4]{2,1,0}) while(%start), condition=%on, body=%turn
   %sum = f32[8,4]{1,0} all-reduce(%W), to_apply=%on
   ROOT %Z = f32[4,16]{1,0} dot(%sum, %X), lhs_contracting_dims={0}, rhs_contracting_dims={1}
@@ -50,11 +58,11 @@ ENTRY %main (W: f32[8,4], X: bf16[16,8], S: f32[20,8,4], i: s32[]) -> f32[4,16] 
 
 def test_a_program_is_counted_as_by_hand():
     found = {k.name: k for k in kernels(PROGRAM, lambda depth: 3.0)}
-    assert set(found) == {"one", "sum", "Z"}
+    assert set(found) == {"one", "less", "sum", "Z"}
     assert found["Z"] == Kernel("Z", 2 * 4 * 16 * 8, 4 * 8 * 4 + 2 * 16 * 8 + 4 * 4 * 16)
     assert found["sum"] == Kernel("sum", 0, 4 * 8 * 4, is_collective=True)
     slices = [k for k in kernels(PROGRAM, lambda depth: 3.0) if k.name == "one"]
-    assert [k.times for k in slices] == [20, 3]
+    assert [k.times for k in slices] == [20, 5, 3]
     assert slices[0].bytes == 4 + 2 * 4 * 8 * 4  # the index, and one slot of twenty, read and written
 
 
