@@ -163,21 +163,19 @@ def fits(shape: tuple[int, int, int], device: Any) -> bool:
     return 4 * n * (m + 6 * k) <= 0.8 * free_bytes(device)
 
 
-def raced(device: Any, sizes: dict[str, tuple[int, int, int]], data: Generator) -> list[dict[str, Any]]:
-    """All rivals on all problems and jobs."""
-    rows, contestants = [], rivals(device)
-    for size, shape in sizes.items():
-        if not fits(shape, device):
-            print(f"SKIPPED: {size} does not fit into the memory.")
-            continue
-        for job, l2s in JOBS.items():
-            problem = prepared(shape, l2s, data, device)
-            for name, rival in contestants.items():
-                runs = runs_of(name, rival, problem, device)
-                reached = [run["wall_s"] for run in runs if run["wall_s"] and run["gap"] <= GAP]
-                row = {"problem": size, "shape": shape, "job": job, "solver": name, "runs": runs}
-                rows.append({**row, "seconds to 1e-5": min(reached) if reached else None})
-                print(f"{size}, {job}, {name}: {rows[-1]['seconds to 1e-5'] or 'not reached'}", flush=True)
+def raced(
+    device: Any, size: str, shape: tuple[int, int, int], data: Generator, contestants: dict[str, Rival]
+) -> list[dict[str, Any]]:
+    """All rivals on all jobs of one problem."""
+    rows = []
+    for job, l2s in JOBS.items():
+        problem = prepared(shape, l2s, data, device)
+        for name, rival in contestants.items():
+            runs = runs_of(name, rival, problem, device)
+            reached = [run["wall_s"] for run in runs if run["wall_s"] and run["gap"] <= GAP]
+            row = {"problem": size, "shape": shape, "job": job, "solver": name, "runs": runs}
+            rows.append({**row, "seconds to 1e-5": min(reached) if reached else None})
+            print(f"{size}, {job}, {name}: {rows[-1]['seconds to 1e-5'] or 'not reached'}", flush=True)
     return rows
 
 
@@ -199,6 +197,11 @@ def table(rows: list[dict[str, Any]], device: Any) -> Table:
 def race(device: Any, data: Generator, *, full: bool) -> None:
     """Race on what suits the device, print and record."""
     sizes = SMALL if device.platform == "cpu" else LARGE | (FULL if full else {})
-    rows = raced(device, sizes, data)
+    contestants, rows = rivals(device), []
+    for size, shape in sizes.items():
+        if not fits(shape, device):
+            print(f"SKIPPED: {size} does not fit into the memory.")
+            continue
+        rows += raced(device, size, shape, data, contestants)
+        print(f"written: {record(f'rivals_{device.platform}', {'gap': GAP, 'rows': rows})}")
     Console(width=140).print(table(rows, device))
-    print(f"written: {record(f'rivals_{device.platform}', {'gap': GAP, 'rows': rows})}")
