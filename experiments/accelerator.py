@@ -1,4 +1,4 @@
-"""How fast an accelerator makes passes and proofs: python experiments/accelerator.py [--full].
+"""How fast an accelerator makes passes and proofs: python experiments/accelerator.py [--full | --plan | --race].
 
 On whatever `jax.devices()` offers, for a problem like linear probes on ImageNet: features of 1000 classes around their
 means. By storage dtype: passes (value and gradient) per second, FLOP/s and bytes/s as shares of the device's peak where
@@ -7,6 +7,10 @@ chosen by the free memory; `--full` is 1,281,167 x 1024 x 1000, which a device o
 
 A pass is 4 n m k FLOP and at most two reads of X. Products run at full float32 precision, which a GPU computes without
 or with several products of its tensor cores: the share is of the float32 peak without them.
+
+`--plan` needs no accelerator: what a fit of any size costs on devices whose figures are in `device_model`, and how many
+passes it takes (`plan`). A measurement prints the plan of its device beside it. `--race` is against torch and cuML on
+the same device (`rivals_on_device`).
 """
 
 from __future__ import annotations
@@ -18,6 +22,10 @@ from typing import Any, NamedTuple
 import jax
 import ml_dtypes
 import numpy as np
+import rivals_on_device
+from device_model import DEVICES, device_of
+from device_programs import Shape
+from plan import PLANNED, plan, planned
 from recording import record
 from rich.console import Console
 from rich.table import Table
@@ -37,27 +45,18 @@ PASS_WALL_S = 3.0
 
 
 class Peak(NamedTuple):
-    """Of one device, from its maker's data sheet: float32 FLOP/s without tensor cores, and memory bytes/s."""
+    """Of all devices together: float32 FLOP/s without tensor cores, and memory bytes/s."""
 
     flops: float
     bandwidth: float
 
 
-PEAKS = {  # the key is found in device_kind
-    "H200": Peak(67e12, 4.8e12),
-    "H100": Peak(67e12, 3.35e12),
-    "A100": Peak(19.5e12, 2.0e12),
-    "V100": Peak(15.7e12, 0.9e12),
-    "L4": Peak(30.3e12, 0.3e12),
-    "T4": Peak(8.1e12, 0.32e12),
-}
-
-
 def peak_of(devices: list[Any]) -> Peak | None:
-    """The peak of all devices together; None where the kind is not in the table."""
-    kind = devices[0].device_kind
-    found = next((peak for name, peak in PEAKS.items() if name in kind.replace("-", " ").split()), None)
-    return None if found is None else Peak(*(len(devices) * value for value in found))
+    """The peak of all devices together; None where the kind is not in the table, or has no float32 products."""
+    name = device_of(devices[0].device_kind)
+    if name is None or not DEVICES[name].float32:
+        return None
+    return Peak(len(devices) * DEVICES[name].float32, len(devices) * DEVICES[name].bandwidth)
 
 
 def sizes(devices: list[Any], *, full: bool) -> tuple[int, int, int]:
@@ -121,22 +120,60 @@ def measure(dtype: str, devices: list[Any], shape: tuple[int, int, int]) -> dict
     return {"dtype": dtype, "n": n, "m": m, "k": k, **speed, **fit_twice(X, y, devices)}
 
 
-def main() -> None:
+def planned_beside(row: dict[str, Any], devices: list[Any]) -> dict[str, Any] | None:
+    """What the plan says of a measurement, and the ratio of the two; None for a device that it does not know."""
+    name = device_of(devices[0].device_kind)
+    if name is None:
+        return None
+    shape = Shape(row["n"], row["m"], row["k"], row["dtype"], devices=len(devices))
+    found = planned(name, shape, dict.fromkeys((True, False), row["passes"]))["float32"]
+    ratio = 1 / row["passes_per_s"] / found["pass_s"]
+    return {"pass_s": found["pass_s"], "to_gap_s": found["to_gap_s"], "measured / planned": ratio}
+
+
+def measured(devices: list[Any], *, full: bool) -> None:
     """Measure, print and record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="ImageNet's own size, whatever the memory")
-    devices = jax.devices() if jax.default_backend() != "cpu" else jax.devices()[:1]
-    shape = sizes(devices, full=parser.parse_args().full)
+    shape = sizes(devices, full=full)
     rows = [measure(dtype, devices, shape) for dtype in DTYPES]
+    rows = [{**row, "plan": planned_beside(row, devices)} for row in rows]
     title = f"{len(devices)} x {devices[0].device_kind}: {shape[0]} x {shape[1]} x {shape[2]}, l2 {L2:g}, tol {TOL:g}"
-    table = Table("stored", "passes/s", "TFLOP/s", "GB/s of X", "of peak", "fit cold, s", "warm, s", "gap", title=title)
+    names = ("stored", "passes/s", "TFLOP/s", "GB/s of X", "of peak", "a pass / planned", "fit cold, s", "warm, s")
+    table = Table(*names, "planned, s", "gap", title=title)
     for r in rows:
         shares = "unknown" if r["shares_of_peak"] is None else " and ".join(f"{s:.0%}" for s in r["shares_of_peak"])
         speed = (f"{r['passes_per_s']:.3g}", f"{r['flops'] / 1e12:.3g}", f"{r['bytes_per_s_of_X'] / 1e9:.3g}", shares)
-        table.add_row(r["dtype"], *speed, f"{r['cold_s']:.2f}", f"{r['warm_s']:.2f}", f"{r['gap']:.2g} {r['status']}")
-    Console(width=140).print(table)
+        beside = r["plan"]
+        ratio = "no plan" if beside is None else f"{beside['measured / planned']:.2f}"
+        to_gap = "-" if beside is None else f"{beside['to_gap_s']:.2f}"
+        walls = (f"{r['cold_s']:.2f}", f"{r['warm_s']:.2f}", to_gap)
+        table.add_row(r["dtype"], *speed, ratio, *walls, f"{r['gap']:.2g} {r['status']}")
+    Console(width=160).print(table)
     kind = devices[0].platform
     print(f"written: {record(f'accelerator_{kind}', {'devices': len(devices), 'measurements': rows})}")
+
+
+def main() -> None:
+    """Measure, plan or race."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="ImageNet's own size, whatever the memory")
+    parser.add_argument("--race", action="store_true", help="against torch and cuML on the same device")
+    parser.add_argument("--plan", action="store_true", help="what a fit would cost, by a model")
+    parser.add_argument("--device", nargs="+", choices=list(DEVICES), default=list(PLANNED), help="to plan for")
+    parser.add_argument("--devices", type=int, default=1, help="of each, that share the rows")
+    for name, size in zip("nmk", IMAGENET, strict=True):
+        parser.add_argument(f"--{name}", type=int, default=size)
+    parser.add_argument("--dtype", choices=list(DTYPES), default="float32", help="in which X is stored")
+    parser.add_argument("--record", default="accelerator_plan", help="name of the plan's file in results")
+    asked = parser.parse_args()
+    if asked.plan:
+        shape = Shape(asked.n, asked.m, asked.k, asked.dtype, devices=asked.devices)
+        print(f"written: {record(asked.record, plan(asked.device, shape, TOL, L2, data))}")
+        return
+    devices = jax.devices() if jax.default_backend() != "cpu" else jax.devices()[:1]
+    if asked.race:
+        rivals_on_device.race(devices[0], data, full=asked.full)
+    else:
+        measured(devices, full=asked.full)
 
 
 if __name__ == "__main__":

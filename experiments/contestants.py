@@ -100,10 +100,24 @@ def torch_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Param
     import torch
 
     features, labels = torch.from_numpy(X), torch.from_numpy(y.astype(np.int64))
-    W = torch.zeros(X.shape[1], int(y.max()) + 1, dtype=features.dtype, requires_grad=True)
-    b = torch.zeros(W.shape[1], dtype=features.dtype, requires_grad=True)
+    W, b = torch_parameters(X.shape[1], int(y.max()) + 1, features)
+    return torch_minimise(features, labels, W, b, l2, tol)
+
+
+def torch_parameters(m: int, k: int, like: Any) -> tuple[Any, Any]:
+    """Zeros W (m, k) and b (k,) where `like` lies, in its dtype."""
+    import torch
+
+    place = {"dtype": like.dtype, "device": like.device, "requires_grad": True}
+    return torch.zeros(m, k, **place), torch.zeros(k, **place)
+
+
+def torch_minimise(features: Any, labels: Any, W: Any, b: Any, l2: float, tol: float) -> sj.Params:
+    """Minimise J from W and b, which are changed in place, and return a copy of them."""
+    import torch
+
     optimiser = torch.optim.LBFGS(
-        [W, b], max_iter=5000, tolerance_grad=tol, tolerance_change=0.0, line_search_fn="strong_wolfe"
+        [W, b], max_iter=5000, max_eval=10_000, tolerance_grad=tol, tolerance_change=0.0, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Any:
@@ -113,7 +127,7 @@ def torch_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Param
         return J
 
     optimiser.step(closure)
-    return sj.Params(W.detach().numpy().astype(np.float64), b.detach().numpy().astype(np.float64))
+    return sj.Params(*(p.detach().cpu().numpy().astype(np.float64) for p in (W, b)))
 
 
 OURS: dict[str, Contestant] = {

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RUNS: dict[str, tuple[list[str], list[str]]] = {  # name -> arguments as they come, and with --full
+RUNS: dict[str, tuple[list[str], list[str]]] = {  # name, a mode of it behind a space -> arguments, and with --full
     "worked_example": ([], []),
     "gradient_comparison": ([], []),
     "early_stopping": ([], ["--full"]),
@@ -28,6 +28,8 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {  # name -> arguments as they co
     "linear_probe": (["mnist"], ["--full"]),
     "scaling": ([], ["--full"]),
     "accelerator": ([], ["--full"]),
+    "accelerator plan": (["--plan"], ["--plan"]),
+    "accelerator race": (["--race"], ["--race", "--full"]),
 }
 
 
@@ -41,7 +43,7 @@ def main() -> int:
     for name in chosen.names or RUNS:
         print(f"== {name}", flush=True)
         start = time.perf_counter()
-        command = [sys.executable, str(HERE / f"{name}.py"), *RUNS[name][chosen.full]]
+        command = [sys.executable, str(HERE / f"{name.split()[0]}.py"), *RUNS[name][chosen.full]]
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
         print(f"== {name}: {time.perf_counter() - start:.0f} s\n", flush=True)

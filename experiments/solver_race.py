@@ -73,8 +73,8 @@ def _runs(
     runs = []
     for tol in TOLERANCES["ours" if ours else "theirs"]:
         try:
-            first = _timed(lambda tol=tol: run(case.X, case.y, case.l2, tol), limit_s)[1] if not runs else None
-            params, seconds = _timed(lambda tol=tol: run(case.X, case.y, case.l2, tol), limit_s)
+            first = timed(lambda tol=tol: run(case.X, case.y, case.l2, tol), limit_s)[1] if not runs else None
+            params, seconds = timed(lambda tol=tol: run(case.X, case.y, case.l2, tol), limit_s)
         except TooSlow:
             runs.append({"tol": tol, "seconds": None, "stopped after s": limit_s})
             break
@@ -89,7 +89,7 @@ def _runs(
     return runs
 
 
-def _timed(call: Callable[[], Any], limit_s: float) -> tuple[Any, float]:
+def timed(call: Callable[[], Any], limit_s: float) -> tuple[Any, float]:
     """The result and the wall time, or TooSlow."""
 
     def stop(*_: Any) -> None:
