@@ -33,9 +33,10 @@ from rich.table import Table
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
 from softmax_jax.model import init_params
+from softmax_jax.placement.budget import first_rows
 from softmax_jax.placement.devices import mesh_of
 from softmax_jax.placement.memory import free_bytes
-from softmax_jax.placement.place import place
+from softmax_jax.placement.place import kind_of, place
 from softmax_jax.solvers import driver
 
 IMAGENET = (1_281_167, 1024, 1000)
@@ -110,8 +111,7 @@ def measure(dtype: str, devices: list[Any], shape: tuple[int, int, int]) -> dict
     """All of one storage dtype."""
     n, m, k = shape
     X, y = data(n, m, k, DTYPES[dtype])
-    logits = 6 * 4 * n * k
-    rows = None if logits < 0.25 * len(devices) * free_bytes(devices[0]) else 16384
+    rows = first_rows(kind_of(X), k, mesh_of(devices))
     rate = passes_per_s(X, y, k, mesh_of(devices), rows)
     peak = peak_of(devices)
     flops, bandwidth = rate * 4 * n * m * k, rate * 2 * n * m * X.dtype.itemsize

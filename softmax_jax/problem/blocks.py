@@ -26,7 +26,6 @@ FREE_SHARE = 64  # of the free memory, a block's logits take at most one part in
 PART_ROWS = 256  # fewer than that would not make fast products
 PARAMS_BYTES = 2**20  # of parameters, up to which adding up parts costs little
 CACHED_ARRAYS = 6  # of n x k numbers that a fit takes where logits are stored
-CACHED_SHARE = 0.25  # of the free memory that they may take
 
 
 class Block(NamedTuple):
@@ -160,7 +159,7 @@ def chosen_rows(tiles: Tiles, n: int, k: int, itemsize: int, free: int) -> int |
       itemsize: bytes of a number in the dtype of training.
       free: bytes of free memory.
     """
-    if CACHED_ARRAYS * n * k * itemsize <= CACHED_SHARE * free:
+    if CACHED_ARRAYS * n * k * itemsize <= tiles.stored_share * free:
         return None
     return rows_per_block(tiles, k * itemsize, free)
 

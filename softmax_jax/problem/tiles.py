@@ -30,6 +30,7 @@ class Tiles(NamedTuple):
       part_bytes: of the rows of a part of a block of rows, and of their logits.
       hessian: rows of which a dense Hessian is made together, each of k m numbers.
       block_bytes: of the logits of a block of rows, where memory does not hold those of all.
+      stored_share: of the free memory, what n x k arrays of a fit may take for logits to be stored.
       products: how products with X are computed in float32, an algorithm of XLA; None for full precision.
     """
 
@@ -39,6 +40,7 @@ class Tiles(NamedTuple):
     part_bytes: int | None
     hessian: int
     block_bytes: int
+    stored_share: float
     products: lax.DotAlgorithmPreset | None = None
 
     @property
@@ -120,8 +122,8 @@ class Tiles(NamedTuple):
         return block_rows(N, min(MOST_COLUMNS, max(LEAST_COLUMNS, wanted)))
 
 
-CACHED = Tiles(2**18, 2**16, 2048, 2**20, 512, 2**26)
-FUSED = Tiles(None, 0, None, None, 2**16, 2**31)
+CACHED = Tiles(2**18, 2**16, 2048, 2**20, 512, 2**26, 0.25)
+FUSED = Tiles(None, 0, None, None, 2**16, 2**31, 0.6)  # an accelerator's memory is nobody else's
 
 
 def is_target(T: Any, k: int) -> Any:

@@ -16,7 +16,7 @@ from softmax_jax.placement.memory import DeviceMemoryError, free_bytes
 from softmax_jax.placement.place import place
 from softmax_jax.problem.blocks import chosen_rows, rows_per_block
 from softmax_jax.problem.hessian import dense_hessian, hessian_blocks
-from softmax_jax.problem.tiles import CACHED
+from softmax_jax.problem.tiles import CACHED, FUSED
 
 TOLERANCE = 1e-12
 AT = jax.jit(lambda problem, params: problem.at(params))
@@ -135,6 +135,8 @@ def test_other_errors_of_the_device_are_not_mistaken_for_it(monkeypatch):
 
 def test_logits_are_stored_where_they_take_little_of_the_free_memory():
     assert chosen_rows(CACHED, 10_000, 10, 4, 2**33) is None
+    assert chosen_rows(FUSED, 1_281_167, 1000, 4, 74 * 2**30) is None  # of an H100; a machine with as much would not
+    assert chosen_rows(CACHED, 1_281_167, 1000, 4, 74 * 2**30) == 2**14
     rows = chosen_rows(CACHED, 2_000_000, 200, 4, 20 * 2**30)
     assert rows == 2**16 and rows * 200 * 4 <= 2**26
     assert chosen_rows(CACHED, 2**40, 2**20, 8, 2**34) == 8
