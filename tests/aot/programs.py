@@ -44,13 +44,15 @@ class Compiler:
         self._fit("", self._problem(np.float32), *LARGE[1:])
         self._certificate()
         self._sweep()
-        self._fit("sparse ", self.shapes.problem(self.shapes.sparse(SPARSE[0], SPARSE[1], ENTRIES)), *SPARSE[1:])
+        self._fit(
+            "sparse ", self.shapes.problem(SPARSE[0], self.shapes.sparse(SPARSE[0], SPARSE[1], ENTRIES)), *SPARSE[1:]
+        )
         self._predictions()
 
     def _problem(self, dtype: Any) -> Any:
         """The large problem; by blocks on a TPU alone, which has no memory for its logits."""
         n, m, k = LARGE
-        problem = self.shapes.problem(self.shapes.features(n, m), dtype)
+        problem = self.shapes.problem(n, self.shapes.features(n, m), dtype)
         if self.target.memory * self.target.count > 16:
             return problem
         rows = rows_per_block(FUSED, 4 * k, self.target.memory * 2**30)
@@ -71,7 +73,7 @@ class Compiler:
 
     def _sweep(self) -> None:
         s, (n, m, k) = self.shapes, SWEEP
-        problem, moment = s.problem(s.features(n, m), folds=FOLDS), s.moment(m)
+        problem, moment = s.problem(n, s.features(n, m), folds=FOLDS), s.moment(m)
         layout = batched_passes.Layout(("weights", "l2"), True)
         given = SOLVER, layout, problem, moment
         begun = self._compiled("sweep's begin", batched_passes.begin.plain, *given, s.params(m, k, folds=FOLDS))

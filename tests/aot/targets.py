@@ -107,9 +107,9 @@ class Shapes:
 
         return SparseFeatures(compressed(self._rows(n) // self.count), compressed(m), m)
 
-    def problem(self, X: Any, dtype: Any = np.float32, folds: int | None = None) -> Problem:
-        """J over X with class indices, computed in `dtype`; weights and l2 of each of some folds."""
-        batch, N = ((), X.shape[0]) if folds is None else ((folds,), X.shape[0])
+    def problem(self, n: int, X: Any, dtype: Any = np.float32, folds: int | None = None) -> Problem:
+        """J over n rows X with class indices, computed in `dtype`; weights and l2 of each of some folds."""
+        batch, N = () if folds is None else (folds,), self._rows(n)
         weights = self.array((*batch, N), dtype, *(None for _ in batch), "rows")
         rows = DeviceRows(
             X, self.array((N,), np.int32, "rows"), weights, tiles=FUSED, collectives=Collectives(mesh=self.mesh)

@@ -24,9 +24,9 @@ GPUS = ("one H100", "eight H100")
 EIGHT = ("eight H100", "eight v5e")
 STORED = ("one H100", "eight H100", "eight v5e")  # where there is memory for the logits of the large problem
 MEMORY = 20  # pairs that L-BFGS keeps
-# Kernels of a step outside the recursions, a trial of its search among them: 82 and 90 were seen, a third of them
-# copies and last sums of a few bytes. A kernel more for each pass over the logits would be seen.
-LAUNCHES = {"cuda": 92, "tpu": 105}
+# Kernels of a step outside the recursions, one trial of its search among them: 82, 94 and 90 were counted, half of them
+# copies, counters and last sums of a few bytes.
+LAUNCHES = {"one H100": 88, "eight H100": 100, "eight v5e": 98}
 TEMPORARY = {"one H100": 6.0, "eight H100": 0.8, "eight v5e": 0.8}  # GiB; the change of the logits has 4.8 and 0.6
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",  # the process computes there, whatever is installed
@@ -106,7 +106,7 @@ def test_a_start_has_no_loop(target):
 @of(*STORED)
 def test_a_step_is_few_kernels(target):
     chunk, search, _ = _step(_compiled(target)["run"])
-    assert chunk.kernels + search.kernels <= LAUNCHES[TARGETS[target].platform]
+    assert chunk.kernels + search.kernels <= LAUNCHES[target]
 
 
 @of(*STORED)
@@ -119,8 +119,8 @@ def test_devices_sum_a_gradient_once_a_step_and_else_a_few_numbers(target):
     (_, m, k), report = LARGE, _compiled(target)["run"]
     chunk, search, recursions = _step(report)
     sizes = sorted(elements for _, elements in chunk.collectives)
-    assert sizes[-1] == m * k and sum(sizes[:-1]) <= 8 * k
-    assert sum(elements for _, elements in search.collectives) <= 8 * k
+    assert m * k <= sizes[-1] <= m * k + 3 * k and sum(sizes[:-1]) <= 3 * k
+    assert sum(elements for _, elements in search.collectives) <= 3 * k
     assert not any(loop.collectives for loop in recursions)
 
 
@@ -140,9 +140,8 @@ def test_folds_of_a_sweep_share_the_loops_of_one_fit(target):
     chunk, search, recursions = _step(_compiled(target)["sweep's run"])
     assert not any(loop.inner for loop in (search, *recursions))
     n, m, k = SWEEP
-    gib = 2.0**30
-    logits = 4 * FOLDS * n * k / gib / TARGETS[target].count
-    assert _compiled(target)["sweep's run"].temporary <= 3 * logits
+    logits, pairs = (4 * FOLDS * size / 2.0**30 for size in (n * k / TARGETS[target].count, 2 * MEMORY * m * k))
+    assert _compiled(target)["sweep's run"].temporary <= 3 * logits + pairs
 
 
 @of(*GPUS)
