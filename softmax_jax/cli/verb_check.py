@@ -54,19 +54,9 @@ def check(given: Options) -> int:
     passed, worst = all(f.passed for f in findings), max(f.worst for f in findings)
     n, m = split.X_train.shape
     if given.as_json:
-        found = [_plain(finding) for finding in findings]
         told = {"data": dataset.name, "rows": n, "features": m, "notes": dataset.notes, "l2": l2}
-        print(
-            to_json(
-                {
-                    **told,
-                    "passed": passed,
-                    "worst": worst,
-                    "findings": found,
-                    "products": [p._asdict() for p in products],
-                }
-            )
-        )
+        found = {"findings": [_plain(finding) for finding in findings], "products": [p._asdict() for p in products]}
+        print(to_json({**told, "passed": passed, "worst": worst, **found}))
         return 0 if passed else 1
     print(f"{dataset.name}: {n} x {m}, l2 = {l2:g}", *dataset.notes, sep="\n")
     print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences")

@@ -159,8 +159,7 @@ def _scaled_problem(sources: _Sources, fit_intercept: bool) -> tuple[Problem, An
     padded = jnp.pad(X * scale.T, ((0, room), (0, 0)))
     s = jnp.pad(normalised_weights(sample_weight, n, dtype), (0, room))
     T = jnp.pad(T.T, ((0, 0), (0, room)))
-    tiles = tiles_of(sources)
-    rows = DeviceRows(DenseFeatures(padded, tiles=tiles), T, s, tiles=tiles)
+    rows = DeviceRows(DenseFeatures(padded, tiles=tiles_of(sources)), T, s)
     return Problem(rows, common, jnp.asarray(fit_intercept, dtype)), scale
 
 

@@ -205,7 +205,7 @@ def _batch(stack: Stack, solver: Solver, dtype: Any, uncorrelated: bool = False)
             target, weights = jax.device_put((T, np.pad(stack.weights, pad).astype(dtype)))
             scalars = jax.device_put((stack.l2.astype(dtype), dtype.type(stack.intercept)))
             X = features(dtype if uncorrelated else stack.X.dtype)
-            return Problem(DeviceRows(X, target, weights, tiles=X.tiles), *scalars, gradient=solver.gradient)
+            return Problem(DeviceRows(X, target, weights), *scalars, gradient=solver.gradient)
 
     exact = build(wide)
     return Batch(exact if dtype == wide else build(dtype), exact, varying, None, stack.X.ndim == 2)

@@ -26,7 +26,6 @@ from softmax_jax.placement.platforms import (
     default_device,
     device_of,
     precision_on,
-    tiles_of,
     tiles_on,
     with_products,
 )
@@ -164,8 +163,7 @@ def place_shards(
     dtype, scale = compute_dtype(X), _scale_of(T)
     with scope(dtype):
         features = shards.features(X)
-    tiles = tiles_of(features)
-    precision = precision_on(device_of(features), getattr(needs, "precision", FLOAT32))
+    precision = _precision(needs, device_of(features))
 
     @functools.cache
     def target(dtype: np.dtype) -> Any:
@@ -178,8 +176,8 @@ def place_shards(
             scalars = shards.same((dtype.type(l2), dtype.type(fit_intercept)))
             weights, divisor = (None if a is None else shards.spread(a.astype(dtype)) for a in (s, scale))
             over = Collectives(mesh=shards.mesh)
-            held = DeviceRows(features, target(stored), weights, divisor, tiles=tiles, collectives=over)
-            held = held.worked_by(with_products(tiles, precision))
+            held = DeviceRows(features, target(stored), weights, divisor, collectives=over)
+            held = held.worked_by(with_products(features.tiles, precision))
             present = None if classes is None else shards.same(dtype.type(classes))
             held = held if rows is None else held.by_blocks(rows)
             return Problem(held, *scalars, classes=present, gradient=needs.gradient)
@@ -205,7 +203,11 @@ def _streamed(
         rows = held.computed_in(dtype).worked_by(with_products(tiles, precision))
         return Problem(rows, *scalars, gradient=needs.gradient)
 
-    return _twice(build, dtype, needs, precision_on(device or default_device(), getattr(needs, "precision", FLOAT32)))
+    return _twice(build, dtype, needs, _precision(needs, device or default_device()))
+
+
+def _precision(needs: Needs, device: Any) -> str:
+    return precision_on(device, getattr(needs, "precision", FLOAT32))
 
 
 def _scale_of(T: np.ndarray) -> np.ndarray | None:

@@ -6,6 +6,7 @@ one compiled program.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -40,21 +41,25 @@ class Shards(NamedTuple):
 
     def features(self, X: Any) -> DenseFeatures | SparseFeatures:
         """The record of X (n, m): NumPy, canonical CSR, or a JAX array, which stays where it lies."""
+        found = self._features(X)
+        return dataclasses.replace(found, tiles=tiles_of(found))
+
+    def _features(self, X: Any) -> DenseFeatures | SparseFeatures:
         if is_sparse(X):
             if self.mesh is None:
                 return sparse_features(X, self.rows, self.device)
             place = NamedSharding(self.mesh, P(self.mesh.axis_names[0]))
             return jax.device_put(sparse_shards(X, self.counts, self.rows), place)
         if not isinstance(X, jax.Array):
-            return _dense(self.spread(X))
+            return DenseFeatures(self.spread(X))
         if self.mesh is None:
-            return _dense(jnp.pad(X, ((0, self.rows - X.shape[0]), (0, 0))))
+            return DenseFeatures(jnp.pad(X, ((0, self.rows - X.shape[0]), (0, 0))))
         cut = NamedSharding(self.mesh, P(self.mesh.axis_names[0]))
         if not X.sharding.is_equivalent_to(cut, 2):
-            return _dense(self.spread(np.asarray(X)))
+            return DenseFeatures(self.spread(np.asarray(X)))
         room = ((0, self.rows - self.counts[0]), (0, 0))
         pad = jax.shard_map(lambda x: jnp.pad(x, room), mesh=self.mesh, in_specs=cut.spec, out_specs=cut.spec)
-        return _dense(jax.jit(pad)(jax.device_put(X, cut)))  # each part gets padding of its own
+        return DenseFeatures(jax.jit(pad)(jax.device_put(X, cut)))  # each part gets padding of its own
 
     def spread(self, array: np.ndarray, axis: int = 0) -> jax.Array:
         """`array`, whose rows lie along `axis`, on the devices.
@@ -93,10 +98,6 @@ def shards_of(n: int, place: Any) -> Shards:
     parts = place.devices.shape[0]
     counts = tuple(n // parts + (i < n % parts) for i in range(parts))
     return Shards(padded_rows(counts[0]), counts, mesh=place)
-
-
-def _dense(X: jax.Array) -> DenseFeatures:
-    return DenseFeatures(X, tiles=tiles_of(X))
 
 
 def _padded(array: np.ndarray, axis: int, rows: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from softmax_jax.problem.blocks import (
     no_total,
 )
 from softmax_jax.problem.collectives import ALONE, Collectives
-from softmax_jax.problem.tiles import FUSED, Tiles, block_rows
+from softmax_jax.problem.tiles import Tiles, block_rows
 
 
 @jax.tree_util.register_dataclass
@@ -38,7 +38,6 @@ class DeviceRows:
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
       T_scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
-      tiles: how much is worked on at a time, on the platform where the rows lie.
       collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
     """
@@ -48,7 +47,6 @@ class DeviceRows:
     weights: Any
     T_scale: Any = None
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
-    tiles: Tiles = dataclasses.field(default=FUSED, metadata={"static": True})
     collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
     is_streamed = False
@@ -57,6 +55,11 @@ class DeviceRows:
     def dtype(self) -> Any:
         """The dtype of all computation."""
         return self.weights.dtype
+
+    @property
+    def tiles(self) -> Tiles:
+        """How much is worked on at a time, and how products are computed: those of X."""
+        return self.X.tiles
 
     @property
     def stored_dtype(self) -> Any:
@@ -165,8 +168,7 @@ class DeviceRows:
 
     def worked_by(self, tiles: Tiles) -> DeviceRows:
         """The same rows, worked on as `tiles` say."""
-        X = self.X if self.X.is_sparse else dataclasses.replace(self.X, tiles=tiles)
-        return dataclasses.replace(self, X=X, tiles=tiles)
+        return dataclasses.replace(self, X=dataclasses.replace(self.X, tiles=tiles))
 
     def by_blocks(self, rows: int) -> DeviceRows:
         """The same rows, dense, by blocks of at most `rows`."""

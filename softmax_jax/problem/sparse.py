@@ -21,6 +21,7 @@ from jax import lax
 from softmax_jax.problem.features import DenseFeatures, Total
 from softmax_jax.problem.problem import padded_rows
 from softmax_jax.problem.sampling import sampled
+from softmax_jax.problem.tiles import FUSED, Tiles
 
 LARGEST_FACTORISED = 1024  # features up to which a covariance is formed, from some rows made dense
 LARGEST_BLOCK = 2**26  # entries of a minibatch made dense
@@ -44,11 +45,13 @@ class SparseFeatures:
       rows: X.
       columns: X^T.
       width: m.
+      tiles: as of DenseFeatures; products know nothing of them.
     """
 
     rows: CSR
     columns: CSR
     width: int = dataclasses.field(metadata={"static": True})
+    tiles: Tiles = dataclasses.field(default=FUSED, metadata={"static": True})
 
     is_sparse = True
     is_uncorrelated = False

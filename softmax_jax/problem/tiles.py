@@ -94,7 +94,7 @@ class Tiles(NamedTuple):
             return [lax.dynamic_slice_in_dim(a, i * columns, columns, axis=a.ndim - 1) for a in arrays]
 
         sums, part = jax.eval_shape(lambda: block(*cut(0)))
-        whole = None if part is None else lax.empty((k, N), part.dtype)
+        whole = None if part is None else jnp.zeros((k, N), part.dtype)
 
         def body(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             total, whole = carry

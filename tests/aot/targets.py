@@ -111,9 +111,7 @@ class Shapes:
         """J over n rows X with class indices, computed in `dtype`; weights and l2 of each of some folds."""
         batch, N = () if folds is None else (folds,), self._rows(n)
         weights = self.array((*batch, N), dtype, *(None for _ in batch), "rows")
-        rows = DeviceRows(
-            X, self.array((N,), np.int32, "rows"), weights, tiles=FUSED, collectives=Collectives(mesh=self.mesh)
-        )
+        rows = DeviceRows(X, self.array((N,), np.int32, "rows"), weights, collectives=Collectives(mesh=self.mesh))
         return Problem(rows, self.array(batch, dtype), self.array((), dtype))
 
     def params(self, m: int, k: int, dtype: Any = np.float32, folds: int | None = None) -> Params:
