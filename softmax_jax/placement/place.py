@@ -163,7 +163,8 @@ def place_shards(
     dtype, scale = compute_dtype(X), _scale_of(T)
     with scope(dtype):
         features = shards.features(X)
-    precision = _precision(needs, device_of(features))
+    wanted = _precision(needs, device_of(features))
+    precision = FLOAT32 if features.is_sparse else wanted  # sparse products know no other
 
     @functools.cache
     def target(dtype: np.dtype) -> Any:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 from cases import with_tiles
+from scipy import sparse
 
 import softmax_jax as sj
 from softmax_jax.certificate.bound import certify
@@ -86,6 +87,12 @@ def test_a_fit_with_fast_products_proves_the_same_optimum_and_says_what_it_used(
     assert (plain.status, plain.precision) == ("converged", "float32")
     assert (fast.status, fast.precision) == ("converged", precision)
     assert abs(fast.objective - plain.objective) <= 2e-5
+
+
+@pytest.mark.usefixtures("_cpu_takes_them")
+def test_sparse_products_are_in_float32_and_the_result_says_so(rng):
+    X, y = sparse.random_array((80, 6), density=0.5, rng=rng, dtype=np.float32).tocsr(), rng.integers(0, 2, 80)
+    assert sj.fit(X, y, l2=1e-2, tol=1e-5, solver=sj.LBFGS(precision="bf16x3")).precision == "float32"
 
 
 @pytest.mark.usefixtures("_cpu_takes_them")
