@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from device_model import Kernel
+from hlo import COLLECTIVES, Computations, Instruction, parse
 
 FREE = {
     *("parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "iota", "partition-id"),
     *("replica-id", "opt-barrier", "copy-done", "slice-done", "async-done", "async-update", "domain"),
 }
-COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 ITEMSIZE = {"pred": 1, "s8": 1, "u8": 1, "f16": 2, "bf16": 2, "s16": 2, "u16": 2, "f64": 8, "s64": 8, "u64": 8}
 USUAL_ITEMSIZE = 4
 SLICES = ("dynamic-slice", "slice", "gather")
@@ -26,18 +25,6 @@ UPDATE = "dynamic-update-slice"
 ARRAY = re.compile(r"\b([a-z]+\d*)\[([\d,]*)\]")
 
 
-class Instruction(NamedTuple):
-    """One line of HLO."""
-
-    name: str
-    type: str
-    opcode: str
-    operands: list[str]
-    attributes: str
-    is_root: bool
-
-
-Computations = dict[str, list[Instruction]]
 Turns = Callable[[int], float]
 
 
@@ -52,41 +39,6 @@ def kernels(text: str, turns: Turns) -> list[Kernel]:
     return _of(computations, entry, turns, 0)
 
 
-def parse(text: str) -> tuple[str, Computations]:
-    """The name of the entry, and all computations."""
-    entry, current, computations = "", [], {}
-    for line in re.sub(r"/\*.*?\*/", "", text).splitlines():
-        head = re.match(r"(ENTRY )?%?([\w.\-]+) \(.*\{\s*$", line)
-        if head:
-            current = computations.setdefault(head[2], [])
-            entry = head[2] if head[1] else entry
-        elif " = " in line and line.startswith(" "):
-            current.append(_instruction(line))
-    return entry, computations
-
-
-def _instruction(line: str) -> Instruction:
-    name, _, rest = line.strip().partition(" = ")
-    end = _closing(rest, 0) + 1 if rest.startswith("(") else rest.index(" ")
-    kind, rest = rest[:end], rest[end:].lstrip()
-    opening = rest.index("(")
-    closing = _closing(rest, opening)
-    operands = re.findall(r"%([\w.\-]+)", rest[opening:closing])
-    attributes = rest[opening:] if rest[:opening] == "constant" else rest[closing:]
-    is_root = name.startswith("ROOT ")
-    return Instruction(name.removeprefix("ROOT ").lstrip("%"), kind, rest[:opening], operands, attributes, is_root)
-
-
-def _closing(text: str, opening: int) -> int:
-    """The index of the bracket that closes the one at `opening`."""
-    depth = 0
-    for i in range(opening, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[i], 0)
-        if depth == 0:
-            return i
-    raise ValueError(f"Brackets do not close: {text[:80]}")
-
-
 def _of(computations: Computations, name: str, turns: Turns, depth: int) -> list[Kernel]:
     """The kernels of one computation and of what it calls."""
     found = []
@@ -96,9 +48,9 @@ def _of(computations: Computations, name: str, turns: Turns, depth: int) -> list
             count = turns(depth) if known is None else known
             inner = depth + (known is None)
             for part in ("condition", "body"):
-                found += [k.repeated(count) for k in _of(computations, _called(each, part), turns, inner)]
+                found += [k.repeated(count) for k in _of(computations, each.called[part], turns, inner)]
         elif each.opcode in ("call", "conditional"):
-            for callee in re.findall(r"(?:to_apply|_computation)=%?([\w.\-]+)", each.attributes):
+            for callee in each.called.values():
                 found += _of(computations, callee, turns, depth)
         elif each.opcode not in FREE and not each.opcode.endswith("-done"):
             found.append(_kernel(computations, name, each))
@@ -107,10 +59,9 @@ def _of(computations: Computations, name: str, turns: Turns, depth: int) -> list
 
 def _known_turns(computations: Computations, each: Instruction) -> float | None:
     """Of a loop: what the compiler notes, or the constant that its counter is compared with; None without them."""
-    noted = re.search(r"known_trip_count\D+(\d+)", each.attributes)
-    if noted:
-        return float(noted[1])
-    condition = {i.name: i for i in computations[_called(each, "condition")]}
+    if each.noted_turns is not None:
+        return each.noted_turns
+    condition = {i.name: i for i in computations[each.called["condition"]]}
     root = next(i for i in condition.values() if i.is_root)
     if root.opcode != "compare" or "direction=LT" not in root.attributes:
         return None
@@ -118,16 +69,12 @@ def _known_turns(computations: Computations, each: Instruction) -> float | None:
     return float(limit[1]) if limit and condition[root.operands[1]].opcode == "constant" else None
 
 
-def _called(each: Instruction, part: str) -> str:
-    return re.search(rf"{part}=%?([\w.\-]+)", each.attributes)[1]  # type: ignore[index] # every while has both
-
-
 def _kernel(computations: Computations, caller: str, each: Instruction) -> Kernel:
     types = {i.name: i.type for i in computations[caller]}
     if each.opcode.startswith(COLLECTIVES):
         return Kernel(each.name, 0, sum(_bytes(types[o]) for o in each.operands), is_collective=True)
     if each.opcode == "fusion":
-        body = computations[_called(each, "calls")]
+        body = computations[each.called["calls"]]
     else:
         read = [Instruction(o, types[o], "parameter", [], "", False) for o in dict.fromkeys(each.operands)]
         body = [*read, each._replace(is_root=True)]

@@ -16,8 +16,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from absent_devices import Shapes
 from aot.reports import Report, report
-from aot.targets import ENTRIES, FOLDS, LARGE, SPARSE, SWEEP, TARGETS, Shapes, Target
+from aot.targets import ENTRIES, FOLDS, LARGE, SPARSE, SWEEP, TARGETS, Target
 
 from softmax_jax.certificate.bound import bound_at
 from softmax_jax.dtypes import scope
@@ -37,7 +38,7 @@ class Compiler:
 
     def __init__(self, target: Target, folder: str | None = None) -> None:
         """Nothing is compiled yet; texts go to the folder."""
-        self.target, self.shapes, self.folder = target, Shapes(target), folder
+        self.target, self.shapes, self.folder = target, Shapes(target.devices), folder
         self.reports: dict[str, Report] = {}
 
     def all(self) -> None:

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+from hlo import COLLECTIVES, Computations, Instruction, parse
+
 LAUNCHED = {"fusion", "custom-call", "convolution", "dot", "copy", "sort", "scatter", "reduce", "transpose", "convert"}
 LAUNCHED |= {"dynamic-update-slice", "dynamic-slice", "concatenate", "pad", "broadcast", "iota", "rng-bit-generator"}
 FREE_CALLS = ("AllocateBuffer", "Sharding", "ConcatBitcast", "AssumeGatherIndicesInBound")
-
-_HEADER = re.compile(r"^(ENTRY )?%?([\w.-]+) \(.*\{$")
-_INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.-]+) = (.*?) ([a-z][\w-]*)\((.*)$")
-_CALLED = re.compile(r"\b(body|condition|to_apply|calls|true_computation|false_computation)=%?([\w.-]+)")
-_BRANCHES = re.compile(r"branch_computations=\{(.*?)\}")
-_TURNS = re.compile(r'known_trip_count":\{"n":"(\d+)"')
-
-
-class Instruction(NamedTuple):
-    """One line of a computation."""
-
-    name: str
-    type: str
-    opcode: str
-    rest: str  # operands and attributes
-
-    @property
-    def called(self) -> dict[str, str]:
-        """Computations that it calls, by the role that they have."""
-        found = dict(_CALLED.findall(self.rest))
-        branches = _BRANCHES.search(self.rest)
-        names = branches[1].replace("%", "").split(", ") if branches else []
-        return found | {f"branch {i}": name for i, name in enumerate(names)}
 
 
 class Loop(NamedTuple):
@@ -78,39 +57,24 @@ def loops(loop: Loop) -> Iterator[Loop]:
 def report(compiled: Any) -> Report:
     """The report on what `jax.jit(...).lower(...).compile()` gave."""
     text, memory = compiled.as_text(), compiled.memory_analysis()
-    computations, entry = parsed(text)
+    entry, computations = parse(text)
     wide = sum("f64[" in i.type for lines in computations.values() for i in lines)
     gib = 2.0**30
     program = _loop(computations, entry, 0, None)
     return Report(memory.argument_size_in_bytes / gib, memory.temp_size_in_bytes / gib, wide, program)
 
 
-def parsed(text: str) -> tuple[dict[str, list[Instruction]], str]:
-    """The instructions of each computation of a module, and the name of that at which it begins."""
-    computations: dict[str, list[Instruction]] = {}
-    entry, lines = "", []
-    for line in text.splitlines():
-        if header := _HEADER.match(line):
-            lines = computations[header[2]] = []
-            entry = header[2] if header[1] else entry
-        elif found := _INSTRUCTION.match(line):
-            lines.append(Instruction(*found.groups()))
-    return computations, entry
-
-
-def _loop(computations: dict[str, list[Instruction]], name: str, depth: int, turns: int | None) -> Loop:
+def _loop(computations: Computations, name: str, depth: int, turns: int | None) -> Loop:
     found = Loop(depth, turns, 0, [], [])
     for i in _reached(computations, name):
         if i.opcode == "while":
-            known = _TURNS.search(i.rest)
-            turns = int(known[1]) if known else None
-            found.inner.append(_loop(computations, i.called["body"], depth + 1, turns))
+            found.inner.append(_loop(computations, i.called["body"], depth + 1, i.noted_turns))
         elif i.opcode.removesuffix("-start") in COLLECTIVES:
             found.collectives.append((i.opcode.removesuffix("-start"), _elements(i.type)))
     return found._replace(kernels=sum(_is_launched(i) for i in _reached(computations, name)))
 
 
-def _reached(computations: dict[str, list[Instruction]], name: str) -> Iterator[Instruction]:
+def _reached(computations: Computations, name: str) -> Iterator[Instruction]:
     """The instructions of a computation, and of those that it calls otherwise than in a loop or a kernel."""
     for i in computations[name]:
         yield i
@@ -120,19 +84,13 @@ def _reached(computations: dict[str, list[Instruction]], name: str) -> Iterator[
 
 
 def _is_launched(i: Instruction) -> bool:
-    return i.opcode.removesuffix("-start") in LAUNCHED and not any(f'"{free}"' in i.rest for free in FREE_CALLS)
+    return i.opcode.removesuffix("-start") in LAUNCHED and not any(f'"{free}"' in i.attributes for free in FREE_CALLS)
 
 
-def _elements(type: str) -> int:
+def _elements(kind: str) -> int:
     """Of the largest array in a type."""
-    shapes = re.findall(r"\w+\[([\d,]*)\]", type)
-    counts = [1]
-    for shape in shapes:
-        count = 1
-        for size in filter(None, shape.split(",")):
-            count *= int(size)
-        counts.append(count)
-    return max(counts)
+    sizes = ([int(d) for d in dims.split(",") if d] for dims in re.findall(r"\w+\[([\d,]*)\]", kind))
+    return max([1, *map(math.prod, sizes)])
 
 
 def kinds(loop: Loop) -> Counter[str]:

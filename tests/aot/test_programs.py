@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",  # the process computes there, whatever is installed
     "TPU_SKIP_MDS_QUERY": "1",  # and asks no network what TPU it is on
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, TESTS))),
+    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, TESTS, ROOT / "experiments"))),
 }
 FOR_CPU = ("XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")  # that conftest sets
 
