@@ -10,7 +10,10 @@ nothing cancels, so the bound is meaningful down to rounding.
 Three things make it hold for every (W, b), not only near the optimum:
 * the bias is refitted by Newton's method on k unknowns, and J(W, b) - J(W, refitted b) is added;
 * what class totals still differ by is moved exactly: A = O M, with M a row-stochastic k x k matrix;
-* where l2 is tiny, A = T + c (O M - T) for the best c in [0, 1]: each such A is feasible as well.
+* where l2 is tiny, A = T + c (O M - T) for the best c in [0, 1]: each such A is feasible as well (see scaling.py).
+
+With l1 Omega(W) in J the second term is l1 Omega(W) + l2/2 ||W||^2 + h*(u) - <W, u> at u = -X^T w (A - T), h* the
+conjugate of the penalty (`dual.conjugate_gap`).
 
 All of it is evaluated in float64, and the rounding of the sums over rows is bounded and added.
 
@@ -29,23 +32,30 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.certificate import dual
-from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN, DualPoint, Rounding
-from softmax_jax.losses import ridge
+from softmax_jax.certificate.dual import DENSE_BIAS_HESSIAN, DualPoint
+from softmax_jax.certificate.scaling import (
+    FIRST,
+    SEARCHES,
+    Bounds,
+    Interval,
+    Sums,
+    bounds_of,
+    first_interval,
+    grid_of,
+    narrowed,
+)
 from softmax_jax.model import Params
 from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocks import Net
 from softmax_jax.problem.logits import minus_target, target_dot
-from softmax_jax.problem.problem import Penalty, Problem
+from softmax_jax.problem.problem import Problem, penalty_of
 from softmax_jax.problem.tiles import Tiles
 
 BIAS_STEPS = 40  # at most, where logits are stored: O(N k^2) each
 BIAS_PASSES = 8  # at most, where each step is a pass over the data
 SCALING_STEPS = 4
 LEAST_GAIN = 1e-14  # nats that a step of the bias must promise to be worth a pass
-FIRST = (1.0, 0.9)  # values of c that are always tried
-GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)  # and first of all where 0.9 is much better than 1
-SEARCHES = 3
 
 
 class Certificate(NamedTuple):
@@ -53,7 +63,7 @@ class Certificate(NamedTuple):
 
     params: Params  # W as given, b refitted
     objective: Any  # () J at them, nats per sample
-    gap: Any  # () bound on J - J* at them; inf where l2 = 0
+    gap: Any  # () bound on J - J* at them; inf where there is no penalty
 
 
 class Bound(NamedTuple):
@@ -62,8 +72,8 @@ class Bound(NamedTuple):
     certificate: Certificate
     shift: Any  # (k,) of the bias, from that of the params
     point: DualPoint
-    bounds: _Bounds
-    interval: _Interval
+    bounds: Bounds
+    interval: Interval
 
 
 def certify(problem: Problem, params: Params) -> Certificate:
@@ -73,10 +83,21 @@ def certify(problem: Problem, params: Params) -> Certificate:
       problem: computed in float64, with the exact weights and l2.
       params: in the dtype of training. The refitted bias is rounded to that dtype before it is certified.
     """
+    return proof_at(problem, params)[0]
+
+
+def proof_at(problem: Problem, params: Params) -> tuple[Certificate, Bound, Any]:
+    """What `certify` returns, what it was found from, and the c () of its dual point T + c (A - T).
+
+    Args:
+      problem: as for `certify`.
+      params: as for `certify`.
+    """
     found = bound_at(problem, params)
     if not bool(found.interval.goes_on):
-        return found.certificate
-    return found.certificate._replace(gap=least_at(problem, params, found))
+        return found.certificate, found, found.interval.c
+    gap, c = least_at(problem, params, found)
+    return found.certificate._replace(gap=gap), found, c
 
 
 def gap_at(problem: Problem, params: Params) -> Any:
@@ -105,17 +126,17 @@ def bound_at(problem: Problem, params: Params) -> Bound:
     point = dual.dual_point(total, target, problem.intercept)
     first = jnp.array(FIRST, problem.dtype)
     sums, G, _ = rows.fold(_bounded, (net,), shift, point, first, pull="closed_form")
-    bounds = _bounds(problem.penalty, wide, point, G, sums, rows.squares(), rows.count)
-    interval = _first_interval(bounds, sums.divergences)
+    bounds = bounds_of(problem.penalty, wide, point, G, sums, rows.squares(), rows.count)
+    interval = first_interval(bounds, sums.divergences)
     interval = interval._replace(goes_on=rows.collectives.largest(interval.goes_on.astype(jnp.int32)) > 0)
-    J = sums.loss + ridge(wide.W, problem.l2)
-    gap = rows.collectives.largest(jnp.where(problem.l2 > 0, interval.least, jnp.inf))
+    J = sums.loss + penalty_of(problem.penalty, wide.W)
+    gap = rows.collectives.largest(_proven(problem, interval.least))
     return Bound(Certificate(Params(params.W, b.astype(params.b.dtype)), J, gap), shift, point, bounds, interval)
 
 
 @compiled()
-def least_at(problem: Problem, params: Params, found: Bound) -> Any:
-    """The least bound () of all c that are tried: each is valid, and they are convex in c.
+def least_at(problem: Problem, params: Params, found: Bound) -> tuple[Any, Any]:
+    """The least bound () of all c that are tried, and its c: each is valid, and they are convex in c.
 
     Apart from `bound_at`, because it is seldom asked for: far from the optimum, or where l2 is tiny.
 
@@ -126,15 +147,20 @@ def least_at(problem: Problem, params: Params, found: Bound) -> Any:
     """
     net, bounds = _net(problem, params), found.bounds
 
-    def unfinished(s: _Interval) -> Any:
+    def unfinished(s: Interval) -> Any:
         return (s.i < SEARCHES) & s.goes_on
 
-    def narrow(s: _Interval) -> _Interval:
-        grid = _grid(s)
-        return _narrowed(bounds, s, grid, problem.rows.fold(_diverged, (net,), found.shift, found.point, grid).sums)
+    def narrow(s: Interval) -> Interval:
+        grid = grid_of(bounds, s)
+        return narrowed(bounds, s, grid, problem.rows.fold(_diverged, (net,), found.shift, found.point, grid).sums)
 
-    least = problem.while_loop(unfinished, narrow, found.interval).least
-    return problem.rows.collectives.largest(jnp.where(problem.l2 > 0, least, jnp.inf))
+    end = problem.while_loop(unfinished, narrow, found.interval)
+    return problem.rows.collectives.largest(_proven(problem, end.least)), end.c
+
+
+def _proven(problem: Problem, least: Any) -> Any:
+    """The least bound; inf where nothing is penalised."""
+    return jnp.where(problem.l2 > 0, least, jnp.inf) if problem.sparsity is None else least
 
 
 def _net(problem: Problem, params: Params) -> Net:
@@ -209,13 +235,6 @@ def _refitted(c: _Bias, b: Any, total: Any, overlap: Any, target: Any) -> _Bias:
     return kept._replace(i=c.i + 1, improved=improved)
 
 
-class _Sums(NamedTuple):
-    loss: Any
-    R_square: Any
-    largest: Any  # |logit| of each row
-    divergences: Any  # one for each c
-
-
 def _totals(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any, None]:
     return logits.totals(tiles, Z, shift, w, overlap=False), None
 
@@ -224,17 +243,17 @@ def _overlapping(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[Any,
     return logits.totals(tiles, Z, shift, w, overlap=True), None
 
 
-def _bounded(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[_Sums, Any]:
+def _bounded(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any, point: DualPoint, grid: Any) -> tuple[Sums, Any]:
     """Sums at the dual point, and its residual."""
 
-    def block(Z: Any, T: Any, w: Any) -> tuple[_Sums, Any]:
+    def block(Z: Any, T: Any, w: Any) -> tuple[Sums, Any]:
         Z = Z + shift[:, None]
         log_O = jax.nn.log_softmax(Z, axis=0)
         A = dual.output(point, log_O)
         R = minus_target(T, A)
         loss, square = -jnp.vdot(w, target_dot(tiles, T, log_O)), jnp.vdot(w, jnp.sum(jnp.square(R), axis=0))
         divergences = jax.lax.map(lambda c: dual.divergence(log_O, A, T, w, c), grid)
-        return _Sums(loss, square, jnp.vdot(w, dual.largest_logit(Z)), divergences), w[None] * R
+        return Sums(loss, square, jnp.vdot(w, dual.largest_logit(Z)), divergences), w[None] * R
 
     return tiles.over(block, Z, T, w)
 
@@ -252,59 +271,3 @@ def _diverged(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any, point: DualPoint
 
 def _grown(tiles: Tiles, Z: Any, T: Any, w: Any, shift: Any) -> tuple[dual.Growth, None]:
     return tiles.over(lambda Z, w: (dual.growth(Z, w, shift), None), Z, w)
-
-
-class _Bounds(NamedTuple):
-    """What the bounds for all c have in common."""
-
-    penalty: Penalty
-    W: Any
-    G: Any  # (m, k)
-    rounding: Rounding
-
-
-@functools.partial(jax.jit, static_argnames="n_rows")
-def _bounds(
-    penalty: Penalty, params: Params, point: DualPoint, G: Any, sums: _Sums, squares: Any, n_rows: int
-) -> _Bounds:
-    rounding = dual.roundings(n_rows, params, penalty.l2, squares, sums.R_square, sums.largest, point)
-    return _Bounds(penalty, params.W, G, rounding)
-
-
-class _Interval(NamedTuple):
-    """The least bound seen, and the interval of c in which to look for a smaller one."""
-
-    i: Any
-    low: Any
-    high: Any
-    least: Any
-    goes_on: Any
-
-
-def _gaps(bounds: _Bounds, grid: Any, divergences: Any) -> Any:
-    """The bound for each c, given the divergences found."""
-    penalty, W, G, rounding = bounds
-    return jax.lax.map(lambda pair: dual.gap(pair[1], G, W, penalty.l2, pair[0], rounding), (grid, divergences))
-
-
-@jax.jit
-def _first_interval(bounds: _Bounds, divergences: Any) -> _Interval:
-    gaps = _gaps(bounds, jnp.array(FIRST, bounds.W.dtype), divergences)
-    goes_on = (gaps[1] < 0.95 * gaps[0]) & (bounds.penalty.l2 > 0)
-    return _Interval(jnp.zeros((), jnp.int32), 0 * gaps[0], 1 + 0 * gaps[0], jnp.min(gaps), goes_on)
-
-
-@jax.jit
-def _grid(s: _Interval) -> Any:
-    """Values of c inside the interval, evenly spaced but for the first ones."""
-    inner = (jnp.arange(len(GRID), dtype=s.low.dtype) + 1) / (len(GRID) + 1)
-    return jnp.where(s.i == 0, jnp.array(GRID, s.low.dtype), s.low + (s.high - s.low) * inner)
-
-
-@jax.jit
-def _narrowed(bounds: _Bounds, s: _Interval, grid: Any, divergences: Any) -> _Interval:
-    """The neighbours of the best c as the new interval."""
-    gaps = _gaps(bounds, grid, divergences)
-    best, edges = jnp.argmin(gaps), jnp.concatenate([s.low[None], grid, s.high[None]])
-    least = jnp.minimum(s.least, gaps[best])
-    return _Interval(s.i + 1, edges[best], edges[best + 2], least, (s.i == 0) | (least < 0.95 * s.least))

@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax.losses import ridge
 from softmax_jax.model import PRECISION, Params
+from softmax_jax.penalties import dual_norm
 from softmax_jax.problem import cholesky
 from softmax_jax.problem.logits import minus_target
-from softmax_jax.problem.problem import ABSENT_BIAS
+from softmax_jax.problem.problem import ABSENT_BIAS, Penalty
 
 DENSE_BIAS_HESSIAN = 256  # classes up to which the k x k Hessian of the bias is formed, O(N k^2)
 SMALL_SHIFT = 0.5  # of the bias, below which what J gains is taken from O directly
@@ -171,7 +173,7 @@ def _deviations(squares: Any) -> Any:
     return jnp.sqrt(squares + 2 * jnp.finfo(squares.dtype).tiny)
 
 
-def gap(divergence: Any, G: Any, W: Any, l2: Any, c: Any, rounding: Rounding) -> Any:
+def gap(divergence: Any, G: Any, W: Any, penalty: Penalty, c: Any, rounding: Rounding) -> Any:
     """The bound () from the dual point B = T + c (A - T), with its rounding; inf or NaN for l2 = 0.
 
     An error e of a row's net input changes KL(B || O) by at most ||B - O||_1 e + 2 e^2, because log-sum-exp is convex.
@@ -180,15 +182,48 @@ def gap(divergence: Any, G: Any, W: Any, l2: Any, c: Any, rounding: Rounding) ->
       divergence: () weighted divergence of that point from O.
       G: (m, k) X^T w (A - T).
       W: (m, k).
-      l2: ().
+      penalty: with its l1 Omega, where there is one.
       c: () in [0, 1].
       rounding: of the parts.
     """
-    norm = scaled_norm(c * G + l2 * W) + c * rounding.gradient + rounding.shrinkage
     away = 2 * (1 - c) + 2 * rounding.moved + 2 * rounding.net_input
     errors = rounding.divergence + away * rounding.net_input
-    bound = jnp.maximum(divergence, 0) + errors + jnp.square(norm / jnp.sqrt(l2)) / 2
+    bound = jnp.maximum(divergence, 0) + errors + conjugate_gap(G, W, penalty, c, rounding)
     return bound * (1 + 16 * jnp.finfo(W.dtype).eps)
+
+
+def conjugate_gap(G: Any, W: Any, penalty: Penalty, c: Any, rounding: Rounding) -> Any:
+    """Fenchel's inequality for the penalty at W and u = -c G: h(W) + h*(u) - <W, u> >= 0 (), with its rounding.
+
+    Without l1 it is ||u - l2 W||^2 / (2 l2). With it u = s + v, where v is in the dual ball and s what is beyond:
+    ||s - l2 W||^2 / (2 l2) + l1 Omega(W) - <W, v>. Without l2 the first term is 0 where s = 0, and else infinite.
+
+    Args:
+      G: (m, k) X^T w (A - T).
+      W: (m, k).
+      penalty: with its l1 Omega, where there is one.
+      c: () in [0, 1].
+      rounding: of the parts.
+    """
+    l2, kind = penalty.l2, penalty.sparsity
+    errors = c * rounding.gradient + rounding.shrinkage
+    if kind is None:
+        return jnp.square((scaled_norm(c * G + l2 * W) + errors) / jnp.sqrt(l2)) / 2
+    u = -c * G
+    s = kind.prox(u, kind.l1)
+    outside = jnp.square((scaled_norm(l2 * W - s) + errors) / jnp.sqrt(jnp.where(l2 > 0, l2, 1))) / 2
+    inside = c <= reach(G, penalty, rounding)
+    held = jnp.where(inside, kind.misfit(W, u), jnp.inf) + ridge(W, l2)
+    bound = jnp.where(l2 > 0, jnp.minimum(held, outside + kind.misfit(W, u - s)), held)
+    size = jnp.sum(kind.sizes(W))
+    return bound + 8 * jnp.finfo(W.dtype).eps * kind.l1 * size + c * size * rounding.gradient
+
+
+def reach(G: Any, penalty: Penalty, rounding: Rounding) -> Any:
+    """The largest c () in [0, 1] at which u = -c G surely lies in the dual ball of l1 Omega."""
+    kind = penalty.sparsity
+    size = dual_norm(kind, G) + rounding.gradient
+    return jnp.minimum(1, kind.l1 / size) * (1 - 8 * jnp.finfo(G.dtype).eps)
 
 
 def scaled_norm(x: Any) -> Any:

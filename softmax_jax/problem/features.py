@@ -149,6 +149,10 @@ class DenseFeatures:
 
         return lax.fori_loop(0, N // rows, add, jnp.zeros(self.X.shape[1], w.dtype))
 
+    def columns(self, index: Any) -> DenseFeatures:
+        """The columns of X by index (s,); of zeros for index -1."""
+        return dataclasses.replace(self, X=jnp.where(index >= 0, self.X[:, index], 0))
+
     def take(self, rows: Any) -> Any:
         """Rows of X by index, all where that is None, in the storage dtype."""
         return self.X if rows is None else self.X[rows]

@@ -35,7 +35,7 @@ class Point(NamedTuple):
     params: Params
     Z: Any  # (k, N), the cached net input; None where no logits are stored
     objective: Any  # () nats per sample
-    gradient: Params
+    gradient: Params  # of the smooth part of J
     curvature: Any  # (k,), mean of O_j (1 - O_j)
 
 
@@ -60,6 +60,7 @@ class Penalty(NamedTuple):
     intercept: Any  # () 1 where the bias is free, else 0
     columns: Columns | None = None  # where l2 is 0
     classes: Any = None  # () how many there are, where the last columns of W are padding
+    sparsity: Any = None  # l1 Omega, as of penalties.Sparsity
 
 
 @jax.tree_util.register_dataclass
@@ -73,6 +74,8 @@ class Problem:
       intercept: () 1 where the bias is free, 0 where it stays as it is.
       columns: in what units a gradient is measured, where l2 is 0.
       classes: () how many there are, where the last ones are padding (see placement/padding.py); else None.
+      sparsity: l1 Omega, a record of penalties.py, or None. It is in J, not in gradients and curvature, which are those
+        of the smooth part.
       gradient: "closed_form" or "autodiff", the source of the residual and of its pull-back.
     """
 
@@ -81,6 +84,7 @@ class Problem:
     intercept: Any
     columns: Columns | None = None
     classes: Any = None
+    sparsity: Any = None
     gradient: str = dataclasses.field(default="closed_form", metadata={"static": True})
 
     @property
@@ -103,7 +107,7 @@ class Problem:
     @property
     def penalty(self) -> Penalty:
         """What is no pass."""
-        return Penalty(self.l2, self.intercept, self.columns, self.classes)
+        return Penalty(self.l2, self.intercept, self.columns, self.classes, self.sparsity)
 
     def replaced(self, **fields: Any) -> Problem:
         """The problem with other fields, of its own or OF_ROWS of its rows."""
@@ -197,7 +201,7 @@ class Problem:
 
     def objective(self, params: Params) -> Any:
         """J () at `params`: one forward product."""
-        return self.rows.fold(_lost, (self.rows.net(params),)).sums + ridge(params.W, self.l2)
+        return self.rows.fold(_lost, (self.rows.net(params),)).sums + penalty_of(self.penalty, params.W)
 
     def count(self, holds: Any, *points: Point) -> Any:
         """The number () of rows of positive weight for which `holds(T, Z of each point)` is true."""
@@ -239,9 +243,21 @@ def _counting(holds: Any) -> Any:
 
 
 @jax.jit
+def penalty_of(penalty: Penalty, W: Any) -> Any:
+    """l2/2 ||W||^2 + l1 Omega(W) ().
+
+    Args:
+      penalty: of a problem.
+      W: (m, k), in its dtype.
+    """
+    smooth = ridge(W, penalty.l2)
+    return smooth if penalty.sparsity is None else smooth + penalty.sparsity.l1 * jnp.sum(penalty.sparsity.sizes(W))
+
+
+@jax.jit
 def _assembled(penalty: Penalty, net: Net, found: Folded) -> Point:
     loss, curvature = found.sums
-    J = loss + ridge(net.params.W, penalty.l2)
+    J = loss + penalty_of(penalty, net.params.W)
     return Point(net.params, net.Z, J, _pulled_back(penalty, net.params, found), curvature)
 
 

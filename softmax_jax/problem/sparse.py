@@ -189,6 +189,34 @@ def sparse_shards(X: Any, counts: Sequence[int], rows: int) -> SparseFeatures:
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *records)
 
 
+def sparse_columns(X: SparseFeatures, index: np.ndarray, parts: int = 1) -> SparseFeatures:
+    """The columns of X by index (s,), on the devices of X; empty ones for index -1.
+
+    Args:
+      X: of `sparse_features`, or of `sparse_shards` with several parts.
+      index: (s,), each column at most once.
+      parts: how many records lie end to end in the arrays of X.
+    """
+    from scipy.sparse import csc_matrix  # a tenth of a second, which dense fits need not wait for
+
+    data, indices, indptr = (np.asarray(a).reshape(parts, -1) for a in X.columns)
+    rows, kept = len(X.rows.indptr) // parts - 1, index >= 0
+
+    def narrow(part: int) -> Any:
+        whole = csc_matrix((data[part], indices[part], indptr[part]), shape=(rows, X.width), copy=False)
+        some = whole[:, index[kept]]
+        some.resize((rows, len(index)))
+        return some
+
+    found = [narrow(part) for part in range(parts)]
+    entries = padded_rows(max(A.nnz for A in found))
+    records = [
+        SparseFeatures(_padded(A.tocsr(), rows, entries), _padded(A, len(index), entries), len(index)) for A in found
+    ]
+    joined = jax.tree.map(lambda *arrays: np.concatenate(arrays), *records)
+    return dataclasses.replace(jax.device_put(joined, X.rows.data.sharding), tiles=X.tiles)
+
+
 def _padded(A: Any, rows: int, entries: int | None = None) -> CSR:
     """Private copies of the arrays of a compressed matrix, with `rows` rows and a common number of entries."""
     room = (0, (padded_rows(A.nnz) if entries is None else entries) - A.nnz)

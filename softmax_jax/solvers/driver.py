@@ -64,7 +64,7 @@ class _Driver:
     def __init__(self, solvers: Sequence[Solver], data: Data, tol: float, max_iter: int, callback: Any) -> None:
         self.penalised = float(data.exact.l2) > 0
         data, self.scale = (data, None) if self.penalised else standardised(data)
-        self.data, self.ladder, self.level = data, _ladder(data), 0
+        self.data, self.ladder, self.level = data, ladder(data), 0
         self.solvers, self.stage, self.stage_start = solvers, 0, 0
         self.reviewed = np.inf  # the measure at the last review
         self.passes_before = 0  # of the stages before this one
@@ -288,8 +288,12 @@ class _Driver:
             self.chunk = self.chunk._replace(state=state, measure=m, best=jnp.copy(m), stalled=stalled)
 
 
-def _ladder(data: Data) -> list[Problem]:
-    """The same problem in what it is computed in, one after the other as each leads no closer: float64 is the last."""
+def ladder(data: Data) -> list[Problem]:
+    """The same problem in what it is computed in, one after the other as each leads no closer: float64 is the last.
+
+    Args:
+      data: the problem in the training dtype, and exactly.
+    """
     training, exact = data.training, data.exact
     tiles = training.rows.tiles
     if tiles.products is None or training.dtype == exact.dtype:

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax.losses import ridge
 from softmax_jax.model import Params
+from softmax_jax.penalties import dual_norm
 from softmax_jax.placement.compilation import LOOPS
 from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import Penalty, Point, Problem
@@ -40,15 +42,39 @@ def measure(penalty: Penalty, point: Point) -> Any:
       point: of the problem.
     """
     dW, db = point.gradient
+    if penalty.sparsity is not None:
+        return sparse_measure(penalty, point)
     if penalty.columns is not None:
         mean, unit = penalty.columns
         dW = (dW - mean[:, None] * db[None]) * unit[:, None]
     square = jnp.vdot(dW, dW)
     if penalty.columns is not None:
         return jnp.sqrt(square + jnp.vdot(db, db))
-    bias = jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
-    gap = square / (2 * penalty.l2) + bias
+    gap = square / (2 * penalty.l2) + _bias_gap(point)
     return jnp.where(jnp.isfinite(square), jnp.minimum(gap, jnp.finfo(gap.dtype).max), gap)  # a tiny l2 is no failure
+
+
+def sparse_measure(penalty: Penalty, point: Point) -> Any:
+    """`measure` with l1 Omega: what the certificate will find, but for what scaling the dual point adds to the divergence.
+
+    Args:
+      penalty: with its l1 Omega.
+      point: of the problem.
+    """
+    kind, l2, W = penalty.sparsity, penalty.l2, point.params.W
+    u = l2 * W - point.gradient.W
+    s = kind.prox(u, kind.l1)
+    beyond = jnp.sum(jnp.square(s - l2 * W)) / (2 * jnp.where(l2 > 0, l2, 1)) + kind.misfit(W, u - s)
+    c = jnp.minimum(1, kind.l1 / dual_norm(kind, u))
+    within = kind.misfit(W, c * u) + ridge(W, l2) + jnp.square(1 - c) * point.objective
+    gap = jnp.where(l2 > 0, jnp.minimum(beyond, within), within)
+    return gap + _bias_gap(point)
+
+
+def _bias_gap(point: Point) -> Any:
+    """What the bias is from its optimum, by the diagonal of its Hessian."""
+    db = point.gradient.b
+    return jnp.sum(jnp.square(db) / jnp.maximum(point.curvature, jnp.finfo(db.dtype).eps)) / 2
 
 
 def started(problem: Problem, state: Any) -> Chunk:

@@ -1,0 +1,112 @@
+"""A problem of some of the features: what a fit works on while most weights are zero.
+
+Columns of dense X are gathered on the device; of sparse X on the host, where a compressed column is a slice; of rows
+that are read by blocks, into memory where they fit, else in each pass. The last columns are zeros: few widths, few
+compiled programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from softmax_jax.data.rows.source import Fill, RowSource
+from softmax_jax.dtypes import scope
+from softmax_jax.placement.sharding import compiled
+from softmax_jax.problem.problem import Data, Problem
+from softmax_jax.problem.sparse import SparseFeatures, sparse_columns
+from softmax_jax.problem.streamed import StreamedRows
+
+LEAST_WIDTH = 128
+
+
+def padded_width(count: int) -> int:
+    """The least of 128, 192, 256, 384, ... that is at least `count`."""
+    width = LEAST_WIDTH
+    while width < count:
+        width = width * 3 // 2 if width & (width - 1) == 0 else width * 4 // 3
+    return width
+
+
+def with_columns(data: Data, index: np.ndarray) -> Data:
+    """The problem of the features `index` alone, in that order; strengths, targets and weights are those of `data`.
+
+    Args:
+      data: with columns shifted or not.
+      index: (s,) int32, each at most once; -1 for a column of zeros.
+    """
+    exact, training = data.exact, data.training
+    if isinstance(exact.rows, StreamedRows):
+        rows = _streamed_columns(exact.rows, index)
+        narrow = exact.replaced(rows=rows)
+    elif isinstance(exact.in_memory.X, SparseFeatures):
+        narrow = exact.replaced(X=sparse_columns(exact.in_memory.X, index, exact.rows.collectives.count))
+    else:
+        with scope(exact.dtype):
+            narrow = _gathered(exact, jnp.asarray(index))
+    same = training is exact
+    training = narrow if same else training.replaced(rows=training.rows.with_features_of(narrow.rows))
+    return Data(training, narrow, data.dtype)
+
+
+@compiled()
+def _gathered(problem: Problem, index: Any) -> Problem:
+    return problem.replaced(X=problem.in_memory.X.columns(index))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Columns:
+    """A source of some of the columns of another.
+
+    Attributes:
+      source: of all columns.
+      index: (s,); -1 for a column of zeros.
+    """
+
+    source: RowSource
+    index: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, s)."""
+        return self.source.shape[0], len(self.index)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of storage."""
+        return self.source.dtype
+
+    @contextlib.contextmanager
+    def reader(self, rows: int) -> Iterator[Fill]:
+        """As RowSource.reader."""
+        with self.source.reader(rows) as fill:
+
+            def fill_columns(out: np.ndarray) -> None:
+                whole = np.empty((len(out), self.source.shape[1]), self.dtype)
+                fill(whole)
+                out[...] = np.where(self.index >= 0, whole[:, self.index], 0)
+
+            yield fill_columns
+
+    def place(self, row: int) -> str:
+        """Words for where `row` is stored."""
+        return self.source.place(row)
+
+
+def _streamed_columns(rows: StreamedRows, index: np.ndarray) -> StreamedRows:
+    """The columns of rows that are read by blocks."""
+    kept = index >= 0
+
+    def of(values: np.ndarray, empty: float = 0.0) -> np.ndarray:
+        return np.where(kept, values[..., index], empty).astype(values.dtype)
+
+    seen = rows.survey
+    columns = {name: of(getattr(seen, name)) for name in seen._fields if name != "sample_weight"}
+    source = Columns(rows.source, index)
+    units = {"offset": of(rows.offset), "scale": of(rows.scale, 1.0)}
+    return dataclasses.replace(rows, source=source, survey=seen._replace(**columns), **units)
