@@ -14,7 +14,8 @@ from .model_selection.many import fit_many
 from .model_selection.path import fit_path
 from .model_selection.probes import linear_probe
 from .model_selection.tuning import tune_l2
-from .solvers import LBFGS, SGD, Newton, NewtonCG
+from .penalties import penalty
+from .solvers import LBFGS, SGD, Newton, NewtonCG, ProximalNewton
 
 __all__ = [
     "LBFGS",
@@ -23,6 +24,7 @@ __all__ = [
     "Newton",
     "NewtonCG",
     "Params",
+    "ProximalNewton",
     "SoftmaxRegression",
     "SoftmaxRegressionCV",
     "__version__",
@@ -45,6 +47,7 @@ __all__ = [
     "net_input",
     "objective",
     "one_hot_encode",
+    "penalty",
     "save",
     "softmax",
     "solve_implicit",

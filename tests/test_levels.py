@@ -13,7 +13,7 @@ LEVELS = [
     "conventions dtypes",
     "inputs model",
     "losses storage data",
-    "gradients updates prediction",
+    "gradients updates prediction penalties",
     "gradient_check calibration problem",
     "placement",
     "certificate",
@@ -28,7 +28,7 @@ LEVELS = [
     "__init__ __main__ export presets progress training",  # doors: what users import by a shorter name
 ]
 LEVEL = {unit: level for level, units in enumerate(LEVELS) for unit in units.split()}
-ROOT_MODULES = 20
+ROOT_MODULES = 21
 
 
 def imports() -> list[tuple[str, str, Path]]:

@@ -2,8 +2,8 @@
 
 The dual optimum A* is near the dual point A of a gap: sum_i w_i ||A_i - A*_i||_1^2 <= 2 gap, because minus the dual is
 the sum of relative entropies, which bound squared distances (Pinsker). Rows of A - A* sum to zero, and where the bias
-is free its weighted columns do, too. So u* = -X^T w (A* - T) is within sigma_i sqrt(gap / 2) of u in each entry of row i,
-and within sigma_i sqrt(gap) in the row's norm, sigma_i the deviation of feature i. Where u* stays inside the dual
+is free its weighted columns do, too. So u* = -X^T w (A* - T) is within sigma_i sqrt(gap / 2) of u in each entry of row
+i, and within sigma_i sqrt(gap) in the row's norm, sigma_i the deviation of feature i. Where u* stays inside the dual
 ball of l1 Omega, the weight is zero.
 
 References:

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from softmax_jax.display.html import result_html
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
 from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
+from softmax_jax.fitting.sparse import SparseFits, checked_sparse, fit_sparse
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.model import Params
@@ -59,6 +60,16 @@ class FitResult(NamedTuple):
     history: np.ndarray
     precision: str = ""
 
+    @property
+    def support(self) -> np.ndarray:
+        """Indices of the features with a weight that is not zero."""
+        return np.flatnonzero(np.asarray(self.params.W).any(axis=1))
+
+    @property
+    def n_nonzero(self) -> int:
+        """Weights that are not zero."""
+        return int(np.count_nonzero(self.params.W))
+
     def __repr__(self) -> str:
         """One line, without the arrays."""
         W = self.params.W
@@ -90,8 +101,12 @@ def fit(
     checkpoint: Any = None,
     every: Any = None,
     devices: Any = None,
+    l1: float = 0.0,
+    group: str | None = None,
 ) -> FitResult:
     """Fit softmax regression: minimise J(W, b) to a certified duality gap of at most `tol`.
+
+    With `l1` the penalty is l1 Omega(W) + l2/2 ||W||^2, and weights that do not help are exactly zero.
 
     float64 data are computed in float64, other data in float32 and finished with float64 gradients where `tol`
     asks for more than float32 can give.
@@ -102,7 +117,8 @@ def fit(
         a pass.
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
       l2: L2 strength >= 0, nats per squared weight; b is not penalised.
-      solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`.
+      solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`; with
+        l1 None or `ProximalNewton()`.
       tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, each column's entries times
         its largest deviation over its variance, so that units do not matter.
       max_iter: most iterations; gradient descent counts `epochs` instead.
@@ -117,6 +133,9 @@ def fit(
       every: seconds between checkpoints, 0 for one after every chunk of iterations; None for about a minute.
       devices: a device; a number of local devices, several devices or a `jax.sharding.Mesh` to share the rows, a second
         mesh axis sharing the classes; None for all local accelerators, or for those that the rows of X are shared over.
+      l1: strength >= 0 of Omega(W), the sum of |W_ij|.
+      group: None, or "features": Omega is the sum over features of the norm of W's row, so that a feature is kept or
+        dropped for all classes at once.
 
     Returns:
       FitResult; look at `status` before using it.
@@ -136,7 +155,13 @@ def fit(
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
     (n, m), k = kind.shape, len(classes)
     l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
-    every = checked_interval(checkpoint, every)
+    every, sparse = checked_interval(checkpoint, every), checked_sparse(l1, group, solver)
+    if sparse.l1 > 0:
+        free: Any = {"fit_intercept": bool(fit_intercept), "solver": solver, "devices": devices}
+        fits = SparseFits((X, T, weight), kind, k, group=sparse.group, **free)
+        kept: Any = {"callback": callback, "checkpoint": checkpoint, "every": every}
+        found = fit_sparse(fits, classes, sparse, l2, init=init, tol=tol, max_iter=max_iter, **kept)
+        return FitResult(found.params, classes, *found[1:])
     chosen = choose_solver(solver, kind, k, l2)
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
     device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)

@@ -26,17 +26,30 @@ def start_params(init: Any, solver: Record, m: int, k: int, dtype: np.dtype, see
       ValueError: `init` is none of these, of other shapes, or not finite.
     """
     descent = not solver.is_exact
-    if init is None:
-        init = "normal" if descent else "zeros"
-    if isinstance(init, str):
-        if init not in ("zeros", "normal"):
-            raise ValueError(f"init must be None, 'zeros', 'normal' or Params, got {init!r}.")
-        params = init_params(m, k, seed, zeros=init == "zeros", dtype=dtype)
-    else:
-        params = checked_params(init, m, k, dtype)
+    params = given_start("normal" if init is None and descent else init, m, k, dtype, seed)
     if descent:
         return params
     return Params(params.W - params.W.mean(axis=1, keepdims=True), params.b)
+
+
+def given_start(init: Any, m: int, k: int, dtype: np.dtype, seed: int = 0) -> Params:
+    """The parameters that `init` says, as they are: zeros of W stay zeros.
+
+    Args:
+      init: None or "zeros", "normal", or Params of W (m, k) and b (k,).
+      m: features.
+      k: classes.
+      dtype: floating, of the result.
+      seed: of N(0, 1); the bias starts at zero.
+
+    Raises:
+      ValueError: as `start_params`.
+    """
+    if not (init is None or isinstance(init, str)):
+        return checked_params(init, m, k, dtype)
+    if init not in (None, "zeros", "normal"):
+        raise ValueError(f"init must be None, 'zeros', 'normal' or Params, got {init!r}.")
+    return init_params(m, k, seed, zeros=init != "normal", dtype=dtype)
 
 
 def class_mass(T: np.ndarray, weight: np.ndarray | None, k: int) -> np.ndarray:

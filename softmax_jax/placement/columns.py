@@ -22,15 +22,12 @@ from softmax_jax.problem.problem import Data, Problem
 from softmax_jax.problem.sparse import SparseFeatures, sparse_columns
 from softmax_jax.problem.streamed import StreamedRows
 
-LEAST_WIDTH = 128
+LEAST_WIDTH = 256
 
 
 def padded_width(count: int) -> int:
-    """The least of 128, 192, 256, 384, ... that is at least `count`."""
-    width = LEAST_WIDTH
-    while width < count:
-        width = width * 3 // 2 if width & (width - 1) == 0 else width * 4 // 3
-    return width
+    """The least of 256, 512, 1024, ... that is at least `count`."""
+    return max(LEAST_WIDTH, 1 << (count - 1).bit_length())
 
 
 def with_columns(data: Data, index: np.ndarray) -> Data:

@@ -4,6 +4,9 @@ protocol          what is asked of a solver
 lbfgs             L-BFGS
 newton_cg         Newton's method with conjugate gradients
 newton            Newton's method with the dense Hessian
+proximal_newton   proximal Newton, for penalties with l1
+proximal_model, proximal_search: the minimum of its model, and its step length
+working_sets      fits with l1, on few features at a time and proven on all
 gradient_descent  gradient descent by minibatches, with any optax optimiser
 line_search       the step along a direction
 preconditioner    the second moment of the features, factorised

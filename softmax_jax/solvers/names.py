@@ -5,5 +5,6 @@ SOLVERS = {
     "lbfgs": "lbfgs.LBFGS",
     "newton-cg": "newton_cg.NewtonCG",
     "newton": "newton.Newton",
+    "proximal-newton": "proximal_newton.ProximalNewton",
     "sgd": "gradient_descent.SGD",
 }

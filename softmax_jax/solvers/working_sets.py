@@ -35,8 +35,8 @@ from softmax_jax.solvers.stopping import CHUNK, FIRST_CHUNK, STALLED_STEPS, next
 from softmax_jax.storage.resuming import from_tensors, to_tensors
 from softmax_jax.storage.saving import Saving
 
-FEW = 256  # features that are all worked on from the start
-LEAST = 100  # features of the first set
+FEW = 512  # features that are all worked on from the start
+LEAST = 256  # features of the first set
 ROUND_SHARE = 0.1  # of the gap, that a round leaves of it while features are missing
 LAST_SHARE = 0.5  # of tol, that is aimed at where none is
 FAILED_ROUNDS = 3  # that brought the gap no nearer, after which a dtype has given what it can
@@ -51,6 +51,20 @@ class Proof(NamedTuple):
     gap: float
     G: np.ndarray  # (m, k)
     c: float
+
+
+def proven(exact: Problem, params: Params) -> Proof:
+    """The certificate at W of `params` and the best bias.
+
+    Args:
+      exact: the problem of all features, computed in float64 where there is float64.
+      params: W (m, k) and b (k,), in the dtype of training.
+    """
+    with scope(np.float64):
+        certificate, found, c = proof_at(exact, params)
+        params = Params(*(np.array(p) for p in certificate.params))
+        gap, G = float(certificate.gap), np.array(found.bounds.G, np.float64)
+        return Proof(params, float(certificate.objective), gap if gap == gap else np.inf, G, float(c))
 
 
 class WorkingSets:
@@ -77,6 +91,10 @@ class WorkingSets:
     def at(self, l1: float, l2: float) -> Data:
         """The problem of all features at these strengths."""
         return _penalised(self.data, l1, l2, self.group)
+
+    def gradient(self, params: Params) -> np.ndarray:
+        """X^T w (O - T) (m, k) float64 at W of `params`, with the bias at its optimum."""
+        return proven(self.data.exact, params).G
 
     def restricted(self, chosen: np.ndarray, l1: float, l2: float) -> Data:
         """The problem of the features `chosen` (s,), of one of few widths."""
@@ -140,7 +158,7 @@ class _Fit:
 
     def judge(self) -> str:
         """Certify the parameters; the status, or "" to go on."""
-        before, self.proof = self.proof, self._proven(self.params)
+        before, self.proof = self.proof, proven(self.whole.exact, self.params)
         self.params = self.proof.params
         if not np.isfinite(self.proof.objective):
             return "nonfinite"
@@ -191,7 +209,7 @@ class _Fit:
 
     def finish(self, status: str) -> Outcome:
         """What is returned, rounded to the dtype of training."""
-        proof, dtype = self.proof or self._proven(self.params), self.sets.data.dtype
+        proof, dtype = self.proof or proven(self.whole.exact, self.params), self.sets.data.dtype
         params, J, gap = proof.params, proof.objective, proof.gap
         if params.W.dtype != dtype:
             params = Params(*(p.astype(dtype) for p in params))
@@ -203,14 +221,6 @@ class _Fit:
         steps = ladder(self.whole)[: self.level + 1]
         used = ", then ".join(precision_of(p.rows.tiles, p.dtype) for p in steps)
         return Outcome(params, J, gap, status, self.n_iter, self.n_passes, history, used)
-
-    def _proven(self, params: Params) -> Proof:
-        with scope(np.float64):
-            certificate, found, c = proof_at(self.whole.exact, params)
-            params = Params(*(np.array(p) for p in certificate.params))
-            gap = float(certificate.gap)
-            G = np.array(found.bounds.G, np.float64)
-            return Proof(params, float(certificate.objective), gap if gap == gap else np.inf, G, float(c))
 
     def _choose(self) -> bool:
         """Take features into the set; whether some that belong there are still missing."""
@@ -260,7 +270,7 @@ class _Fit:
         W[self.chosen] = np.asarray(found.W)[: len(self.chosen)]
         self.params = Params(W, np.array(found.b))
         if status:
-            self.proof = self._proven(self.params)
+            self.proof = proven(self.whole.exact, self.params)
             status = "converged" if self.proof.gap <= self.tol else status
         return status, int(chunk.stalled) >= STALLED_STEPS
 
