@@ -13,6 +13,7 @@ from .model_files.files import load, save
 from .model_selection.many import fit_many
 from .model_selection.path import fit_path
 from .model_selection.probes import linear_probe
+from .model_selection.sparse_path import l1_max
 from .model_selection.tuning import tune_l2
 from .penalties import penalty
 from .solvers import LBFGS, SGD, Newton, NewtonCG, ProximalNewton
@@ -42,6 +43,7 @@ __all__ = [
     "fit_path",
     "init_params",
     "l2_penalty",
+    "l1_max",
     "linear_probe",
     "load",
     "net_input",

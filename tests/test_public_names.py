@@ -37,6 +37,7 @@ NAMES = [
     "fit_path",
     "cross_validate",
     "fit_many",
+    "l1_max",
     "linear_probe",
     "solve_implicit",
     "tune_l2",

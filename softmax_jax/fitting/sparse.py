@@ -1,6 +1,7 @@
 """Fits with l1 Omega(W): the data placed once, and solved at one strength after the other.
 
-Solvers that need J to be smooth cannot do it. `ProximalNewton` works on few features at a time (`solvers/working_sets`).
+Solvers that need J to be smooth cannot do it. `ProximalNewton` works on few features at a time (see
+`solvers/working_sets`).
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ import numpy as np
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import given, iterations, tolerance
+from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.pruning import RULES, Pruner
+from softmax_jax.model_selection.sparse_path import SparseSweep, sparse_fits, sparse_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
@@ -44,6 +46,7 @@ class PathResult(NamedTuple):
       val_loss: (L,) mean cross-entropy on the validation rows; NaN without them.
       val_accuracy: (L,) share of validation rows whose label is predicted; NaN without them.
       dropped: why a strength was given up, "" where it was not.
+      l1_values: (L,) strengths of l1 Omega; zeros on a path along l2.
     """
 
     l2_values: np.ndarray
@@ -57,12 +60,29 @@ class PathResult(NamedTuple):
     val_loss: np.ndarray
     val_accuracy: np.ndarray
     dropped: list[str]
+    l1_values: np.ndarray | None = None
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """(L,) what differs along the path: l1 where there is any, else l2."""
+        return self.l1_values if self.l1_values is not None and self.l1_values.any() else self.l2_values
+
+    @property
+    def n_nonzero(self) -> np.ndarray:
+        """(L,) weights that are not zero; 0 where a strength was not run."""
+        return np.array([np.count_nonzero(np.nan_to_num(W)) for W in self.params.W])
+
+    @property
+    def n_features(self) -> np.ndarray:
+        """(L,) features with a weight that is not zero; 0 where a strength was not run."""
+        return np.array([np.count_nonzero(np.nan_to_num(W).any(axis=1)) for W in self.params.W])
 
     def __repr__(self) -> str:
         """One line, without the arrays."""
-        more = {"l2": range_text(self.l2_values)}
+        name = "l2" if self.strengths is self.l2_values else "l1"
+        more = {name: range_text(self.strengths)}
         if not np.isnan(self.val_accuracy).all():
-            more["best"] = f"l2 {self.l2_values[self.best()]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
+            more["best"] = f"{name} {self.strengths[self.best()]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
         return one_line("PathResult", self.status, self.duality_gap, self.params, **more)
 
     def _repr_html_(self) -> str:
@@ -80,7 +100,7 @@ class PathResult(NamedTuple):
         score = self.val_accuracy if by == "accuracy" else -self.val_loss
         if np.isnan(score).all():
             raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
-        return best_strength(self.l2_values, score)
+        return best_strength(self.strengths, score)
 
     def at(self, index: int) -> Params:
         """W (m, k) and b (k,) at one strength."""
@@ -91,7 +111,7 @@ class PathResult(NamedTuple):
 def fit_path(
     X: Any,
     y: Any,
-    l2_values: Any,
+    l2_values: Any = None,
     *,
     tol: float = 1e-6,
     X_val: Any = None,
@@ -106,13 +126,18 @@ def fit_path(
     devices: Any = None,
     callback: Callable[[int, PathResult], Any] | None = None,
     checkpoint: Any = None,
+    l1_values: Any = None,
+    n_l1: int | None = None,
+    l1_ratio: float | None = None,
+    l2: float = 0.0,
+    group: str | None = None,
 ) -> PathResult:
-    """Fit at every strength, each to a certified gap of at most `tol`.
+    """Fit at every strength, each to a certified gap of at most `tol`: along l2, or along l1 for sparse solutions.
 
     Args:
       X: (n, m) features, or a source of rows, as for `fit`; L-BFGS and NewtonCG read a source once a pass.
       y: (n,) labels, or soft targets (n, k).
-      l2_values: strengths >= 0, all different, in any order.
+      l2_values: strengths >= 0, all different, in any order; None for a path along l1.
       tol: bound on J - J* to prove for each, nats per sample.
       X_val: (n_val, m) features to score on, in memory. Columns of frames are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y; or soft targets, whose columns are paired likewise.
@@ -129,6 +154,11 @@ def fit_path(
       callback: called after each strength with its index and the result so far; a true result stops.
       checkpoint: directory to keep what is found after each strength in. The same call goes on from there, and ends
         bit for bit as if it had never been stopped, on the same devices; where all was done, it returns at once.
+      l1_values: strengths > 0 of l1 Omega(W), all different, in any order.
+      n_l1: in their place, how many: evenly on a logarithmic scale from `l1_max`, where W = 0, to a hundredth of it.
+      l1_ratio: in (0, 1]: l2 = l1 (1 - l1_ratio) / l1_ratio at each l1, as in an elastic net; None for `l2`.
+      l2: strength >= 0 beside each l1.
+      group: as in `fit`.
 
     Returns:
       PathResult. After Ctrl-C, or where the callback stopped, the strengths not run have status "interrupted".
@@ -137,7 +167,9 @@ def fit_path(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    strengths, tol, max_iter = check_strengths(l2_values), tolerance(tol), iterations(max_iter, least=1)
+    sparse = _is_sparse(l2_values, l1_values, n_l1, {"l1_ratio": l1_ratio, "l2": l2 or None, "group": group})
+    tol, max_iter = tolerance(tol), iterations(max_iter, least=1)
+    strengths = np.zeros(0) if sparse else check_strengths(l2_values)
     check_exact(solver)
     name, rule = ("retire", retire) if prune is None else ("prune", prune)
     if rule not in RULES:
@@ -145,7 +177,10 @@ def fit_path(
     if retire not in (None, rule):
         raise ValueError(f"prune and retire, its former name, must not differ, got {prune!r} and {retire!r}.")
     named = X
-    X, T, classes, weight, kind = given(X, y, sample_weight, devices)
+    data = given(X, y, sample_weight, devices)
+    X, T, classes, weight, kind = data
+    if sparse and rule == "proof":
+        raise ValueError(f"{name}='proof' is for paths along l2, whose distance to the optimum it needs; give another.")
     if kind.is_streamed and rule == "proof":
         raise ValueError(f"{name}='proof' needs X in memory, got rows that are read by blocks.")
     validation = checked_validation(X_val, y_val, kind.shape[1], classes, columns_of(named, y, T, classes))
@@ -154,18 +189,44 @@ def fit_path(
     n = kind.shape[0]
     s = np.full((1, n), 1 / n) if weight is None else (weight / weight.sum())[None]
     k, free = len(classes), bool(fit_intercept)
-    sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+    if sparse:
+        checked_sparse(1.0, group, solver)
+        fits = sparse_fits(data, group=group, fit_intercept=free, solver=solver, devices=devices)
+        strengths, beside = sparse_strengths(fits, l1_values, n_l1, l1_ratio, l2)
+        sweep: Sweep | SparseSweep = SparseSweep(fits, strengths, beside, max_iter)
+    else:
+        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        beside = None
     if init is not None:
-        sweep.start_from(checked_params(init, kind.shape[1], k, sweep.data.training.dtype))
-    collected = _Collected(strengths, classes, sweep.shape, sweep.data.dtype, validation)
+        sweep.start_from(checked_params(init, kind.shape[1], k, sweep.dtype))
+    collected = _Collected(strengths, classes, sweep.shape, sweep.dtype, validation, beside)
     pruner = Pruner(rule, X, weight, validation, free) if rule and validation else None
     settings = {"tol": tol, "max_iter": max_iter, "fit_intercept": free, "prune": rule, "init": init}
+    if beside is not None:
+        settings |= {"l1_values": strengths.tolist(), "beside": beside.tolist(), "group": group}
     try:
         with store_for(checkpoint, sweep, collected.result, (X, T, weight, classes), validation, settings) as store:
             _run_in_turn(sweep, collected, tol, pruner, callback, store)
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
     return collected.result
+
+
+def _is_sparse(l2_values: Any, l1_values: Any, n_l1: Any, of_sparse: dict[str, Any]) -> bool:
+    """Whether the path is along l1; ValueError where the arguments say neither, or both."""
+    sparse = l1_values is not None or n_l1 is not None
+    if l2_values is None and not sparse:
+        raise ValueError(
+            "l2_values must be a list of strengths, got None; or give l1_values or n_l1 for a path along l1."
+        )
+    if l2_values is not None and sparse:
+        raise ValueError(
+            "l2_values must be None for a path along l1; give l2=, one strength beside each l1, or l1_ratio=."
+        )
+    needless = [name for name, value in of_sparse.items() if value is not None]
+    if not sparse and needless:
+        raise ValueError(f"{needless[0]} is for a path along l1: give l1_values or n_l1 in place of l2_values.")
+    return sparse
 
 
 def check_strengths(l2_values: Any) -> np.ndarray:
@@ -192,12 +253,18 @@ class _Collected:
     """The result as it fills."""
 
     def __init__(
-        self, strengths: np.ndarray, classes: np.ndarray, shape: tuple[int, int], dtype: Any, validation: Any
+        self,
+        strengths: np.ndarray,
+        classes: np.ndarray,
+        shape: tuple[int, int],
+        dtype: Any,
+        validation: Any,
+        beside: np.ndarray | None = None,
     ) -> None:
         L = len(strengths)
         empty = Params(np.full((L, *shape), np.nan, dtype), np.full((L, shape[1]), np.nan, dtype))
         self.result = PathResult(
-            l2_values=strengths,
+            l2_values=strengths if beside is None else beside,
             params=empty,
             classes=classes,
             objective=np.full(L, np.nan),
@@ -208,6 +275,7 @@ class _Collected:
             val_loss=np.full(L, np.nan),
             val_accuracy=np.full(L, np.nan),
             dropped=[""] * L,
+            l1_values=np.zeros(L) if beside is None else strengths,
         )
         self.validation = validation
         self.order = np.argsort(-strengths, kind="stable")
@@ -229,7 +297,12 @@ class _Collected:
 
 
 def _run_in_turn(
-    sweep: Sweep, collected: _Collected, tol: float, pruner: Pruner | None, callback: Any, store: SweepStore | None
+    sweep: Sweep | SparseSweep,
+    collected: _Collected,
+    tol: float,
+    pruner: Pruner | None,
+    callback: Any,
+    store: SweepStore | None,
 ) -> None:
     """From the strongest to the weakest, after those that are in `store`."""
     result = collected.result
@@ -252,9 +325,9 @@ def _run_in_turn(
             return
 
 
-def _solve(sweep: Sweep, collected: _Collected, tol: float, pruner: Pruner | None, i: int) -> bool:
+def _solve(sweep: Sweep | SparseSweep, collected: _Collected, tol: float, pruner: Pruner | None, i: int) -> bool:
     """Enter or drop strength i; whether it was solved."""
-    result, l2 = collected.result, float(collected.result.l2_values[i])
+    result, l2 = collected.result, float(collected.result.strengths[i])
     if pruner is not None and pruner.rule == "proof" and l2 > 0:
         collected.enter(i, sweep.solve(l2, COARSE * tol))
         result.status[i] = "interrupted"  # until it is solved to tol

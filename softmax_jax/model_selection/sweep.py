@@ -93,6 +93,11 @@ class Sweep:
         self.first = self._begun(self._zeros())
 
     @property
+    def dtype(self) -> np.dtype:
+        """Of the parameters."""
+        return np.dtype(self.data.dtype)
+
+    @property
     def device_count(self) -> int:
         """Devices that share the problem."""
         return len(self.data.exact.l2.sharding.device_set)

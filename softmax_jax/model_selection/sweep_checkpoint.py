@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from softmax_jax.model import Params
+from softmax_jax.model_selection.sparse_path import SparseSweep
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.storage.checkpoints import CheckpointStore
 from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
@@ -25,7 +26,7 @@ _ARRAYS = ("objective", "duality_gap", "n_iter", "n_passes", "val_loss", "val_ac
 class SweepStore:
     """The checkpoints of one sweep over strengths, entered while it runs."""
 
-    def __init__(self, store: CheckpointStore, sweep: Sweep, result: Any) -> None:
+    def __init__(self, store: CheckpointStore, sweep: Sweep | SparseSweep, result: Any) -> None:
         """Keep `sweep` and the PathResult `result`, which fills, in `store`."""
         self._store, self._sweep, self._result = store, sweep, result
 
@@ -80,12 +81,17 @@ class SweepStore:
             W, b = (tensors[name] for name in to_tensors("solved", Params(np.zeros(0), np.zeros(0))))
             solved = zip(tensors["solved.at"], W, b, strict=True)
             sweep.solved = {float(l2): Params(np.array(w), np.array(c)) for l2, w, c in solved}
-        if any(name.startswith("chunk") for name in tensors):
+        if isinstance(sweep, Sweep) and any(name.startswith("chunk") for name in tensors):
             sweep.chunk = from_tensors("chunk", tensors, sweep.blank_chunk())[0]
 
 
 def store_for(
-    checkpoint: Any, sweep: Sweep, result: Any, data: tuple[Any, ...], validation: Any, settings: dict[str, Any]
+    checkpoint: Any,
+    sweep: Sweep | SparseSweep,
+    result: Any,
+    data: tuple[Any, ...],
+    validation: Any,
+    settings: dict[str, Any],
 ) -> contextlib.AbstractContextManager[SweepStore | None]:
     """The store in the directory `checkpoint`, or a context of None where that is None.
 

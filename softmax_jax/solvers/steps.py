@@ -55,7 +55,7 @@ def measure(penalty: Penalty, point: Point) -> Any:
 
 
 def sparse_measure(penalty: Penalty, point: Point) -> Any:
-    """`measure` with l1 Omega: what the certificate will find, but for what scaling the dual point adds to the divergence.
+    """`measure` with l1 Omega: about what the certificate will find.
 
     Args:
       penalty: with its l1 Omega.
