@@ -42,7 +42,8 @@ def with_columns(data: Data, index: np.ndarray) -> Data:
         rows = _streamed_columns(exact.rows, index)
         narrow = exact.replaced(rows=rows)
     elif isinstance(exact.in_memory.X, SparseFeatures):
-        narrow = exact.replaced(X=sparse_columns(exact.in_memory.X, index, exact.rows.collectives.count))
+        with scope(exact.dtype):
+            narrow = exact.replaced(X=sparse_columns(exact.in_memory.X, index, exact.rows.collectives.count))
     else:
         with scope(exact.dtype):
             narrow = _gathered(exact, jnp.asarray(index))

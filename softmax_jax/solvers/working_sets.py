@@ -215,7 +215,7 @@ class _Fit:
 
     def snapshot(self) -> Any:
         """All that the next rounds depend on."""
-        counts = {name: getattr(self, name) for name in ("level", "failed", "n_iter", "n_passes")}
+        counts = {name: int(getattr(self, name)) for name in ("level", "failed", "n_iter", "n_passes")}
         history = np.concatenate([*self.history, np.zeros(0)])
         tensors = {"history": history, "chosen": self.chosen.astype(np.int64), **to_tensors("params", self.params)}
         return tensors, {"host_state": json.dumps(counts)}
