@@ -203,6 +203,14 @@ CASES: dict[str, Case] = {
         "unhalved_sum_lambda_from_l2": {"l2": 1.0, "n_samples": 12.0},
         "l2_from_mean_lambda": {"penalty": 1.0},
         "mean_lambda_from_l2": {"l2": 1.0},
+        "penalties_from_sklearn_c": {"C": 1.0, "l1_ratio": 0.5, "n_samples": 12.0, "n_classes": 3},
+        "sklearn_c_from_penalties": {"l1": 1.0, "l2": 1.0, "n_samples": 12.0, "n_classes": 3},
+        "penalties_from_cuml_c": {"C": 1.0, "l1_ratio": 0.5, "n_samples": 12.0, "n_classes": 3},
+        "cuml_c_from_penalties": {"l1": 1.0, "l2": 1.0, "n_samples": 12.0, "n_classes": 3},
+        "penalties_from_glmnet_lambda": {"penalty": 1.0, "alpha": 0.5},
+        "glmnet_lambda_from_penalties": {"l1": 1.0, "l2": 1.0},
+        "penalties_from_adelie_lambda": {"penalty": 1.0, "alpha": 0.5, "n_classes": 3},
+        "adelie_lambda_from_penalties": {"l1": 1.0, "l2": 1.0, "n_classes": 3},
     }.items()
 }
 

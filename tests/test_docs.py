@@ -14,7 +14,8 @@ import softmax_jax
 WITH_EXAMPLES = {
     "softmax_jax.certificate.gap",
     "softmax_jax.updates",
-    "softmax_jax.conventions",
+    "softmax_jax.conventions.l2",
+    "softmax_jax.conventions.sparse",
     "softmax_jax.estimators.regression",
     "softmax_jax.model_files.files",
     "softmax_jax.fitting.single",

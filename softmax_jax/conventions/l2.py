@@ -1,4 +1,4 @@
-"""Others' penalties to and from `l2`: exact conversions, and errors that explain where there is none.
+"""Others' squared penalties to and from `l2`.
 
 Inside this library J = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2, a column of W per class and mean(s) = 1.
 Another library minimises a sum of losses, or leaves out the half, or counts C upwards; its optimum is
@@ -15,20 +15,17 @@ the same once `l2` is converted. Two rules cover all of them:
 | sum, no half (Kornblith et al.) | sum_i s_i H + lambda ||W||^2 | 2 lambda / n, binomial 4 lambda / n |
 | mean with the half (cyanure, elk, Spark) | mean_i H + lambda/2 ||W||^2 | lambda, binomial 2 lambda |
 
-Every function takes a number or an array of them, and returns the same.
+What has a penalty on the sizes of W too is converted by `sparse`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from softmax_jax.conventions.checks import factor, factor_of, number, samples, scalar
 from softmax_jax.runtime.host import in_numpy
-
-
-class NotConvertibleError(ValueError):
-    """The other objective has no equal in J, whatever l2."""
 
 
 @in_numpy
@@ -54,7 +51,7 @@ def l2_from_sklearn_c(C: Any, n_samples: float, n_classes: int) -> Any:
         >>> l2_from_sklearn_c(1.0, n_samples=100, n_classes=3), l2_from_sklearn_c(1.0, n_samples=100, n_classes=2)
         (0.01, 0.02)
     """
-    return _columns(n_classes) / (_number(C, "C", positive=True) * _samples(n_samples))
+    return factor_of(n_classes) / (number(C, "C", positive=True) * samples(n_samples))
 
 
 @in_numpy
@@ -70,7 +67,7 @@ def sklearn_c_from_l2(l2: Any, n_samples: float, n_classes: int) -> Any:
       ValueError: l2 is negative or NaN, n_samples is not positive, or n_classes < 2.
     """
     with np.errstate(divide="ignore"):
-        return _scalar(_columns(n_classes) / np.multiply(_number(l2, "l2"), _samples(n_samples)))
+        return scalar(factor_of(n_classes) / np.multiply(number(l2, "l2"), samples(n_samples)))
 
 
 @in_numpy
@@ -130,7 +127,7 @@ def l2_from_sum_lambda(penalty: Any, n_samples: float, *, binomial: bool = False
     Raises:
       ValueError: lambda is negative or NaN, or n_samples is not positive.
     """
-    return _factor(binomial) * _number(penalty, "penalty") / _samples(n_samples)
+    return factor(binomial) * number(penalty, "penalty") / samples(n_samples)
 
 
 @in_numpy
@@ -145,7 +142,7 @@ def sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> 
     Raises:
       ValueError: l2 is negative or NaN, or n_samples is not positive.
     """
-    return _number(l2, "l2") * _samples(n_samples) / _factor(binomial)
+    return number(l2, "l2") * samples(n_samples) / factor(binomial)
 
 
 @in_numpy
@@ -207,7 +204,7 @@ def l2_from_mean_lambda(penalty: Any, *, binomial: bool = False) -> Any:
     Raises:
       ValueError: lambda is negative or NaN.
     """
-    return _factor(binomial) * _number(penalty, "penalty")
+    return factor(binomial) * number(penalty, "penalty")
 
 
 @in_numpy
@@ -221,66 +218,4 @@ def mean_lambda_from_l2(l2: Any, *, binomial: bool = False) -> Any:
     Raises:
       ValueError: l2 is negative or NaN.
     """
-    return _number(l2, "l2") / _factor(binomial)
-
-
-def l2_from_decoupled_weight_decay(*_: Any, **__: Any) -> NoReturn:
-    """Raise NotConvertibleError: AdamW's decay is not the gradient of a penalty."""
-    raise NotConvertibleError(
-        "Decoupled weight decay (AdamW) has no l2: it shrinks W by eta times the decay beside an adaptive "
-        "step, so where it comes to rest depends on the optimiser's scaling of each gradient, on the "
-        "learning rate and on when training stops. It minimises no objective of the form loss + l2/2 "
-        "||W||^2. Tune l2 on validation data instead; coupled decay (torch.optim.SGD, Adam) converts by "
-        "l2_from_mean_lambda."
-    )
-
-
-def l2_from_penalised_bias(*_: Any, **__: Any) -> NoReturn:
-    """Raise NotConvertibleError: here the bias is never penalised."""
-    raise NotConvertibleError(
-        "A penalised bias has no l2: J leaves b free, and no strength on W alone makes up for a penalty on "
-        "b. The same problem can be stated: append a column of ones to X and fit with fit_intercept=False, "
-        "so that the last row of W is the bias, and convert the strength as for W. liblinear in scikit-"
-        "learn penalises the bias (the column is its intercept_scaling) and fits one class against the "
-        "rest: use another solver there."
-    )
-
-
-def l2_from_unsquared_norm(*_: Any, **__: Any) -> NoReturn:
-    """Raise NotConvertibleError: a penalty on ||W|| bends otherwise than one on its square."""
-    raise NotConvertibleError(
-        "A penalty lambda ||W|| (norm not squared) has no l2 that is known before the fit: its gradient is "
-        "lambda W / ||W||, that of l2/2 ||W||^2 is l2 W, so the two optima agree at l2 = lambda / ||W*||, "
-        "which depends on the solution W*, and where lambda is large W* = 0, which no finite l2 gives. "
-        "Search for the l2 whose optimum satisfies l2 ||W*|| = lambda."
-    )
-
-
-def _columns(n_classes: int) -> float:
-    """2 for the binomial model of two classes, 1 for a column per class."""
-    if isinstance(n_classes, bool) or not isinstance(n_classes, int | np.integer) or n_classes < 2:
-        raise ValueError(f"n_classes must be an integer >= 2, got {n_classes!r}.")
-    return _factor(n_classes == 2)
-
-
-def _factor(binomial: bool) -> float:
-    return 2.0 if binomial else 1.0
-
-
-def _samples(n_samples: float) -> Any:
-    n = _number(n_samples, "n_samples", positive=True)
-    if np.ndim(n) != 0 or not np.isfinite(n):
-        raise ValueError(f"n_samples must be one finite number > 0, got {n_samples!r}.")
-    return n
-
-
-def _number(value: Any, name: str, *, positive: bool = False) -> Any:
-    """`value` as a float or float64 array, refused unless >= 0 (> 0)."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or not np.all(array > 0 if positive else array >= 0):
-        raise ValueError(f"{name} must be a real number {'>' if positive else '>='} 0, got {value!r}.")
-    return _scalar(array.astype(np.float64))
-
-
-def _scalar(array: Any) -> Any:
-    return float(array) if np.ndim(array) == 0 else array
+    return number(l2, "l2") / factor(binomial)
