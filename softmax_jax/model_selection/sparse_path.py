@@ -164,6 +164,8 @@ class SparseSweep:
           tol: gap to certify, nats per sample.
         """
         found = self.fits.solve(l1, self._beside[l1], self._start(), tol=tol, max_iter=self.max_iter)
+        if found.status == "interrupted":
+            raise KeyboardInterrupt  # of the path, too
         if np.isfinite(found.params.W).all():
             self.solved = {l1: found.params}
         return Solutions.of([found])

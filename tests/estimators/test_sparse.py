@@ -18,7 +18,7 @@ from softmax_jax import SoftmaxRegression, conventions, load, save
 from softmax_jax.estimators.regression import DegenerateDataWarning
 
 N, M, K = 60, 8, 3
-STRENGTH = {"l1": 0.04, "l2": 0.01, "tol": 1e-9}
+STRENGTH: dict[str, Any] = {"l1": 0.04, "l2": 0.01, "tol": 1e-9}
 GROUPS = [None, "features"]
 
 
