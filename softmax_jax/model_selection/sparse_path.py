@@ -16,6 +16,7 @@ from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.solutions import Solutions
 
+FARTHEST = 1.5  # how far beyond two solutions their line is followed, in their distance
 LEAST_SHARE = 0.01  # of l1_max, at which a path ends unless it is said
 
 
@@ -130,7 +131,6 @@ class SparseSweep:
 
     finishers: tuple[Any, ...] = ()
     wide = None
-    chunk = None
 
     def __init__(self, fits: SparseFits, l1: np.ndarray, l2: np.ndarray, max_iter: int) -> None:
         """Nothing is solved yet."""
@@ -138,7 +138,6 @@ class SparseSweep:
         self._beside = dict(zip(l1.tolist(), l2.tolist(), strict=True))
         self.solver, self.rows = fits.solver, fits.rows
         self.shape = (fits.kind.shape[1], fits.k)
-        self.l2 = np.nan
         self.solved: dict[float, Params] = {}
         self.first = fits.start()
 
@@ -163,12 +162,32 @@ class SparseSweep:
           l1: one of the strengths.
           tol: gap to certify, nats per sample.
         """
-        found = self.fits.solve(l1, self._beside[l1], self._start(), tol=tol, max_iter=self.max_iter)
+        found = self.fits.solve(l1, self._beside[l1], self._start(l1), tol=tol, max_iter=self.max_iter)
         if found.status == "interrupted":
             raise KeyboardInterrupt  # of the path, too
         if np.isfinite(found.params.W).all():
-            self.solved = {l1: found.params}
+            last = list(self.solved.items())[-1:]
+            self.solved = {**dict(last), l1: found.params}
         return Solutions.of([found])
 
-    def _start(self) -> Params:
-        return next(iter(self.solved.values()), self.first)
+    def memory(self) -> dict[str, np.ndarray]:
+        """What the next strength depends on beside `solved`, as tensors."""
+        return self.fits.sets.memory()
+
+    def recall(self, tensors: dict[str, np.ndarray]) -> None:
+        """Go back to what `memory` gave."""
+        self.fits.sets.recall(tensors)
+
+    def _start(self, l1: float) -> Params:
+        """As far beyond the last solution as it is from the one before, in log l1; weights that are zero stay zero."""
+        if not self.solved:
+            return self.first
+        (nearest, found), others = list(self.solved.items())[-1], list(self.solved.items())[:-1]
+        if not others:
+            return found
+        (before, other) = others[0]
+        along = np.log(nearest / l1) / np.log(before / nearest)
+        along = found.W.dtype.type(np.clip(along, 0, FARTHEST))
+        W, b = (p + along * (p - q) for p, q in zip(found, other, strict=True))
+        kept = (W * found.W > 0) & (other.W != 0)
+        return Params(np.where(kept, W, found.W), b)

@@ -39,6 +39,7 @@ from softmax_jax.solvers.lbfgs import LBFGS
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import choose_solver, fallbacks, solvers_in_span
 from softmax_jax.solvers.solutions import Outcome, Solutions
+from softmax_jax.storage.resuming import from_tensors, to_tensors
 
 VARYING = ("weights", "l2")
 Found = TypeVar("Found")
@@ -107,9 +108,17 @@ class Sweep:
         params = inward(params, self.data.offset) if self.wide is None else self.wide.span.inward(params)
         self.first = self._begun(Params(*(np.repeat(p[None], len(self.weights), axis=0) for p in params)))
 
-    def blank_chunk(self) -> Any:
-        """A chunk with the structure, dtypes and devices of `chunk`."""
-        return None if self.batch is None else begin_batch(self.solver, self.batch, self._zeros())
+    def memory(self) -> dict[str, np.ndarray]:
+        """What the next strength depends on beside `solved`, as tensors."""
+        tensors = {"l2": np.float64(self.l2).reshape(1)}
+        return tensors if self.chunk is None else {**tensors, **to_tensors("chunk", self.chunk)}
+
+    def recall(self, tensors: dict[str, np.ndarray]) -> None:
+        """Go back to what `memory` gave."""
+        self.l2 = float(tensors["l2"][0])
+        if any(name.startswith("chunk") for name in tensors):
+            blank = None if self.batch is None else begin_batch(self.solver, self.batch, self._zeros())
+            self.chunk = from_tensors("chunk", tensors, blank)[0]
 
     def solve(self, l2: float, tol: float) -> Solutions:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.

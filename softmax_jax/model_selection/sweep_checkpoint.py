@@ -18,7 +18,7 @@ from softmax_jax.model_selection.sparse_path import SparseSweep
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.storage.checkpoints import CheckpointStore
 from softmax_jax.storage.fingerprints import data_fingerprint, digest, record_settings
-from softmax_jax.storage.resuming import from_tensors, to_tensors
+from softmax_jax.storage.resuming import to_tensors
 
 _ARRAYS = ("objective", "duality_gap", "n_iter", "n_passes", "val_loss", "val_accuracy")
 
@@ -43,12 +43,7 @@ class SweepStore:
         """Keep everything after `done` strengths."""
         sweep, result = self._sweep, self._result
         tensors = {f"result.{name}": np.asarray(getattr(result, name)) for name in _ARRAYS}
-        tensors |= to_tensors("params", result.params) | {"l2": np.float64(sweep.l2).reshape(1)}
-        if sweep.solved:
-            tensors |= to_tensors("solved", Params(*(np.stack(p) for p in zip(*sweep.solved.values(), strict=True))))
-            tensors["solved.at"] = np.array(list(sweep.solved), np.float64)
-        if sweep.chunk is not None:
-            tensors |= to_tensors("chunk", sweep.chunk)
+        tensors |= to_tensors("params", result.params) | solved_tensors(sweep.solved) | sweep.memory()
         texts = {"done": str(done), "status": json.dumps(result.status), "dropped": json.dumps(result.dropped)}
         self._store.save(done, tensors, texts)
 
@@ -71,18 +66,33 @@ class SweepStore:
         result.params.W[:], result.params.b[:] = (tensors[name] for name in to_tensors("params", result.params))
         result.status[:], result.dropped[:] = json.loads(texts["status"]), json.loads(texts["dropped"])
         if done < len(result.l2_values):
-            self._resume(tensors)
+            self._sweep.solved = solved_from(tensors)
+            self._sweep.recall(tensors)
         return done
 
-    def _resume(self, tensors: dict[str, np.ndarray]) -> None:
-        sweep = self._sweep
-        sweep.l2 = float(tensors["l2"][0])
-        if "solved.at" in tensors:
-            W, b = (tensors[name] for name in to_tensors("solved", Params(np.zeros(0), np.zeros(0))))
-            solved = zip(tensors["solved.at"], W, b, strict=True)
-            sweep.solved = {float(l2): Params(np.array(w), np.array(c)) for l2, w, c in solved}
-        if isinstance(sweep, Sweep) and any(name.startswith("chunk") for name in tensors):
-            sweep.chunk = from_tensors("chunk", tensors, sweep.blank_chunk())[0]
+
+def solved_tensors(solved: dict[float, Params]) -> dict[str, np.ndarray]:
+    """The solutions that starts are extrapolated from, as tensors.
+
+    Args:
+      solved: by their strengths.
+    """
+    if not solved:
+        return {}
+    tensors = to_tensors("solved", Params(*(np.stack(p) for p in zip(*solved.values(), strict=True))))
+    return {**tensors, "solved.at": np.array(list(solved), np.float64)}
+
+
+def solved_from(tensors: dict[str, np.ndarray]) -> dict[float, Params]:
+    """What `solved_tensors` was given.
+
+    Args:
+      tensors: with others among them.
+    """
+    if "solved.at" not in tensors:
+        return {}
+    W, b = (tensors[name] for name in to_tensors("solved", Params(np.zeros(0), np.zeros(0))))
+    return {float(at): Params(np.array(w), np.array(c)) for at, w, c in zip(tensors["solved.at"], W, b, strict=True)}
 
 
 def store_for(

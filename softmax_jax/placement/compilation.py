@@ -90,10 +90,11 @@ def options_for(passes: int, args: tuple[Any, ...]) -> Options:
 
 
 def _elements(args: tuple[Any, ...]) -> int:
-    """Logits of all rows; entries of the features where there are no parameters."""
+    """Logits of all rows, with entries of the features where they are promoted, or where there are no parameters."""
     rows = next(a for a in args if isinstance(a, Problem)).rows
     nodes = jax.tree.leaves(args, is_leaf=lambda node: isinstance(node, Params))
     width = next((node.b.size for node in nodes if isinstance(node, Params)), rows.shape[-1])
+    width += rows.shape[-1] if rows.stored_dtype != rows.dtype else 0
     return rows.weights.shape[-1] * width  # type: ignore[attr-defined] # rows that are read take another way
 
 

@@ -118,7 +118,8 @@ def _specs(tree: Any, mesh: Mesh) -> Any:
             T = P(rows) if node.T.ndim == 1 else P(None, rows)
             T_scale = None if node.T_scale is None else P(rows)
             X = jax.tree.map(lambda _: P(rows), node.X)
-            return dataclasses.replace(node, X=X, T=T, weights=P(rows), T_scale=T_scale)
+            squares = None if node.mean_squares is None else P()
+            return dataclasses.replace(node, X=X, T=T, weights=P(rows), T_scale=T_scale, mean_squares=squares)
         if isinstance(node, Point):
             same: Any = P()
             return Point(same, P(None, rows), same, same, same)

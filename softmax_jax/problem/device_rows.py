@@ -37,6 +37,7 @@ class DeviceRows:
       T: (N,) int32 class indices, or (k, N) soft targets, in any dtype.
       weights: (N,) s_i / n, summing to one; zero on padding. Their dtype is the dtype of all computation.
       T_scale: (N,) that columns of T are multiplied by, so that they sum to one; None where they do.
+      mean_squares: (m,) what `squares` gives, where many certificates ask for it; None to sum it each time.
       size: rows of a block, a divisor of N; None to store the logits of all rows.
       collectives: the devices that share the rows; where there are several, the passes are to be called inside
         `sharding.over_rows`.
@@ -46,6 +47,7 @@ class DeviceRows:
     T: Any
     weights: Any
     T_scale: Any = None
+    mean_squares: Any = None
     size: int | None = dataclasses.field(default=None, metadata={"static": True})
     collectives: Collectives = dataclasses.field(default=ALONE, metadata={"static": True})
 
@@ -139,6 +141,8 @@ class DeviceRows:
 
     def squares(self) -> Any:
         """Sum over rows of w_i x_i^2 (m,)."""
+        if self.mean_squares is not None:
+            return self.mean_squares
         return self.collectives.total(self.X.squares(self.weights))
 
     def moments(self, centred: Any, rows: int) -> tuple[Any, Any]:
@@ -156,11 +160,11 @@ class DeviceRows:
 
     def scaled(self, scale: Any) -> DeviceRows:
         """The same rows with their columns multiplied by `scale` (m,)."""
-        return dataclasses.replace(self, X=self.X.scaled(scale))
+        return dataclasses.replace(self, X=self.X.scaled(scale), mean_squares=None)
 
     def shifted(self, offset: Any) -> DeviceRows:
         """The same rows less `offset` (m,)."""
-        return dataclasses.replace(self, X=self.X.shifted(offset, self.weights))
+        return dataclasses.replace(self, X=self.X.shifted(offset, self.weights), mean_squares=None)
 
     def with_features_of(self, other: DeviceRows) -> DeviceRows:
         """These rows, in their own dtype, with the X of `other`."""

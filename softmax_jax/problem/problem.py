@@ -26,7 +26,7 @@ from softmax_jax.problem.tiles import Tiles
 
 ABSENT_BIAS = -1e30  # of a class that is padding: no other logit is as low
 MASSLESS_BIAS = -64.0  # beside the others, of a class without mass: its probability is e^-64 and moves nothing
-OF_ROWS = ("X", "T", "weights", "T_scale")
+OF_ROWS = ("X", "T", "weights", "T_scale", "mean_squares")
 
 
 class Point(NamedTuple):
@@ -112,6 +112,8 @@ class Problem:
     def replaced(self, **fields: Any) -> Problem:
         """The problem with other fields, of its own or OF_ROWS of its rows."""
         of_rows = {name: fields.pop(name) for name in OF_ROWS if name in fields}
+        if "X" in of_rows or "weights" in of_rows:
+            of_rows.setdefault("mean_squares", None)
         rows = dataclasses.replace(self.in_memory, **of_rows) if of_rows else self.rows
         return dataclasses.replace(self, **{"rows": rows, **fields})
 

@@ -103,8 +103,8 @@ def begin(solver: Solver, problem: Problem, preconditioner: Any, params: Params)
 
 
 def _passes(solver: Solver, problem: Problem, *_: Any) -> int:
-    """A dense Hessian is made of as many numbers of each row as there are unknowns."""
-    return LOOPS * (1 + problem.shape[1] if solver.needs_rows else 1)
+    """A dense Hessian is made of as many numbers of each row as there are unknowns; a model takes many products."""
+    return LOOPS * (1 + problem.shape[1] if solver.needs_rows else getattr(solver, "max_products", 1))
 
 
 @compiled(static="solver", donate="chunk", passes=_passes)

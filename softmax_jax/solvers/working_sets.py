@@ -80,8 +80,12 @@ class WorkingSets:
         self.solver, self.data, self.group = solver, data, group
         with scope(data.exact.dtype):
             spread = spread_of(data.exact)
+            if not data.exact.rows.is_streamed:
+                exact = data.exact.replaced(mean_squares=_squares(data.exact))
+                self.data = data._replace(exact=exact, training=exact if data.training is data.exact else data.training)
         self.deviation = np.sqrt(np.maximum(np.asarray(spread.variance, np.float64), 0))
-        self._chosen, self._narrow = np.arange(0), data
+        self._chosen, self._narrow = np.arange(0), self.data
+        self.last: Proof | None = None  # of the strength before, whose gradient chooses features for the next
 
     @property
     def by_feature(self) -> bool:
@@ -95,6 +99,20 @@ class WorkingSets:
     def gradient(self, params: Params) -> np.ndarray:
         """X^T w (O - T) (m, k) float64 at W of `params`, with the bias at its optimum."""
         return proven(self.data.exact, params).G
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """What the next strength depends on, as tensors."""
+        tensors = {"sets.chosen": self._chosen.astype(np.int64)}
+        if self.last is not None:
+            tensors |= to_tensors("sets.params", self.last.params) | {"sets.G": self.last.G}
+        return tensors
+
+    def recall(self, tensors: dict[str, np.ndarray]) -> None:
+        """Go back to what `memory` gave."""
+        if "sets.G" in tensors:
+            W, b = (tensors[name] for name in to_tensors("sets.params", Params(np.zeros(0), np.zeros(0))))
+            self.last = Proof(Params(W, b), np.nan, np.inf, tensors["sets.G"], 1.0)
+        self.restricted(tensors["sets.chosen"].astype(int), 1.0, 0.0)
 
     def restricted(self, chosen: np.ndarray, l1: float, l2: float) -> Data:
         """The problem of the features `chosen` (s,), of one of few widths."""
@@ -134,13 +152,15 @@ class WorkingSets:
             found = session.load() if session else None
             if found:
                 fit.resume(*found)
-            status = fit.judge()
+            status = fit.begin()
             while not status:
                 status = fit.round()
                 status = session.after(fit.n_iter, status, fit.snapshot) if session else status
         except KeyboardInterrupt:
             status = "interrupted"
-        return fit.finish(status)
+        outcome = fit.finish(status)
+        self.last = fit.proof
+        return outcome
 
 
 class _Fit:
@@ -156,6 +176,13 @@ class _Fit:
         self.level, self.failed, self.n_iter, self.n_passes, self.target = 0, 0, 0, 0, np.inf
         self.history: list[np.ndarray] = []
 
+    def begin(self) -> str:
+        """Certify the start; after another strength its gradient is good enough to go on."""
+        if self.sets.last is None or self.max_iter == 0:
+            return self.judge()
+        self.proof = self.sets.last._replace(objective=np.nan, gap=np.inf)
+        return ""
+
     def judge(self) -> str:
         """Certify the parameters; the status, or "" to go on."""
         before, self.proof = self.proof, proven(self.whole.exact, self.params)
@@ -166,16 +193,14 @@ class _Fit:
             return "converged"
         if self.n_iter >= self.max_iter:
             return "max_iter"
-        self.failed += before is not None and not self.proof.gap <= NEARER * before.gap
+        self.failed += before is not None and not self.proof.gap <= NEARER * before.gap and np.isfinite(before.gap)
         return ""
 
     def round(self) -> str:
         """Choose features, fit them, certify the result."""
         failed = self.failed
         missing = self._choose()
-        share = ROUND_SHARE * self.proof.gap
-        self.target = max(LAST_SHARE * self.tol, share) if missing else LAST_SHARE * self.tol * 0.3**failed
-        status, stalled = self._fitted()
+        status, stalled = self._fitted(LAST_SHARE * self.tol * 0.3**failed, ROUND_SHARE if missing else 0.0)
         if status:
             return status
         status = self.judge()
@@ -209,7 +234,8 @@ class _Fit:
 
     def finish(self, status: str) -> Outcome:
         """What is returned, rounded to the dtype of training."""
-        proof, dtype = self.proof or proven(self.whole.exact, self.params), self.sets.data.dtype
+        known = self.proof is not None and np.isfinite(self.proof.objective)
+        proof, dtype = self.proof if known else proven(self.whole.exact, self.params), self.sets.data.dtype
         params, J, gap = proof.params, proof.objective, proof.gap
         if params.W.dtype != dtype:
             params = Params(*(p.astype(dtype) for p in params))
@@ -247,7 +273,7 @@ class _Fit:
         held[self.chosen] = True
         return bool((wanted & ~held).any())
 
-    def _fitted(self) -> tuple[str, bool]:
+    def _fitted(self, least: float, share: float) -> tuple[str, bool]:
         """Let the solver fit the set; a status that ends the fit, and whether nothing moved any more."""
         solver, data = self.sets.solver, self.sets.restricted(self.chosen, self.l1, self.l2)
         problem = ladder(data)[self.level]
@@ -255,6 +281,7 @@ class _Fit:
         W[: len(self.chosen)] = self.params.W[self.chosen]
         with scope(problem.dtype):
             chunk = begin(solver, problem, spread_of(problem), Params(W, self.params.b.astype(problem.dtype)))
+        self.target = max(least, share * min(self.proof.gap, float(chunk.measure)))
         steps, passes, status = 1 if problem.rows.is_streamed else FIRST_CHUNK, self.n_passes, ""
         while float(chunk.measure) > self.target and int(chunk.stalled) < STALLED_STEPS and self.n_iter < self.max_iter:
             chunk, steps = self._advanced(problem, chunk, steps)
@@ -284,6 +311,11 @@ class _Fit:
         self.n_iter += done
         streamed = problem.rows.is_streamed
         return chunk, 1 if streamed else next_steps(steps, time.perf_counter() - begin_s, done)
+
+
+@compiled()
+def _squares(problem: Problem) -> Any:
+    return problem.rows.squares()
 
 
 @compiled()
