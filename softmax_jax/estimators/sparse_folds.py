@@ -72,7 +72,8 @@ def penalties(
         pairs = [sparse_strengths(fits, l1_values, n_l1, None, l2) for l2 in beside]
     starts = np.cumsum([0, *(len(l1) for l1, _ in pairs)])
     paths = [start + np.argsort(-l1, kind="stable") for start, (l1, _) in zip(starts, pairs, strict=False)]
-    return Penalties(*(np.concatenate(part) for part in zip(*pairs, strict=True)), paths)
+    l1, l2 = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return Penalties(l1, l2, paths)
 
 
 def swept(

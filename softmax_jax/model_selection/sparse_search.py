@@ -58,7 +58,7 @@ def path_to(
         nonlocal last
         if callback is not None:
             callback(i, path)
-        full = np.count_nonzero(path.params.W[i].any(axis=1)) > most
+        full = int(np.count_nonzero(path.params.W[i].any(axis=1))) > most
         last = i if full else last
         return full
 

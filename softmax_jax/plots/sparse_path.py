@@ -82,7 +82,7 @@ def plot_sparse_path(
     _draw(ax, l1[order], curves[order], curves[order[-1] if best is None else best], named, most)
     n_features = np.count_nonzero(W.any(axis=2), axis=1)
     ax.set_xscale("log")
-    ax.set_xlim(l1[order[0]] * 1.02, l1[order[-1]] / 1.02)
+    ax.set_xlim(float(l1[order[0]]) * 1.02, float(l1[order[-1]]) / 1.02)
     ax.set_ylabel(_WHAT[of] + of_class)
     ax.set_xlabel("l1")
     _counts_on_top(ax, l1[order], n_features[order])

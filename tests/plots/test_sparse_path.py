@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ W[2, 2] = [0.0, 2.0]
 ACCURACY = np.array([0.8, 0.5, 0.7])
 
 
-def line(ax, label):
+def line(ax, label) -> Any:
     return next(line for line in ax.get_lines() if line.get_label() == label)
 
 
@@ -62,7 +63,8 @@ def test_the_weights_of_one_class_are_that_of_the_largest_or_the_one_asked_for()
 def test_scores_are_below_and_the_best_is_marked():
     ax = plot_sparse_path(L1, W, scores=ACCURACY)
     below = ax.figure.axes[-1]
-    scores, star = below.get_lines()[:2]
+    lines: Any = below.get_lines()
+    scores, star = lines[:2]
     np.testing.assert_array_equal(scores.get_ydata(), [0.5, 0.8, 0.7])
     assert (star.get_xdata()[0], star.get_ydata()[0]) == (0.1, 0.8)
     assert below.get_xlim() == ax.get_xlim() and words_inside(ax)
@@ -118,8 +120,10 @@ def test_what_cannot_be_drawn_is_refused(arguments, words):
 
 def test_the_display_draws_a_path_with_and_without_validation():
     empty = np.full(3, np.nan)
-    path: dict = {"l1_values": L1, "params": Params(W, np.zeros((3, 2))), "classes": np.array(["no", "yes"])}
-    shown = SparsePathDisplay.from_result(SimpleNamespace(**path, val_accuracy=ACCURACY, val_loss=empty))
+    path: dict[str, Any] = {"l1_values": L1, "params": Params(W, np.zeros((3, 2))), "classes": np.array(["no", "yes"])}
+    with_scores: Any = SimpleNamespace(**path, val_accuracy=ACCURACY, val_loss=empty)
+    shown = SparsePathDisplay.from_result(with_scores)
     assert len(shown.figure_.axes) == 2 and "accuracy 0.8" in shown.ax_.get_title(loc="left")
-    bare = SparsePathDisplay.from_result(SimpleNamespace(**path, val_accuracy=empty, val_loss=empty), of="coefficients")
+    without: Any = SimpleNamespace(**path, val_accuracy=empty, val_loss=empty)
+    bare = SparsePathDisplay.from_result(without, of="coefficients")
     assert len(bare.figure_.axes) == 1 and "yes" in bare.ax_.get_ylabel()
