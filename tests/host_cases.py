@@ -182,6 +182,9 @@ CASES: dict[str, Case] = {
     "plots.plot_gap_against_time": Case(
         of("plots.plot_gap_against_time"), {"runs": {"a": (np.arange(1.0, 3), np.array([1.0, 0.1]))}}, "numpy"
     ),
+    "plots.plot_sparse_path": Case(
+        of("plots.plot_sparse_path"), {"l1_values": np.array([0.1, 1.0]), "W": np.ones((2, 2, 3))}, "numpy"
+    ),
     "plots.plot_regularisation_path": Case(
         of("plots.plot_regularisation_path"), {"l2_values": np.array([0.1, 1.0]), "W": np.ones((2, 2, 3))}, "numpy"
     ),

@@ -48,6 +48,7 @@ def l1_max(
       ValueError, TypeError: an argument is not as described; the message names it.
 
     Example:
+        >>> from softmax_jax import fit
         >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"]
         >>> round(l1_max(X, y), 3), fit(X, y, l1=0.51, l2=0.0).n_nonzero, fit(X, y, l1=0.4, l2=0.0).n_nonzero
         (0.5, 0, 1)
