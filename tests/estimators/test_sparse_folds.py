@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import softmax_jax as sj
+from softmax_jax.fitting.sparse import SparseFits
 
 N, M, K = 60, 8, 3
 L1 = [0.05, 0.2, 0.1]
@@ -118,3 +120,21 @@ def test_without_l1_the_strengths_are_zeros():
 def test_what_cannot_be_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         sj.cross_validate(X, Y, **arguments)
+
+
+def test_sparse_features_give_the_same():
+    dense = sj.cross_validate(X, Y, l1_values=[0.2, 0.1], cv=3, tol=1e-9)
+    found = sj.cross_validate(sp.csr_array(X), Y, l1_values=[0.2, 0.1], cv=3, tol=1e-9)
+    np.testing.assert_allclose(found.objective, dense.objective, atol=2e-9)
+    np.testing.assert_array_equal(found.scores, dense.scores)
+
+
+def test_an_interrupted_search_leaves_the_estimator_as_it_was(monkeypatch):
+    solve = SparseFits.solve
+    monkeypatch.setattr(SparseFits, "solve", lambda *a, **k: solve(*a, **k)._replace(status="interrupted"))
+    model = sj.SoftmaxRegressionCV(l1_values=L1, cv=3)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    assert not hasattr(model, "params_")
+    path = sj.fit_path(X, np.arange(N) % K, l1_values=L1)
+    assert path.status == ["interrupted"] * 3
