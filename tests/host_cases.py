@@ -131,6 +131,8 @@ CASES: dict[str, Case] = {
     "closed_form_gradient": Case(sj.closed_form_gradient, POINT, "pure"),
     "autodiff_hvp": Case(sj.autodiff_hvp, {**POINT, "direction": PARAMS}, "pure"),
     "closed_form_hvp": Case(sj.closed_form_hvp, {**POINT, "direction": PARAMS}, "pure"),
+    "penalty": Case(sj.penalty, {"params": PARAMS, "l1": 0.1, "l2": 0.1}, "pure"),
+    "l1_max": Case(sj.l1_max, {"X": X, "y": Y} | WEIGHTS),
     "solve_implicit": Case(sj.solve_implicit, DATA, "pure"),
     "compare_gradients": Case(sj.compare_gradients, POINT),
     "duality_gap": Case(sj.duality_gap, POINT),
