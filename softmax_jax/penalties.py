@@ -25,6 +25,7 @@ from softmax_jax.losses import ridge
 from softmax_jax.model import Params
 
 GROUPS = (None, "features")
+STATIC = {"static": True}  # of a field that tells records apart: JAX compares those of dataclasses, not their classes
 
 
 class Sparsity(Protocol):
@@ -78,6 +79,7 @@ class Entries:
     """l1 sum_ij |W_ij|, as of Sparsity."""
 
     l1: Any
+    terms: str = dataclasses.field(default="entries", metadata=STATIC)
 
     def sizes(self, U: Any) -> Any:
         """|U|."""
@@ -128,6 +130,7 @@ class Features:
     """l1 sum_i ||W_i||, as of Sparsity."""
 
     l1: Any
+    terms: str = dataclasses.field(default="features", metadata=STATIC)
 
     def sizes(self, U: Any) -> Any:
         """Norms of rows (m, 1)."""

@@ -11,29 +11,41 @@ from softmax_jax.certificate.bound import gap_at
 from softmax_jax.dtypes import scope
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params, check_shapes
+from softmax_jax.penalties import check_group
 from softmax_jax.placement.offsets import inward, shifted
 from softmax_jax.placement.place import InFloat64, checked_rows, place
-from softmax_jax.problem.problem import Data
+from softmax_jax.problem.problem import Data, with_strengths
 from softmax_jax.runtime.host import on_host
 
 
 @on_host
-def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None, fit_intercept: bool = True) -> Any:
+def duality_gap(
+    params: Params,
+    X: Any,
+    T: Any,
+    l2: Any,
+    sample_weight: Any = None,
+    fit_intercept: bool = True,
+    l1: float = 0.0,
+    group: str | None = None,
+) -> Any:
     """A proven upper bound on J(params) - J*, the distance to the optimum in nats per sample.
 
     Args:
       params: W (m, k) and b (k,), any.
       X: (n, m) features; a SciPy sparse matrix stays sparse, and a source of rows is read by blocks.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0; there is no such bound for 0.
+      l2: scalar >= 0; there is no such bound where l1 is 0, too.
       sample_weight: (n,) >= 0, normalised to mean 1.
       fit_intercept: whether the optimum is taken over b too, or at this b only.
+      l1: scalar >= 0, strength of Omega(W).
+      group: as in `penalty`: what Omega is.
 
     Returns:
-      () NumPy float64 scalar, nats per sample; inf for l2 = 0.
+      () NumPy float64 scalar, nats per sample; inf for l1 = l2 = 0.
 
     Raises:
-      ValueError: shapes disagree.
+      ValueError: shapes disagree, or l1 or group is not as described.
 
     Example:
         >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
@@ -42,12 +54,14 @@ def duality_gap(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = No
         >>> print(f"{gap:.2f}")  # so that J >= 0.69 - 0.06, whatever the parameters
         0.06
     """
-    X = checked_rows(X)
+    check_group(group)
+    X, l1 = checked_rows(X), checks.number(l1, "l1", low=0)
     check_shapes(X, np.asarray(params.W), np.asarray(params.b))
     n, k = np.shape(X)[0], np.shape(params.W)[1]
     T = checks.distributions(T, n, k)
     weight = checks.weights(sample_weight, n)
     data = shifted(place(X, T, weight, float(l2), fit_intercept, InFloat64()))
+    data = with_strengths(data, l1, float(l2), group) if l1 > 0 else data
     given = inward(Params(*(np.asarray(p, np.float64) for p in params)), data.offset)
     with scope(np.float64):
         given = Params(*(jnp.asarray(p) for p in given))

@@ -19,7 +19,8 @@ from softmax_jax.problem.problem import Penalty
 
 FIRST = (1.0, 0.9)  # values of c that are always tried
 GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)  # and first of all where 0.9 is much better than 1
-WITHIN = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 0.9, 1.0)  # of what stays in the dual ball, where there is one
+COARSE = (0.0, 1e-4, 1e-2, 0.1, 0.5)  # where there is a dual ball, and beside these
+WITHIN = (0.5, 0.9, 1.0)  # of what stays in it
 SEARCHES = 3
 
 
@@ -98,8 +99,10 @@ def grid_of(bounds: Bounds, s: Interval) -> Any:
       s: where to look.
     """
     inner = (jnp.arange(len(GRID), dtype=s.low.dtype) + 1) / (len(GRID) + 1)
-    sparse = bounds.penalty.sparsity is not None
-    first = _reach(bounds) * jnp.array(WITHIN, s.low.dtype) if sparse else jnp.array(GRID, s.low.dtype)
+    first = jnp.array(GRID, s.low.dtype)
+    if bounds.penalty.sparsity is not None:
+        inside = _reach(bounds) * jnp.array(WITHIN, s.low.dtype)
+        first = jnp.sort(jnp.concatenate([jnp.array(COARSE, s.low.dtype), inside]))
     return jnp.where(s.i == 0, first, s.low + (s.high - s.low) * inner)
 
 
@@ -119,7 +122,7 @@ def narrowed(bounds: Bounds, s: Interval, grid: Any, divergences: Any) -> Interv
     least, c = jnp.where(better, gaps[best], s.least), jnp.where(better, grid[best], s.c)
     goes_on = (s.i == 0) | (least < 0.95 * s.least)
     if bounds.penalty.sparsity is not None:
-        goes_on &= (s.i > 0) | (best < len(WITHIN) - 1)  # as far as the ball reaches: nothing beyond is any better
+        goes_on &= (s.i > 0) | (c < _reach(bounds))  # nothing between there and 1 was any better
     return Interval(s.i + 1, edges[best], edges[best + 2], least, c, goes_on)
 
 

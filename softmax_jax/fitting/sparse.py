@@ -95,16 +95,23 @@ class SparseFits:
         lying = self.X if is_jax(self.X) else None
         self.device = place_for(devices, kind.shape, k, lying=lying, by_blocks=kind.is_streamed)
         self.rows = first_rows(kind, k, self.device)
+        self._sets: WorkingSets | None = None
         self.within_memory(lambda: None)
+
+    @property
+    def sets(self) -> WorkingSets:
+        """The fits on the device."""
+        assert self._sets is not None
+        return self._sets
 
     def within_memory(self, run: Callable[[], Found]) -> Found:
         """`run()`, with the data by ever smaller blocks of rows while memory runs out."""
 
         def attempt(rows: int | None) -> Found:
-            if not hasattr(self, "sets") or rows != self.rows:
+            if self._sets is None or rows != self.rows:
                 self.rows = rows
                 data = shifted(place(self.X, self.T, self.weight, 1.0, self.free, self.solver, self.device, rows))
-                self.sets = WorkingSets(self.solver, data, self.group)
+                self._sets = WorkingSets(self.solver, data, self.group)
             return run()
 
         return within_memory(attempt, self.rows, self.kind, self.k, self.device)

@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from softmax_jax.dtypes import scope
 from softmax_jax.losses import ridge
 from softmax_jax.model import Params
+from softmax_jax.penalties import sparsity
 from softmax_jax.problem import logits
 from softmax_jax.problem.blocks import Folded, Net
 from softmax_jax.problem.device_rows import DeviceRows
@@ -283,6 +285,25 @@ class Data(NamedTuple):
     exact: Problem
     dtype: Any
     offset: np.ndarray | None = None
+
+
+def with_strengths(data: Data, l1: float, l2: float, group: str | None) -> Data:
+    """The data at other strengths of l1 Omega(W) + l2/2 ||W||^2; they are traced, so that nothing is compiled again.
+
+    Args:
+      data: in the dtype of training, and exactly.
+      l1: strength > 0.
+      l2: strength >= 0.
+      group: as in `penalties.penalty`.
+    """
+
+    def at(problem: Problem) -> Problem:
+        with scope(problem.dtype):
+            first, second = (jnp.asarray(problem.dtype.type(strength)) for strength in (l1, l2))
+        return problem.replaced(l2=second, sparsity=sparsity(first, group))
+
+    exact = at(data.exact)
+    return data._replace(training=exact if data.training is data.exact else at(data.training), exact=exact)
 
 
 def padded_rows(n: int) -> int:

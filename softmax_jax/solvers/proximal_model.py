@@ -292,8 +292,8 @@ def _whole_step(penalty: Penalty, c: _Carry, f: _Face) -> _Arc:
     """The whole of x where all weights keep their signs, or as much of it as makes q least among halvings."""
     t = _length(penalty, c, f)
     crosses = jnp.any(penalty.sparsity.leaving(c.V, f.x.W))
-    scaled = jax.tree.map(lambda a: t * a, (f.x, f.Hx))
-    return _Arc(jnp.ones_like(t), *scaled, ~crosses, jnp.zeros((), jnp.int32))
+    x, Hx = jax.tree.map(lambda a: t * a, (f.x, f.Hx))
+    return _Arc(jnp.ones_like(t), x, Hx, ~crosses, jnp.zeros((), jnp.int32))
 
 
 def _length(penalty: Penalty, c: _Carry, f: _Face) -> Any:

@@ -15,7 +15,6 @@ import json
 import time
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from softmax_jax.certificate.bound import proof_at
@@ -26,7 +25,7 @@ from softmax_jax.penalties import Features, sparsity
 from softmax_jax.placement.columns import padded_width, with_columns
 from softmax_jax.placement.platforms import precision_of
 from softmax_jax.placement.sharding import compiled
-from softmax_jax.problem.problem import Data, Problem, Spread
+from softmax_jax.problem.problem import Data, Problem, Spread, with_strengths
 from softmax_jax.solvers.driver import Progress, ladder
 from softmax_jax.solvers.proximal_newton import ProximalNewton
 from softmax_jax.solvers.solutions import Outcome
@@ -94,7 +93,7 @@ class WorkingSets:
 
     def at(self, l1: float, l2: float) -> Data:
         """The problem of all features at these strengths."""
-        return _penalised(self.data, l1, l2, self.group)
+        return with_strengths(self.data, l1, l2, self.group)
 
     def gradient(self, params: Params) -> np.ndarray:
         """X^T w (O - T) (m, k) float64 at W of `params`, with the bias at its optimum."""
@@ -122,7 +121,7 @@ class WorkingSets:
             index[: len(chosen)] = chosen
             whole = len(chosen) == m
             self._chosen, self._narrow = chosen, self.data if whole else with_columns(self.data, index)
-        return _penalised(self._narrow, l1, l2, self.group)
+        return with_strengths(self._narrow, l1, l2, self.group)
 
     def solve(
         self,
@@ -171,7 +170,8 @@ class _Fit:
     ) -> None:
         self.sets, self.l1, self.l2, self.tol, self.max_iter, self.callback = sets, l1, l2, tol, max_iter, callback
         self.whole = sets.at(l1, l2)
-        self.params, self.proof = start, None
+        self.params = start
+        self.proof = Proof(start, np.nan, np.inf, np.zeros((0, 0)), 1.0)  # of nothing
         self.chosen = sets._chosen
         self.level, self.failed, self.n_iter, self.n_passes, self.target = 0, 0, 0, 0, np.inf
         self.history: list[np.ndarray] = []
@@ -193,7 +193,7 @@ class _Fit:
             return "converged"
         if self.n_iter >= self.max_iter:
             return "max_iter"
-        self.failed += before is not None and not self.proof.gap <= NEARER * before.gap and np.isfinite(before.gap)
+        self.failed += np.isfinite(before.gap) and not self.proof.gap <= NEARER * before.gap
         return ""
 
     def round(self) -> str:
@@ -234,7 +234,7 @@ class _Fit:
 
     def finish(self, status: str) -> Outcome:
         """What is returned, rounded to the dtype of training."""
-        known = self.proof is not None and np.isfinite(self.proof.objective)
+        known = np.isfinite(self.proof.objective)
         proof, dtype = self.proof if known else proven(self.whole.exact, self.params), self.sets.data.dtype
         params, J, gap = proof.params, proof.objective, proof.gap
         if params.W.dtype != dtype:
@@ -326,16 +326,3 @@ def spread_of(problem: Problem) -> Spread:
       problem: in any dtype; where the bias is not free, the mean is zero.
     """
     return problem.variances()
-
-
-def _penalised(data: Data, l1: float, l2: float, group: str | None) -> Data:
-    """The data at other strengths; these are traced, so that nothing is compiled again."""
-
-    def at(problem: Problem) -> Problem:
-        with scope(problem.dtype):
-            strengths = [jax.numpy.asarray(problem.dtype.type(value)) for value in (l1, l2)]
-        return problem.replaced(l2=strengths[1], sparsity=sparsity(strengths[0], group))
-
-    exact = at(data.exact)
-    training = exact if data.training is data.exact else at(data.training)
-    return data._replace(training=training, exact=exact)
