@@ -15,15 +15,12 @@ from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimators.cross_validation import CrossValidation, cross_validate
 from softmax_jax.estimators.fitting import CertifiedClassifier, unchanged_on_error
 from softmax_jax.estimators.scoring import metadata_router
-from softmax_jax.estimators.sparse_folds import gap_of
-from softmax_jax.fitting.arguments import Given
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.fitting.sparse_solver import record_for
 from softmax_jax.inputs.class_weight import without_weight
 from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
-from softmax_jax.placement.place import kind_of
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS
 
@@ -138,7 +135,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
             if self.refit:
                 result = fit(weighted, None, l1=self.l1_, l2=self.l2_, **settings)
             else:
-                result = _mean_of_folds(path, weighted, problem)
+                result = _mean_of_folds(path, weighted, self.group)
             self._accept(result, weighted.X, X, problem["solver"])
         self._warn_without_weight(given)
         self._warn(path, result, set(without_weight(weighted).tolist()))
@@ -170,15 +167,12 @@ class SoftmaxRegressionCV(CertifiedClassifier):
                 warn_user(words)
 
 
-def _mean_of_folds(path: CrossValidation, samples: Samples, settings: dict[str, Any]) -> FitResult:
+def _mean_of_folds(path: CrossValidation, samples: Samples, group: str | None) -> FitResult:
     """Mean parameters over the folds at the best strength, with what is proven of them on all rows."""
     j, k, l1, l2 = path.best, len(path.classes), path.best_l1, path.best_l2
     params = Params(path.params.W[:, j].mean(axis=0), path.params.b[:, j].mean(axis=0))
     status = next((fold[j] for fold in path.status if fold[j] != "converged"), "converged")
-    gap = np.inf
-    if l1 > 0:
-        gap = gap_of(Given(*samples, kind_of(samples.X)), params, l1, l2, settings)
-    elif l2 > 0:
-        gap = float(duality_gap(params, samples.X, np.eye(k)[samples.T], l2, samples.weight))
+    of_rows = samples.X, np.eye(k)[samples.T], l2, samples.weight
+    gap = float(duality_gap(params, *of_rows, l1=l1, group=group if l1 > 0 else None))
     J, passes = float(path.objective[:, j].mean()), int(path.n_passes[:, j].max())
     return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))

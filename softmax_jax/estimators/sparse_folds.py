@@ -9,13 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.certificate.bound import gap_at
-from softmax_jax.dtypes import scope
 from softmax_jax.fitting.arguments import Given
-from softmax_jax.model import Params
 from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sparse_path import SparseSweep, sparse_fits, sparse_strengths
-from softmax_jax.placement.offsets import inward
 from softmax_jax.solvers.solutions import Solutions
 
 
@@ -98,19 +94,3 @@ def swept(
                 at[i] = sweep.solve(float(pairs.l1[i]), tol)
         found.append([at[i] for i in range(len(pairs.l1))])
     return found
-
-
-def gap_of(data: Given, params: Params, l1: float, l2: float, settings: dict[str, Any]) -> float:
-    """A proven bound on J(params) - J*, nats per sample.
-
-    Args:
-      data: the rows of J.
-      params: W (m, k) and b (k,), any.
-      l1: strength > 0.
-      l2: strength >= 0.
-      settings: of SparseFits.
-    """
-    sets = sparse_fits(data, **settings).sets
-    given = inward(Params(*(np.asarray(p, np.float64) for p in params)), sets.data.offset)
-    with scope(np.float64):
-        return float(gap_at(sets.at(l1, l2).exact, given))
