@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
+from softmax_jax.inputs import checks
 from softmax_jax.losses import ridge
 from softmax_jax.model import Params
 
@@ -230,6 +231,19 @@ def check_group(group: Any) -> None:
     """Raise ValueError unless `group` is one of GROUPS."""
     if not (group is None or (isinstance(group, str) and group in GROUPS)):
         raise ValueError(f'group must be None or "features", got {group!r}.')
+
+
+def smooth_only(l1: Any, what: str) -> None:
+    """Raise ValueError where `l1` > 0.
+
+    Args:
+      l1: as the caller gave it.
+      what: that needs an objective with a Hessian everywhere, at the beginning of a sentence.
+    """
+    if checks.number(l1, "l1", low=0, allow_inf=True) > 0:
+        raise ValueError(
+            f"{what} needs l1=0, got l1={l1}: fit the features that were kept again by l2 alone, X[:, result.support]."
+        )
 
 
 def _positive(x: Any) -> Any:

@@ -29,6 +29,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.pairing import paired, table_names
 from softmax_jax.model import Params, check_shapes, net_input
+from softmax_jax.penalties import smooth_only
 from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Point, Problem
 from softmax_jax.runtime.host import on_host
@@ -65,7 +66,7 @@ class Predictive(NamedTuple):
 
 @on_host
 def laplace_posterior(
-    params: Params, X: Any, l2: float, sample_weight: Any = None, *, fit_intercept: bool = True
+    params: Params, X: Any, l2: float, sample_weight: Any = None, *, fit_intercept: bool = True, l1: float = 0.0
 ) -> Posterior:
     """The Gaussian approximation of the posterior at `params`, which should be the optimum for `l2`.
 
@@ -75,14 +76,17 @@ def laplace_posterior(
       l2: the strength of the fit, in the posterior as the prior; 0 leaves the prior out.
       sample_weight: (n,) of the fit, taken as counts of rows: its scale matters.
       fit_intercept: whether the bias was free.
+      l1: of the fit; above 0 it is refused, because the penalty is not smooth where weights are zero, and which
+        features were chosen is uncertain, too. Fit the features that were kept again, by l2 alone.
 
     Returns:
       Posterior.
 
     Raises:
-      ValueError: bad shapes or numbers; or l2 = 0 and features that are collinear (or constant beside a
+      ValueError: l1 > 0; bad shapes or numbers; or l2 = 0 and features that are collinear (or constant beside a
         bias) or separate the classes, whose coefficients the data do not identify.
     """
+    smooth_only(l1, "A Laplace posterior")
     W, b = (np.asarray(p, np.float64) for p in params)
     columns, X = table_names(X), checks.features(X)
     check_shapes(X, W, b)

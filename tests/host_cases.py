@@ -131,6 +131,8 @@ CASES: dict[str, Case] = {
     "closed_form_gradient": Case(sj.closed_form_gradient, POINT, "pure"),
     "autodiff_hvp": Case(sj.autodiff_hvp, {**POINT, "direction": PARAMS}, "pure"),
     "closed_form_hvp": Case(sj.closed_form_hvp, {**POINT, "direction": PARAMS}, "pure"),
+    "penalty": Case(sj.penalty, {"params": PARAMS, "l1": 0.1, "l2": 0.1}, "pure"),
+    "l1_max": Case(sj.l1_max, {"X": X, "y": Y} | WEIGHTS),
     "solve_implicit": Case(sj.solve_implicit, DATA, "pure"),
     "compare_gradients": Case(sj.compare_gradients, POINT),
     "duality_gap": Case(sj.duality_gap, POINT),
@@ -181,6 +183,9 @@ CASES: dict[str, Case] = {
     "plots.plot_decision_regions": Case(of("plots.plot_decision_regions"), {"params": PARAMS, "X": X, "y": Y}, "numpy"),
     "plots.plot_gap_against_time": Case(
         of("plots.plot_gap_against_time"), {"runs": {"a": (np.arange(1.0, 3), np.array([1.0, 0.1]))}}, "numpy"
+    ),
+    "plots.plot_sparse_path": Case(
+        of("plots.plot_sparse_path"), {"l1_values": np.array([0.1, 1.0]), "W": np.ones((2, 2, 3))}, "numpy"
     ),
     "plots.plot_regularisation_path": Case(
         of("plots.plot_regularisation_path"), {"l2_values": np.array([0.1, 1.0]), "W": np.ones((2, 2, 3))}, "numpy"

@@ -241,3 +241,9 @@ def test_separated_classes_have_no_standard_errors():
     with pytest.raises(ValueError, match="separated"):
         laplace_posterior(far, X, 0.0)
     laplace_posterior(fit(X, y, l2=1e-3).params, X, 1e-3)
+
+
+def test_fits_with_l1_are_refused_in_a_line_that_says_what_to_do():
+    X, _, params = data()
+    with pytest.raises(ValueError, match=r"A Laplace posterior needs l1=0, got l1=0.1: fit the features"):
+        laplace_posterior(params, X, 0.1, l1=0.1)

@@ -6,7 +6,7 @@ import enum
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,12 @@ from softmax_jax.cli import options
 from softmax_jax.solvers.names import SOLVERS
 
 of_several = functools.partial(typer.Option, rich_help_panel="Several processes")
+
+
+class Group(enum.StrEnum):
+    """What --group takes."""
+
+    features = "features"
 
 
 if TYPE_CHECKING:
@@ -29,6 +35,10 @@ class FitOptions(options.Source):
     weights: options.Weights = None
     test: Annotated[float, options.of_data(help="Fraction of the rows kept for the test.")] = 0.2
     l2: options.L2 = 1e-4
+    l1: options.L1 = 0.0
+    group: Annotated[
+        Group | None, options.of_problem(metavar="features", help="With --l1: a feature is kept or dropped as a whole.")
+    ] = None
     solver: Annotated[
         SolverName, options.of_problem(metavar="NAME", help=f"One of {', '.join(SOLVERS)}; auto is by size.")
     ] = SolverName("auto")
@@ -56,6 +66,16 @@ class FitOptions(options.Source):
     num_processes: Annotated[int | None, of_several(help="How many there are.")] = None
     process_id: Annotated[int | None, of_several(help="Which one this is, from 0.")] = None
 
+    def penalty(self) -> dict[str, Any]:
+        """The arguments of `fit` that say it.
+
+        Raises:
+          ValueError: --group without --l1.
+        """
+        if self.group is not None and not self.l1:
+            raise ValueError("--group says how --l1 counts weights; give --l1, too.")
+        return {"l2": self.l2, "l1": self.l1, "group": None if self.group is None else self.group.value}
+
     def join(self) -> tuple[str | None, int | None, int | None]:
         """Address of process 0, number of processes, index of this one; all None where JAX finds them itself.
 
@@ -82,6 +102,8 @@ class FitOptions(options.Source):
         names = ("target", "weights", "drop", "delimiter", "thousands", "images", "labels")
         return {f"--{name}": getattr(self, name) for name in (*names, "report", "checkpoint", "every")} | {
             "--decimal": self.decimal != ".",
+            "--l1": self.l1,
+            "--group": self.group,
             "--test (give 0)": self.test,
             "the scaling (--no-standardise)": not self.no_standardise,
         }

@@ -30,6 +30,7 @@ of_output = functools.partial(typer.Option, rich_help_panel="Output")
 
 Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .npz file the array.")]
 L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
+L1 = Annotated[float, of_problem(help="L1 strength, nats per unit: weights that do not help are exactly zero.")]
 Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
 NoCache = Annotated[bool, of_problem("--no-cache", help="Neither keep nor reuse compiled programs.")]

@@ -31,6 +31,8 @@ def fit(given: FitOptions) -> int:
 
       softmax-jax fit table.csv --target species --l2 1e-3 --out model.safetensors
 
+      softmax-jax fit digits --l1 0.01 --group features
+
       softmax-jax fit digits --eta 0.1 --epochs 50 --minibatches 32
 
       softmax-jax fit features.npy --labels labels.npy
@@ -46,13 +48,15 @@ def fit(given: FitOptions) -> int:
 
 
 def _fit(given: FitOptions, painter: Painter) -> int:
+    from softmax_jax.fitting.sparse_solver import record_for  # slow, with all that it imports
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.summary import data_warnings_of, outcome, told
-    from softmax_jax.solvers.hyperparameters import solver_record  # slow, with all that it imports
 
     given.join()  # refuses options that do not go together
-    record = solver_record(given.solver.value, eta=given.eta, epochs=given.epochs, minibatches=given.minibatches)
+    of_descent = {name: getattr(given, name) for name in ("eta", "epochs", "minibatches")}
+    penalty, record = given.penalty(), record_for(given.solver.value, given.l1, **of_descent)
     settings = {name: getattr(given, name) for name in ("l2", "tol", "max_iter", "seed")} | {"solver": record}
+    settings |= {} if given.distributed else penalty
     try:
         run, written = (
             fit_over_processes(given, settings) if given.distributed else _fit_alone(given, settings, painter)

@@ -29,6 +29,7 @@ class Options(options.Source):
     val_labels: Annotated[str | None, options.of_data(help="File of labels of --val.")] = None
     test: Annotated[float, options.of_data(help="Fraction of DATA kept for the test.")] = 0.2
     preset: Annotated[PresetName, options.of_problem(metavar="NAME", help="clip, dinov2 or simclr.")] = PresetName.clip
+    sparse: Annotated[int | None, options.of_problem(help="Most features to use, in place of a preset.")] = None
     tol: options.Tol = 1e-6
     max_iter: Annotated[int, options.of_problem(help="Most iterations of a fit.")] = 1000
     seed: options.Seed = 0
@@ -49,6 +50,8 @@ def probe(given: Options) -> int:
 
       softmax-jax probe train.parquet --val val.parquet --target label --preset dinov2 --no-standardise
 
+      softmax-jax probe digits --sparse 10
+
     Exit code 0: all converged, their gaps are proven. 1: ran, not all converged. 2: bad input. 130: interrupted.
     """
     from softmax_jax.runs.artifacts import to_json
@@ -62,7 +65,7 @@ def probe(given: Options) -> int:
         raise ValueError("--val-labels belongs to --val; give both.")
     folder = options.folder_for(given.out, "--out")  # before the work, whose result must not be lost
     settings: dict[str, Any] = {name: getattr(given, name) for name in ("test", "tol", "max_iter", "seed")}
-    settings |= {"preset": given.preset.value, "standardise": not given.no_standardise}
+    settings |= {"sparse": given.sparse, "preset": given.preset.value, "standardise": not given.no_standardise}
     with SearchLine() as line:
         run = train_probe(data, val, callback=line, **settings)
     written = write_probe(run, folder)
@@ -78,7 +81,9 @@ def _print(summary: dict[str, Any], written: list[Path]) -> None:
 
     best = summary["best"]
     print(f"{summary['preset']} ({summary['source']}); {summary['convention']}")
-    print_table([_cells(row, i == best) for i, row in enumerate(summary["strengths"])], _HEADS)
+    rows = summary["strengths"]
+    heads = _HEADS if "n_features" not in rows[0] else (*_HEADS, "features")
+    print_table([_cells(row, i == best) for i, row in enumerate(rows)], heads)
     own = {
         "data": "",  # comes first
         "validation": summary["validation"],
@@ -92,8 +97,9 @@ def _print(summary: dict[str, Any], written: list[Path]) -> None:
 
 
 def _cells(row: dict[str, Any], best: bool) -> list[str]:
+    kept = [str(row["n_features"])] if "n_features" in row else []
     numbers = [f"{row['strength']:.3g}", f"{row['l2']:.3g}", f"{row['duality_gap']:.1e}", row["status"]]
-    return ["best" if best else "", *numbers, f"{row['val_loss']:.4f}", f"{row['val_accuracy']:.4f}"]
+    return ["best" if best else "", *numbers, f"{row['val_loss']:.4f}", f"{row['val_accuracy']:.4f}", *kept]
 
 
 def _verdict(summary: dict[str, Any]) -> int:

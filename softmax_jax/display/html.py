@@ -98,9 +98,11 @@ def path_html(title: str, path: Any) -> str:
     Args:
       title: the kind of result.
       path: anything with l2_values, status, objective, duality_gap, n_iter, n_passes, val_loss, val_accuracy and
-        dropped, each of length L; columns that hold nothing are left out.
+        dropped, each of length L, and along l1 l1_values and n_features; columns that hold nothing are left out.
     """
-    columns = {
+    sparse = getattr(path, "l1_values", None) is not None and path.l1_values.any()
+    of_l1 = {"l1": [f"{v:.3g}" for v in path.l1_values], "features": list(path.n_features)} if sparse else {}
+    columns = of_l1 | {
         "l2": [f"{v:.3g}" for v in path.l2_values],
         "status": list(path.status),
         "objective": [float(v) for v in path.objective],

@@ -8,9 +8,10 @@ or intercept_ goes the same way back, for two classes to W_1 = -W_0 = coef_^T / 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -38,6 +39,7 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
     classes_: np.ndarray
     n_features_in_: int
     _columns: Sequence[Any] = ()  # names that X had in the last fit, of any type; scikit-learn keeps strings alone
+    _sparse_coef = False  # whether coef_ is shown as CSR
     _unproven: ClassVar[dict[str, Any]] = {}  # fitted attributes of parameters that were assigned, not found
 
     @classmethod
@@ -97,17 +99,32 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):
         labels = checks.as_labels(y)
         return super().score(X, checks.check_labels(labels) if labels.ndim == 1 else labels, sample_weight)
 
+    def sparsify(self) -> Self:
+        """Show coef_ as a CSR array, as scikit-learn does; `params_` stays dense, and so do predictions."""
+        check_is_fitted(self, "params_", msg="Estimator, %(name)s, must be fitted before sparsifying.")
+        self._sparse_coef = True
+        return self
+
+    def densify(self) -> Self:
+        """Show coef_ as a NumPy array again."""
+        check_is_fitted(self, "params_", msg="Estimator, %(name)s, must be fitted before densifying.")
+        self._sparse_coef = False
+        return self
+
     @property
-    def coef_(self) -> np.ndarray:
+    def coef_(self) -> Any:
         """Coefficients in scikit-learn's layout: (k, m), or (1, m) for two classes; to be assigned, not written into.
 
-        Assigned coefficients have no proof: status_ is "assigned", the gap inf.
+        Assigned coefficients have no proof: status_ is "assigned", the gap inf. A CSR array after `sparsify`.
         """
         W = self.params_.W
-        return _read_only((W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T)
+        coef = (W[:, 1:] - W[:, :1]).T if W.shape[1] == 2 else W.T
+        return _read_only_csr(coef) if self._sparse_coef else _read_only(coef)
 
     @coef_.setter
     def coef_(self, value: Any) -> None:
+        self._sparse_coef = sp.issparse(value)
+        value = value.toarray() if self._sparse_coef else value
         self._assign("coef_", np.shape(value), W=_per_class(np.array(checks.features(value, name="coef_")), "coef_").T)
 
     @property
@@ -164,6 +181,12 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _read_only_csr(array: np.ndarray) -> sp.csr_array:
+    coef = sp.csr_array(array)
+    coef.data.flags.writeable = False
+    return coef
 
 
 def _per_class(rows: np.ndarray, name: str) -> np.ndarray:

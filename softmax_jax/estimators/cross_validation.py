@@ -2,7 +2,7 @@
 
 A fold is a weighting of the rows, zero on those held out: X is never copied, and the folds are solved side by side
 while the strengths are swept from strong to weak (see sweep.py). l2 is nats per sample, so a strength means the same
-for the rows of a fold as for all of them.
+for the rows of a fold as for all of them. Along l1 the folds are solved in turn (see sparse_folds.py).
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
 from softmax_jax.estimators.scoring import held_out_score, routed
-from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.estimators.sparse_folds import is_along_l1, penalties, swept
+from softmax_jax.fitting.arguments import Given, iterations, tolerance
+from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.model import Params
-from softmax_jax.model_selection.choice import best_strength
+from softmax_jax.model_selection.choice import TIE, best_strength
 from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
+from softmax_jax.placement.place import kind_of
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.solvers.protocol import Solver
@@ -49,6 +52,7 @@ class CrossValidation(NamedTuple):
       n_passes: (F, L) passes over the data.
       splits: F pairs of row indices, trained on and held out.
       missing: F lists of the labels that do not occur among the rows trained on.
+      l1_values: (L,) strengths of l1 Omega beside those of l2; zeros where there are none.
     """
 
     l2_values: np.ndarray
@@ -61,13 +65,16 @@ class CrossValidation(NamedTuple):
     n_passes: np.ndarray
     splits: list[tuple[np.ndarray, np.ndarray]]
     missing: list[list[Any]]
+    l1_values: np.ndarray
 
     def __repr__(self) -> str:
         """One line, without the arrays."""
         status = [word for fold in self.status for word in fold]
-        more = {"l2": range_text(self.l2_values), "folds": str(len(self.scores))}
+        more = {"l1": range_text(np.unique(self.l1_values))} if self.l1_values.any() else {}
+        more |= {"l2": range_text(np.unique(self.l2_values)), "folds": str(len(self.scores))}
         if np.isfinite(self.mean_scores).all():
-            more["best"] = f"l2 {self.l2_values[self.best]:.3g} (mean score {self.mean_scores[self.best]:.4f})"
+            best = f"l1 {self.best_l1:.3g}, " if self.l1_values.any() else ""
+            more["best"] = f"{best}l2 {self.best_l2:.3g} (mean score {self.mean_scores[self.best]:.4f})"
         return one_line("CrossValidation", status, self.duality_gap, self.params, **more)
 
     @property
@@ -76,24 +83,38 @@ class CrossValidation(NamedTuple):
         return self.scores.mean(axis=0)
 
     @property
+    def n_nonzero(self) -> np.ndarray:
+        """(L,) weights that are not zero, means over folds."""
+        return np.count_nonzero(self.params.W, axis=(2, 3)).mean(axis=0)
+
+    @property
     def best(self) -> int:
-        """Index of the strength with the highest mean score; of equals the strongest."""
+        """Index of the highest mean score; of equals the sparsest, and of these the strongest."""
         means = self.mean_scores
         if np.isnan(means).all():
             raise ValueError("scoring gave NaN for every strength: take a scorer that suits the rows held out.")
-        return best_strength(self.l2_values, means)
+        if not self.l1_values.any():
+            return best_strength(self.l2_values, means)
+        winners = np.flatnonzero(means >= np.nanmax(means) - TIE)
+        order = np.lexsort((-self.l2_values[winners], -self.l1_values[winners], self.n_nonzero[winners]))
+        return int(winners[order[0]])
 
     @property
     def best_l2(self) -> float:
-        """The strength with the highest mean score; of equals the strongest."""
+        """The l2 of `best`."""
         return float(self.l2_values[self.best])
+
+    @property
+    def best_l1(self) -> float:
+        """The l1 of `best`; 0 where only l2 differs."""
+        return float(self.l1_values[self.best])
 
 
 @on_host
 def cross_validate(
     X: Any,
     y: Any,
-    l2_values: Any = DEFAULT_STRENGTHS,
+    l2_values: Any = None,
     *,
     cv: Any = 5,
     scoring: Any = None,
@@ -106,8 +127,15 @@ def cross_validate(
     tol: float = 1e-6,
     max_iter: int = 1000,
     devices: Any = None,
+    l1_values: Any = None,
+    n_l1: int | None = None,
+    l1_ratio: Any = None,
+    group: str | None = None,
 ) -> CrossValidation:
     """Score every strength on held-out folds; each of the fits is certified to `tol`.
+
+    With `l1_values` or `n_l1` the penalty is l1 Omega(W) + l2/2 ||W||^2, and each fold is a path along l1 for every l2,
+    or for every `l1_ratio`.
 
     A class that does not occur in the training rows of a fold keeps its column there, and its probability goes
     towards zero; `missing` names it. Scores of probabilities know all classes, also where a fold holds out no row of
@@ -116,7 +144,7 @@ def cross_validate(
     Args:
       X: (n, m) features, as for `fit`.
       y: (n,) labels.
-      l2_values: strengths >= 0, all different, in any order.
+      l2_values: strengths >= 0, all different, in any order; None for 15 from 1e-6 to 10, and with l1 for 0.
       cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
       scoring: None for accuracy, a scikit-learn scorer or its name, such as "neg_log_loss".
       groups: (n,) for splitters that keep groups together.
@@ -129,6 +157,10 @@ def cross_validate(
       tol: bound on J - J* to prove for each fit, nats per sample.
       max_iter: most iterations for a strength.
       devices: as for `fit`.
+      l1_values: strengths > 0 of l1 Omega, all different, in any order.
+      n_l1: in their place, how many: evenly on a logarithmic scale from `l1_max` of all rows to a hundredth of it.
+      l1_ratio: in place of l2_values one or several in (0, 1]: l2 = l1 (1 - l1_ratio) / l1_ratio at each l1.
+      group: as in `fit`.
 
     Returns:
       CrossValidation.
@@ -139,7 +171,9 @@ def cross_validate(
     check_exact(solver)
     tol = tolerance(tol)
     max_iter = iterations(max_iter, least=1)
-    strengths = check_strengths(l2_values)
+    sparse = is_along_l1(l1_values, n_l1, l1_ratio, group)
+    strengths = np.zeros(0) if sparse else check_strengths(DEFAULT_STRENGTHS if l2_values is None else l2_values)
+    checked_sparse(float(sparse), group, solver)
     data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
     X, T, classes, weight = data._replace(X=with_auto_axes(data.X))
     if T.ndim == 2:
@@ -148,9 +182,16 @@ def cross_validate(
     given = None if sample_weight is None else np.asarray(sample_weight)
     metadata, of_splitter = routed(scoring, splitter, given, params or {})
     splits = splits_of(splitter, T, {"groups": groups, **of_splitter}, weight)
-    folds = fold_weights(splits, T, row_weights(class_weight, data), len(classes))
-    settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "max_iter": max_iter, "devices": devices}
-    found = _swept(X, T, folds, len(classes), strengths, tol, settings)
+    fitted = row_weights(class_weight, data)
+    folds = fold_weights(splits, T, fitted, len(classes))
+    settings = {"fit_intercept": bool(fit_intercept), "solver": solver, "devices": devices}
+    if sparse:
+        rows, settings["group"] = Given(X, T, classes, fitted, kind_of(X)), group
+        pairs = penalties(rows, l1_values, n_l1, l1_ratio, l2_values, settings)
+        found, strengths, of_l1 = swept(rows, folds, pairs, tol, max_iter, settings), pairs.l2, pairs.l1
+    else:
+        found = _swept(X, T, folds, len(classes), strengths, tol, settings | {"max_iter": max_iter})
+        of_l1 = np.zeros(len(strengths))
 
     def by_fold(part: Callable[[Solutions], Any]) -> np.ndarray:
         return np.concatenate([np.stack([np.asarray(part(o)) for o in group], axis=1) for group in found])
@@ -169,6 +210,7 @@ def cross_validate(
         n_passes=by_fold(lambda o: o.n_passes),
         splits=splits,
         missing=[classes[np.bincount(T, w > 0, len(classes)) == 0].tolist() for w in folds],
+        l1_values=of_l1,
     )
 
 

@@ -72,6 +72,7 @@ class CertifiedClassifier(SoftmaxClassifier):
     def _keep(self, result: FitResult) -> None:
         """Set the attributes of a fit."""
         self.classes_, self.params_ = result.classes, result.params
+        vars(self).pop("_sparse_coef", None)  # coef_ is dense again
         self.objective_, self.duality_gap_ = result.objective, result.duality_gap
         self.status_, self.n_iter_ = result.status, result.n_iter
         self.converged_ = result.status == "converged"

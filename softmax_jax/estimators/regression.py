@@ -17,12 +17,13 @@ from softmax_jax.estimators.fitting import CertifiedClassifier, DegenerateDataWa
 from softmax_jax.fitting.data_warnings import data_warnings
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
+from softmax_jax.fitting.sparse_solver import record_for
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import order
 from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
-from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, solver_record
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS
 
 
 class SeparationWarning(ConvergenceWarning):
@@ -34,12 +35,14 @@ class SoftmaxRegression(CertifiedClassifier):
 
         J(W, b) = (1/n) sum_i s_i H(T_i, O_i) + l2/2 ||W||^2,    O = softmax(X W + b)
 
+    With `l1` the penalty is l1 Omega(W) + l2/2 ||W||^2, and weights that do not help are exactly zero.
     Giving eta, epochs or minibatches selects gradient descent.
 
     Args:
       l2: strength >= 0, nats per squared weight; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
-      solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`.
-      tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, as in `fit`.
+      solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`; with l1 > 0 "auto"
+        or "proximal-newton".
+      tol: bound on J - J* to prove, nats per sample; without penalty the norm of the gradient, as in `fit`.
       max_iter: most iterations of an exact solver; epochs where these are not given.
       eta: learning rate > 0 of gradient descent, 0.1 by default.
       epochs: passes of gradient descent over the data; all of them are run.
@@ -50,14 +53,17 @@ class SoftmaxRegression(CertifiedClassifier):
       dtype: to convert X to; by default X keeps its own. All but float64 is computed in float32.
       random_state: seed of the start and the minibatches of gradient descent; exact solvers draw nothing.
       verbose: print the progress of the fit.
+      l1: strength >= 0 of Omega(W), the sum of |W_ij|.
+      group: None, or "features": Omega is the sum over features of the norm of W's row, so that a feature is kept or
+        dropped for all classes at once.
 
     Attributes:
       classes_: (k,) labels in sorted order; 0..k-1 after soft targets.
       params_: Params of NumPy arrays, W (m, k) and b (k,), a column per class for any k.
-      coef_: (k, m), or (1, m) for two classes.
+      coef_: (k, m), or (1, m) for two classes; CSR after `sparsify`.
       intercept_: (k,), or (1,) for two classes.
       objective_: J at params_, nats per sample.
-      duality_gap_: proven bound on J - J*, nats per sample; inf for l2 = 0.
+      duality_gap_: proven bound on J - J*, nats per sample; inf without penalty.
       status_: converged, max_iter, precision_floor, nonfinite or diverging; all but the first also warn. "assigned"
         where coef_ or intercept_ were.
       converged_: whether status_ is "converged".
@@ -88,6 +94,8 @@ class SoftmaxRegression(CertifiedClassifier):
         "dtype": "no_validation",
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "l1": [Interval(Real, 0, None, closed="both")],
+        "group": [StrOptions({"features"}), None],
     }
 
     def __init__(
@@ -106,12 +114,15 @@ class SoftmaxRegression(CertifiedClassifier):
         dtype: Any = None,
         random_state: Any = None,
         verbose: int = 0,
+        l1: float = 0.0,
+        group: str | None = None,
     ) -> None:
         """Store the parameters; they are checked by fit."""
         self.l2, self.solver, self.tol, self.max_iter = l2, solver, tol, max_iter
         self.eta, self.epochs, self.minibatches = eta, epochs, minibatches
         self.fit_intercept, self.class_weight, self.warm_start = fit_intercept, class_weight, warm_start
         self.dtype, self.random_state, self.verbose = dtype, random_state, verbose
+        self.l1, self.group = l1, group
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
@@ -145,13 +156,16 @@ class SoftmaxRegression(CertifiedClassifier):
                 fit_intercept=self.fit_intercept,
                 callback=_print_progress if self.verbose else None,
                 seed=self._seed() if solver is not None and not solver.is_exact else 0,
+                l1=self.l1,
+                group=self.group,
             )
             self._accept(result, weighted.X, X, solver)
         self._warn_without_weight(given)
         array, T, _, weight = weighted
-        for words in data_warnings(result, array, T, weight, l2=self.l2, fit_intercept=bool(self.fit_intercept)):
+        penalty = {"l1": self.l1, "l2": self.l2}
+        for words in data_warnings(result, array, T, weight, **penalty, fit_intercept=bool(self.fit_intercept)):
             warn_user(words, DegenerateDataWarning)
-        if words := convergence_message(result, solver=solver, l2=self.l2, tol=self.tol):
+        if words := convergence_message(result, solver=solver, tol=self.tol, **penalty):
             separated = result.status == "diverging" and (solver is None or solver.is_exact)
             warn_user(words, SeparationWarning if separated else ConvergenceWarning)
         return self
@@ -159,7 +173,7 @@ class SoftmaxRegression(CertifiedClassifier):
     def _solver(self) -> Any:
         """The record to run, or None for `fit` to choose."""
         given = {"eta": self.eta, "epochs": self.epochs, "minibatches": self.minibatches}
-        return solver_record(self.solver, max_epochs=self.max_iter, **given)
+        return record_for(self.solver, self.l1, max_epochs=self.max_iter, **given)
 
     def _seed(self) -> int:
         """An integer random_state as it is, so that the functional fit draws the same numbers."""

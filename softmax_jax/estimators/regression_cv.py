@@ -12,37 +12,45 @@ from sklearn.utils.metadata_routing import UNUSED
 
 from softmax_jax.certificate import duality_gap
 from softmax_jax.display.user_warnings import warn_user
-from softmax_jax.estimators.cross_validation import DEFAULT_STRENGTHS, CrossValidation, cross_validate
+from softmax_jax.estimators.cross_validation import CrossValidation, cross_validate
 from softmax_jax.estimators.fitting import CertifiedClassifier, unchanged_on_error
 from softmax_jax.estimators.scoring import metadata_router
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
+from softmax_jax.fitting.sparse_solver import record_for
 from softmax_jax.inputs.class_weight import without_weight
 from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.runtime.host import on_host
-from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS, solver_record
+from softmax_jax.solvers.hyperparameters import RECORDS, SOLVERS
 
 
 class SoftmaxRegressionCV(CertifiedClassifier):
-    """Softmax regression with the L2 strength chosen by cross-validation; every fit is certified.
+    """Softmax regression with the strengths of its penalty chosen by cross-validation; every fit is certified.
 
     Args:
-      l2_values: strengths >= 0, nats per squared weight; None for 15 from 1e-6 to 10.
+      l2_values: strengths >= 0, nats per squared weight; None for 15 from 1e-6 to 10, and with l1 for 0.
       cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
       scoring: None for accuracy, a scikit-learn scorer or its name, such as "neg_log_loss".
       refit: fit all rows at the best strength; else the parameters are the mean over folds at that strength.
-      solver: "auto", "lbfgs", "newton-cg", "newton", or a record of an exact solver.
+      solver: "auto", "lbfgs", "newton-cg", "newton", or a record of an exact solver; with l1 "auto" or
+        "proximal-newton".
       tol: bound on J - J* to prove for each fit, nats per sample.
       max_iter: most iterations of a fit.
       fit_intercept: whether the bias is free; else it is 0.
       class_weight: {label: weight}, with 1 for labels that it leaves out, or "balanced"; used in the fits, not in the
         scores.
       dtype: to convert X to; by default X keeps its own.
+      l1_values: strengths > 0 of l1 Omega(W), to be tried with every l2 of l2_values; None for none.
+      n_l1: in their place, how many: evenly on a logarithmic scale from `l1_max`, where W = 0, to a hundredth of it.
+      l1_ratio: in place of l2_values one or several in (0, 1]: l2 = l1 (1 - l1_ratio) / l1_ratio at each l1.
+      group: as of SoftmaxRegression.
 
     Attributes:
       l2_: the strength with the highest mean score; of equals the strongest.
+      l1_: with it; of equal scores the sparsest solution wins. 0 where no l1 was tried.
       l2_values_: (L,) strengths.
+      l1_values_: (L,) strengths beside them; zeros where no l1 was tried.
       scores_: (F, L) score of each fold at each strength.
       path_: CrossValidation, with parameters, gap and status of every fit.
       classes_, params_, coef_, intercept_, n_features_in_, feature_names_in_: as of SoftmaxRegression.
@@ -64,6 +72,10 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "dtype": "no_validation",
+        "l1_values": ["array-like", None],
+        "n_l1": [Interval(Integral, 1, None, closed="left"), None],
+        "l1_ratio": [Interval(Real, 0, 1, closed="right"), "array-like", None],
+        "group": [StrOptions({"features"}), None],
     }
 
     def __init__(
@@ -79,11 +91,16 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         fit_intercept: bool = True,
         class_weight: Any = None,
         dtype: Any = None,
+        l1_values: Any = None,
+        n_l1: int | None = None,
+        l1_ratio: Any = None,
+        group: str | None = None,
     ) -> None:
         """Store the parameters; they are checked by fit."""
         self.l2_values, self.cv, self.scoring, self.refit = l2_values, cv, scoring, refit
         self.solver, self.tol, self.max_iter = solver, tol, max_iter
         self.fit_intercept, self.class_weight, self.dtype = fit_intercept, class_weight, dtype
+        self.l1_values, self.n_l1, self.l1_ratio, self.group = l1_values, n_l1, l1_ratio, group
 
     @on_host
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, **params: Any) -> SoftmaxRegressionCV:
@@ -106,16 +123,20 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         with unchanged_on_error(self):
             self._validate_params()
             given, weighted = self._checked(X, y, sample_weight)
-            settings = {"tol": self.tol, "max_iter": self.max_iter, "fit_intercept": self.fit_intercept}
-            settings["solver"] = self._record()
-            values = DEFAULT_STRENGTHS if self.l2_values is None else self.l2_values
+            problem = {"solver": self._record(), "group": self.group, "fit_intercept": self.fit_intercept}
+            settings = {"tol": self.tol, "max_iter": self.max_iter, **problem}
+            along = {"l1_values": self.l1_values, "n_l1": self.n_l1, "l1_ratio": self.l1_ratio}
             weights = {"sample_weight": sample_weight, "class_weight": self.class_weight}
             judged = {"cv": self.cv, "scoring": self.scoring, "groups": groups, "params": params}
-            path = cross_validate(given, None, values, **judged, **weights, **settings)
-            self.path_, self.scores_, self.l2_values_, self.l2_ = path, path.scores, path.l2_values, path.best_l2
-            refitted = self.refit
-            result = fit(weighted, None, l2=self.l2_, **settings) if refitted else _mean_of_folds(path, weighted)
-            self._accept(result, weighted.X, X, settings["solver"])
+            path = cross_validate(given, None, self.l2_values, **along, **judged, **weights, **settings)
+            self.path_, self.scores_ = path, path.scores
+            self.l2_values_, self.l2_ = path.l2_values, path.best_l2
+            self.l1_values_, self.l1_ = path.l1_values, path.best_l1
+            if self.refit:
+                result = fit(weighted, None, l1=self.l1_, l2=self.l2_, **settings)
+            else:
+                result = _mean_of_folds(path, weighted, self.group)
+            self._accept(result, weighted.X, X, problem["solver"])
         self._warn_without_weight(given)
         self._warn(path, result, set(without_weight(weighted).tolist()))
         return self
@@ -125,7 +146,8 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         return metadata_router(self, self, self.scoring, self.cv)
 
     def _record(self) -> Any:
-        record = solver_record(self.solver)
+        along = self.l1_values is not None or self.n_l1 is not None
+        record = record_for(self.solver, float(along))
         if record is not None and not record.is_exact:
             raise ValueError("solver must be exact: gradient descent proves no gap.")
         return record
@@ -137,7 +159,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         if failed:
             words = f"{failed} of {len(statuses)} fits were not certified to tol={self.tol:g}: see path_.status."
             warn_user(words, ConvergenceWarning)
-        elif words := convergence_message(result, solver=self._record(), l2=self.l2_, tol=self.tol):
+        elif words := convergence_message(result, solver=self._record(), l2=self.l2_, tol=self.tol, l1=self.l1_):
             warn_user(words, ConvergenceWarning)
         for fold, missing in enumerate(path.missing):
             if labels := [label for label in missing if label not in everywhere]:
@@ -145,14 +167,12 @@ class SoftmaxRegressionCV(CertifiedClassifier):
                 warn_user(words)
 
 
-def _mean_of_folds(path: CrossValidation, samples: Samples) -> FitResult:
+def _mean_of_folds(path: CrossValidation, samples: Samples, group: str | None) -> FitResult:
     """Mean parameters over the folds at the best strength, with what is proven of them on all rows."""
-    j, k = path.best, len(path.classes)
+    j, k, l1, l2 = path.best, len(path.classes), path.best_l1, path.best_l2
     params = Params(path.params.W[:, j].mean(axis=0), path.params.b[:, j].mean(axis=0))
     status = next((fold[j] for fold in path.status if fold[j] != "converged"), "converged")
-    proven = path.best_l2 > 0
-    gap = (
-        float(duality_gap(params, samples.X, np.eye(k)[samples.T], path.best_l2, samples.weight)) if proven else np.inf
-    )
+    of_rows = samples.X, np.eye(k)[samples.T], l2, samples.weight
+    gap = float(duality_gap(params, *of_rows, l1=l1, group=group if l1 > 0 else None))
     J, passes = float(path.objective[:, j].mean()), int(path.n_passes[:, j].max())
     return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))

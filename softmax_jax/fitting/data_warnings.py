@@ -19,7 +19,14 @@ _BLOCK_ELEMENTS = 2**24
 
 
 def data_warnings(
-    result: FitResult, X: Any, T: np.ndarray, weight: np.ndarray | None, *, l2: float, fit_intercept: bool
+    result: FitResult,
+    X: Any,
+    T: np.ndarray,
+    weight: np.ndarray | None,
+    *,
+    l2: float,
+    fit_intercept: bool,
+    l1: float = 0.0,
 ) -> list[str]:
     """A sentence for each oddity that was found.
 
@@ -30,6 +37,7 @@ def data_warnings(
       weight: (n,) or None.
       l2: strength.
       fit_intercept: whether the bias is free.
+      l1: strength of Omega.
 
     Returns:
       Sentences, none for ordinary data.
@@ -48,7 +56,12 @@ def data_warnings(
                 f"No row of y gives class {names} any probability: its free bias has no finite optimum, and is set so "
                 "that the class is next to impossible. Leave the class out, or smooth the targets."
             )
-    if l2 == 0 and result.status not in ("diverging", "nonfinite") and _is_dependent(X, weight, fit_intercept):
+    if (
+        l2 == 0
+        and l1 == 0
+        and result.status not in ("diverging", "nonfinite")
+        and _is_dependent(X, weight, fit_intercept)
+    ):
         words.append(
             "With l2=0 the coefficients are not unique: some features are linear combinations of others"
             + (" or constant" if fit_intercept else "")

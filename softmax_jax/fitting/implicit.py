@@ -22,6 +22,7 @@ from jax.flatten_util import ravel_pytree
 from softmax_jax.dtypes import compute_dtype, follows_dtype
 from softmax_jax.losses import check_targets, cross_entropy, normalised_weights
 from softmax_jax.model import Params, init_params
+from softmax_jax.penalties import smooth_only
 from softmax_jax.placement.platforms import tiles_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
@@ -56,6 +57,7 @@ def solve_implicit(
     tol: float | None = None,
     max_iter: int = 200,
     fit_intercept: bool = True,
+    l1: float = 0.0,
 ) -> Params:
     """The optimum of J, which `jax.grad`, `jax.jvp`, `jit` and `vmap` may go through, more than once.
 
@@ -71,14 +73,16 @@ def solve_implicit(
       tol: the estimated square root of twice J - J* at which to stop; None for nearly the dtype's precision.
       max_iter: most Newton iterations.
       fit_intercept: whether the bias is free; else it is 0.
+      l1: above 0 it is refused: where weights are about to become zero the optimum has no derivative.
 
     Returns:
       Params W (m, k) and b (k,), with sum b = 0. All are NaN where `max_iter` iterations did not reach the
       optimum, and where there is none, as for l2 <= 0; derivatives likewise.
 
     Raises:
-      ValueError: shapes disagree.
+      ValueError: l1 > 0, or shapes disagree.
     """
+    smooth_only(l1, "solve_implicit")
     X, T, l2 = (jnp.asarray(a) for a in (X, T, l2))
     dtype = compute_dtype(X)
     X, T, l2 = (a.astype(dtype) for a in (X, T, l2))

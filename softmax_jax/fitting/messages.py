@@ -14,7 +14,7 @@ class NonFiniteError(FloatingPointError):
     """Numbers left the range of their dtype before a single step of the fit was done."""
 
 
-def convergence_message(result: FitResult, *, solver: Record | None, l2: float, tol: float) -> str:
+def convergence_message(result: FitResult, *, solver: Record | None, l2: float, tol: float, l1: float = 0.0) -> str:
     """One or two sentences for a fit that did not converge; "" for one that did.
 
     Args:
@@ -22,25 +22,27 @@ def convergence_message(result: FitResult, *, solver: Record | None, l2: float, 
       solver: the record it ran, or None where it chose itself.
       l2: strength it was given.
       tol: bound it was given.
+      l1: strength of Omega it was given, which has a certificate without l2, too.
 
     Returns:
       What happened, how far from the optimum it ended, and what to try next.
     """
     descent = solver is not None and not solver.is_exact
     distance = f"duality gap {result.duality_gap:.3g} against tol={tol:g}"
-    if l2 == 0:
+    penalised, stronger = l2 > 0 or l1 > 0, "l1 or l2" if l1 > 0 else "l2"
+    if not penalised:
         distance = f"no duality gap where l2=0; the gradient's norm is above tol={tol:g}"
     dtype = np.dtype(result.params.W.dtype).name
     words = {
-        "max_iter": _exhausted(result.n_iter, distance, descent),
+        "max_iter": _exhausted(result.n_iter, distance, descent, stronger),
         "precision_floor": (
             f"{dtype} rounding ended the fit after {result.n_iter} iterations ({distance}). "
             + ("" if dtype == "float64" else "Pass float64 features. ")
-            + ("Scale the features, or raise l2 or tol." if l2 > 0 else "Scale the features, or raise tol.")
+            + ("Scale the features, or raise " + (f"{stronger} or tol." if penalised else "tol."))
         ),
         "nonfinite": (
             f"The fit met numbers beyond the range of {dtype} after {result.n_iter} iterations and kept the "
-            "last finite parameters. Scale the features" + (", or lower eta." if descent else ", or raise l2.")
+            "last finite parameters. Scale the features" + (", or lower eta." if descent else f", or raise {stronger}.")
         ),
         "diverging": (
             f"Gradient descent diverged: its cost rose to {result.objective:.3g}. Lower "
@@ -74,7 +76,7 @@ def check_moved(result: FitResult, X: Any, *, solver: Record | None) -> None:
     )
 
 
-def _exhausted(n_iter: int, distance: str, descent: bool) -> str:
+def _exhausted(n_iter: int, distance: str, descent: bool, stronger: str) -> str:
     if descent:
         return (
             f"Gradient descent ended its {n_iter} epochs short of the optimum ({distance}). Give more epochs, "
@@ -83,5 +85,5 @@ def _exhausted(n_iter: int, distance: str, descent: bool) -> str:
         )
     return (
         f"The fit did not converge in {n_iter} iterations ({distance}). Raise max_iter, scale the features "
-        "(StandardScaler), or raise l2 or tol."
+        f"(StandardScaler), or raise {stronger} or tol."
     )

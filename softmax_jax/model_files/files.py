@@ -21,7 +21,7 @@ from typing import Any
 
 from softmax_jax._version import __version__
 from softmax_jax.model import Params
-from softmax_jax.model_files.kinds import KINDS, kind_of
+from softmax_jax.model_files.kinds import KINDS, kind_of, version_of
 from softmax_jax.model_files.parts import Stored, check_params
 from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.atomic import AnyPath
@@ -65,7 +65,7 @@ def save_described(kind: str, stored: Stored, path: AnyPath) -> None:
     check_params(Params(tensors["W"], tensors["b"]), "model")
     versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
     texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}
-    write(path, {"kind": kind, **texts}, tensors, version=KINDS[kind].version)
+    write(path, {"kind": kind, **texts}, tensors, version=version_of(kind, stored))
 
 
 def load(path: AnyPath) -> Any:

@@ -13,8 +13,9 @@ from softmax_jax.model import Params
 from softmax_jax.model_files.parts import Stored, check_params, exactly, feature_names, set_features
 from softmax_jax.model_files.values import decode, decode_all, decode_labels, encode, encode_all
 
+LATER = {"l1": 0.0, "group": None, "l1_values": None, "n_l1": None, "l1_ratio": None}  # hyperparameters, stored if set
 _SCALARS = {"objective": Real, "duality_gap": Real, "status": str, "n_iter": Integral}
-_ARRAYS = {"params_", "classes_", "history_", "feature_names_in_", "path_", "scores_", "l2_values_"}
+_ARRAYS = {"params_", "classes_", "history_", "feature_names_in_", "path_", "scores_", "l1_values_", "l2_values_"}
 _OF_FOLDS = ("scores", "objective", "duality_gap", "n_passes")  # (F, L) arrays of a CrossValidation
 _OF_PATH = (*_OF_FOLDS, "l2_values", "W", "b", "train", "held_out")
 
@@ -76,10 +77,16 @@ def described(params: Params, classes: np.ndarray, names: Any, parameters: Any, 
     texts = {
         "classes": encode(classes, "classes_")["array"],
         "feature_names": names,
-        "hyperparameters": encode_all(parameters),
+        "hyperparameters": encode_all({name: parameters[name] for name in parameters if not _unset(name, parameters)}),
         "fitted": encode_all(scalars),
     }
     return Stored(texts, describe_params(params).tensors)
+
+
+def _unset(name: str, parameters: Any) -> bool:
+    """Whether a later hyperparameter has its default, type included: files without it are read by former versions."""
+    value = parameters[name]
+    return name in LATER and type(value) is type(LATER[name]) and value == LATER[name]
 
 
 def restore_model(stored: Stored) -> Any:
@@ -95,7 +102,8 @@ def restore_model(stored: Stored) -> Any:
     if path is None:
         model.history_ = _history(stored)
     else:
-        of_path = Stored(path, {name: tensors.pop(f"path_{name}") for name in _OF_PATH})
+        of_l1 = ("l1_values",) if "path_l1_values" in tensors else ()
+        of_path = Stored(path, {name: tensors.pop(f"path_{name}") for name in (*_OF_PATH, *of_l1)})
     model.params_, model.classes_, fitted = _found(stored, "_")
     m = len(model.params_.W)
     if fitted["n_features_in_"] != m:
@@ -109,6 +117,7 @@ def restore_model(stored: Stored) -> Any:
     if path is not None:
         model.path_ = _restored_path(of_path, model)
         model.scores_, model.l2_values_ = model.path_.scores, model.path_.l2_values
+        model.l1_values_, model.l1_ = model.path_.l1_values, fitted.get("l1_", 0.0)
     return model
 
 
@@ -142,7 +151,8 @@ def _describe_path(path: Any) -> Stored:
     }
     train, held_out = (np.concatenate(part).astype(np.int64) for part in zip(*path.splits, strict=True))
     arrays = {**path._asdict(), **path.params._asdict(), "train": train, "held_out": held_out}
-    return Stored(texts, {f"path_{name}": np.asarray(arrays[name]) for name in _OF_PATH})
+    of_l1 = ("l1_values",) if path.l1_values.any() else ()
+    return Stored(texts, {f"path_{name}": np.asarray(arrays[name]) for name in (*_OF_PATH, *of_l1)})
 
 
 def _restored_path(stored: Stored, model: Any) -> Any:
@@ -154,8 +164,10 @@ def _restored_path(stored: Stored, model: Any) -> Any:
     params = Params(path.pop("W"), path.pop("b"))
     check_params(params, "the parameters of the folds")
     F, L, of_model = len(texts["sizes"]), len(path["l2_values"]), model.params_.W.shape
+    path.setdefault("l1_values", np.zeros(L))
     shapes = {params.W.shape, *((*path[name].shape, *of_model) for name in _OF_FOLDS)}
-    if shapes != {(F, L, *of_model)} or len(missing) != F or [len(row) for row in status] != [L] * F:
+    of_l1, of_status = path["l1_values"].shape, [len(row) for row in status]
+    if shapes != {(F, L, *of_model)} or of_l1 != (L,) or len(missing) != F or of_status != [L] * F:
         raise ValueError(f"a cross-validation that is not of {F} folds and {L} strengths")
     sizes = zip(*texts["sizes"], strict=True)
     rows = [_by_fold(path.pop(name), of_fold) for name, of_fold in zip(("train", "held_out"), sizes, strict=True)]

@@ -27,6 +27,18 @@ KINDS = {
     "pipeline": Kind(steps.describe_pipeline, steps.restore_pipeline),
     "steps": Kind(steps.describe_steps, steps.restore_steps, version=2),
 }
+WITH_L1 = 4  # format whose estimators have l1 and group
+
+
+def version_of(kind: str, stored: Stored) -> int:
+    """The version of the format that a reader of a model must know.
+
+    Args:
+      kind: a key of KINDS.
+      stored: what it is restored from; hyperparameters that are not their defaults are later than the kind.
+    """
+    later = fitted.LATER.keys() & stored.texts.get("hyperparameters", {}).keys()
+    return max(KINDS[kind].version, WITH_L1 if later else 1)
 
 
 def kind_of(model: Any) -> str:

@@ -13,9 +13,11 @@ from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.pairing import paired, table_names
+from softmax_jax.model_selection import sparse_search
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import PathResult, fit_path
 from softmax_jax.model_selection.protocols import PRESETS, Protocol
+from softmax_jax.model_selection.sparse_search import of_few_features
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
 
@@ -53,6 +55,7 @@ class ProbeResult(NamedTuple):
       result: the winner, fitted again on training and validation rows where the protocol says so.
       l2: the winner's strength on the rows of `result`, as l2.
       n_fits: fits in all.
+      l1: the winner's strength on the rows of `result`, as l1, where the probe is of few features.
     """
 
     protocol: Protocol
@@ -63,6 +66,7 @@ class ProbeResult(NamedTuple):
     result: FitResult
     l2: float
     n_fits: int
+    l1: float = 0.0
 
     def __repr__(self) -> str:
         """One line, without the arrays."""
@@ -98,6 +102,7 @@ def linear_probe(
     seed: int = 0,
     devices: Any = None,
     callback: Callable[[ProbeProgress], Any] | None = None,
+    sparse: int | None = None,
 ) -> ProbeResult:
     """Tune the L2 strength of a linear probe by a published protocol, and fit the winner.
 
@@ -114,16 +119,17 @@ def linear_probe(
       seed: of the split, where there is no validation set.
       devices: as for `fit`.
       callback: called after each fit of the search.
+      sparse: most features to use; in place of a preset l1 falls until more are used, by whole features.
 
     Returns:
-      ProbeResult.
+      ProbeResult. With `sparse` its strengths are those of l1, and the last of them may use more features.
 
     Raises:
       KeyboardInterrupt: Ctrl-C during the search, of which half is no result. During the last fit it gives a result
         with status "interrupted".
       ValueError, TypeError: an argument is not as described; the message names it.
     """
-    protocol = _protocol(preset)
+    protocol = _protocol(preset) if sparse is None else of_few_features(sparse)
     names, X = table_names(X), checks.features(X, sparse=True)
     y = checks.as_labels(y)
     if X_val is None and y_val is None:
@@ -139,6 +145,8 @@ def linear_probe(
         if labels.ndim != 1:
             raise ValueError(f"{name} must hold labels for a probe, got soft targets of shape {labels.shape}.")
     settings = {"tol": tol, "max_iter": max_iter, "solver": solver, "devices": devices}
+    if sparse is not None:
+        return _of_few(protocol, int(sparse), (X, y, X_val, y_val), settings, callback)
     k = len(np.unique(y))
     search = _Search(protocol, protocol.l2(X.shape[0], k), (X, y, X_val, y_val), settings, callback)
     path, tried = search.run()
@@ -148,6 +156,26 @@ def linear_probe(
     l2 = float(protocol.l2(X_all.shape[0], k)[tried[best]])
     result = fit(X_all, y_all, l2=l2, init=path.at(best), **settings)
     return ProbeResult(protocol, path, protocol.strengths[tried], best, _peaks(path), result, l2, len(tried) + 1)
+
+
+def _of_few(
+    protocol: Protocol, most: int, data: tuple[Any, Any, Any, Any], settings: Any, callback: Any
+) -> ProbeResult:
+    """The probe of at most `most` features."""
+    X, y, X_val, y_val = data
+
+    def tell(i: int, path: PathResult) -> None:
+        if callback is not None:
+            found = (
+                float(values[i]) for values in (path.strengths, path.l2_values, path.duality_gap, path.val_accuracy)
+            )
+            callback(ProbeProgress(i + 1, sparse_search.STRENGTHS, *found))
+
+    path = sparse_search.path_to(most, data, settings, tell)
+    best = sparse_search.best_of_few(path, most)
+    everything = _stacked(X, X_val), np.concatenate([y, y_val])
+    result, l1, fits = sparse_search.refit(*everything, path, best, most, settings)
+    return ProbeResult(protocol, path, path.strengths, best, _peaks(path), result, 0.0, len(path.status) + fits, l1)
 
 
 class _Search:

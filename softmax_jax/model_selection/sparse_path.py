@@ -48,6 +48,7 @@ def l1_max(
       ValueError, TypeError: an argument is not as described; the message names it.
 
     Example:
+        >>> from softmax_jax import fit
         >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "a", "b", "b"]
         >>> round(l1_max(X, y), 3), fit(X, y, l1=0.51, l2=0.0).n_nonzero, fit(X, y, l1=0.4, l2=0.0).n_nonzero
         (0.5, 0, 1)
@@ -163,6 +164,8 @@ class SparseSweep:
           tol: gap to certify, nats per sample.
         """
         found = self.fits.solve(l1, self._beside[l1], self._start(l1), tol=tol, max_iter=self.max_iter)
+        if found.status == "interrupted":
+            raise KeyboardInterrupt  # of the path, too
         if np.isfinite(found.params.W).all():
             last = list(self.solved.items())[-1:]
             self.solved = {**dict(last), l1: found.params}

@@ -6,6 +6,7 @@ from .displays import (
     ConvergenceDisplay,
     RegularisationPathDisplay,
     ReliabilityDisplay,
+    SparsePathDisplay,
     ValidationCurveDisplay,
     WeightsDisplay,
 )
@@ -14,6 +15,7 @@ from .race import plot_gap_against_time
 from .regions import plot_decision_regions
 from .regularisation import plot_regularisation_path
 from .reliability import plot_reliability_diagram
+from .sparse_path import plot_sparse_path
 from .validation import plot_validation_curve
 from .weights import plot_weights
 
@@ -21,6 +23,7 @@ __all__ = [
     "ConvergenceDisplay",
     "RegularisationPathDisplay",
     "ReliabilityDisplay",
+    "SparsePathDisplay",
     "ValidationCurveDisplay",
     "WeightsDisplay",
     "plot_confusion_matrix",
@@ -30,6 +33,7 @@ __all__ = [
     "plot_loss_curve",
     "plot_regularisation_path",
     "plot_reliability_diagram",
+    "plot_sparse_path",
     "plot_validation_curve",
     "plot_weights",
 ]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.convergence import plot_convergence
 from softmax_jax.plots.regularisation import plot_regularisation_path
 from softmax_jax.plots.reliability import plot_reliability_diagram
+from softmax_jax.plots.sparse_path import plot_sparse_path
 from softmax_jax.plots.validation import plot_validation_curve
 from softmax_jax.plots.weights import plot_weights
 
@@ -90,6 +92,25 @@ class RegularisationPathDisplay(Display):
           **options: those of `plot`.
         """
         return cls(path.l2_values, path.params.W, classes=path.classes).plot(**options)
+
+
+class SparsePathDisplay(Display):
+    """The weights against l1, with validation scores, see `plot_sparse_path`."""
+
+    _draw = staticmethod(plot_sparse_path)
+
+    @classmethod
+    def from_result(cls, path: PathResult, *, kind: str = "accuracy", **options: Any) -> Self:
+        """Draw a path along l1; the scores are drawn where it has validation rows.
+
+        Args:
+          path: a result of `fit_path`.
+          kind: "loss" or "accuracy".
+          **options: those of `plot`.
+        """
+        values = path.val_accuracy if kind == "accuracy" else path.val_loss
+        found: Any = {} if np.isnan(values).all() else {"scores": values, "kind": kind}
+        return cls(path.l1_values, path.params.W, classes=path.classes, **found).plot(**options)
 
 
 class ValidationCurveDisplay(Display):

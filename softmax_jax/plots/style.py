@@ -127,16 +127,20 @@ def draw_costs(ax: Axes, values: np.ndarray, **look: Any) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def strengths(l2_values: Any) -> np.ndarray:
-    """l2_values as (L,) float64, checked to fit on a logarithmic axis.
+def strengths(values: Any, name: str = "l2_values") -> np.ndarray:
+    """Strengths as (L,) float64, checked to fit on a logarithmic axis.
+
+    Args:
+      values: (L,).
+      name: of the argument.
 
     Raises:
       ValueError: it is empty, not one-dimensional, or holds a number that is not finite and above 0.
     """
-    l2 = np.asarray(l2_values, np.float64)
-    if l2.ndim != 1 or l2.size == 0:
-        raise ValueError(f"l2_values must be 1-d and not empty, got shape {l2.shape}.")
-    if not (np.isfinite(l2) & (l2 > 0)).all():
-        strange = l2[~(np.isfinite(l2) & (l2 > 0))][0]
-        raise ValueError(f"l2_values must be finite and above 0 for a logarithmic axis, got {strange}.")
-    return l2
+    found = np.asarray(values, np.float64)
+    if found.ndim != 1 or found.size == 0:
+        raise ValueError(f"{name} must be 1-d and not empty, got shape {found.shape}.")
+    if not (np.isfinite(found) & (found > 0)).all():
+        strange = found[~(np.isfinite(found) & (found > 0))][0]
+        raise ValueError(f"{name} must be finite and above 0 for a logarithmic axis, got {strange}.")
+    return found

@@ -19,7 +19,7 @@ from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import Evaluation, evaluate
 from softmax_jax.report.page import figure, page, parts
-from softmax_jax.runs.summary import TrainingRun, data_warnings_of, outcome, told
+from softmax_jax.runs.summary import TrainingRun, data_warnings_of, kept_words, outcome, told
 from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
@@ -131,6 +131,7 @@ def _data(run: TrainingRun) -> list[str]:
 def _settings(summary: dict[str, Any]) -> list[str]:
     settings = {
         "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
+        "l1": _l1_words(summary),
         "solver": summary["solver"],
         "tol": f"{summary['tol']:g} nats per sample",
         "features": _SCALED if summary["standardised"] else "as they are",
@@ -143,7 +144,13 @@ def _settings(summary: dict[str, Any]) -> list[str]:
         **{name: summary["versions"][name] for name in ("python", "softmax_jax")},
         **{name: version(name) for name in _PACKAGES},
     }
-    return [parts.facts(settings), parts.facts(machine)]
+    return [parts.facts({name: value for name, value in settings.items() if value != ""}), parts.facts(machine)]
+
+
+def _l1_words(summary: dict[str, Any]) -> str:
+    if not summary.get("l1"):
+        return ""
+    return f"{summary['l1']:g} nats per unit of " + ("a feature's norm" if summary["group"] else "an absolute weight")
 
 
 def _metrics(evaluation: Evaluation) -> str:
@@ -201,11 +208,13 @@ def _weights(run: TrainingRun) -> list[str]:
         caption = f"{scaled}Red speaks for the class, blue against it."
         return [figure(ax, "The weights of each class as an image.", caption)]
     norms = np.linalg.norm(W, axis=1)
-    first = np.argsort(-norms, kind="stable")[:15]
+    kept = np.argsort(-norms, kind="stable")[: len(run.result.support)]  # none that is zero
+    first = kept[:15]
     for_, against = W.argmax(axis=1), W.argmin(axis=1)
     rows = [(data.feature_names[i], float(norms[i]), classes[for_[i]], classes[against[i]]) for i in first]
     table = parts.grid(("feature", "norm of its weights", "speaks most for", "and against"), rows)
-    told = parts.text(f"{scaled}The features with the largest weights:") + table
+    left = f"{kept_words(run.summary)} are not zero. " if run.summary.get("l1") else ""
+    told = parts.text(f"{scaled}{left}The features with the largest weights:") + table
     if W.shape[0] != 2:
         return [told]
     plane: Any = {"classes": classes, "feature_names": data.feature_names}
@@ -218,11 +227,12 @@ def _gradient(run: TrainingRun) -> str:
     rows = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_CHECKED])
     T = one_hot_encode(np.searchsorted(classes, y[rows]), len(classes))
     report = compare_gradients(run.result.params, X[rows], T, run.summary["l2"])
-    every = len(rows) == len(y)
+    every, sparse = len(rows) == len(y), bool(run.summary.get("l1"))
+    smooth = "the part of J that has one, without the penalty by l1," if sparse else "J"
     words = (
-        "The gradient of J at the solution by automatic differentiation, in closed form and by finite differences, "
-        f"on {'all' if every else f'a sample of {len(rows)}'} training rows."
+        f"The gradient of {smooth} at the solution by automatic differentiation, in closed form and by finite "
+        f"differences, on {'all' if every else f'a sample of {len(rows)}'} training rows."
     )
-    if every and run.result.status == "converged":
+    if every and not sparse and run.result.status == "converged":
         words += " At an optimum it is itself rounding error: only absolute differences mean anything."
     return parts.text(words) + parts.scrolled(report._repr_html_())

@@ -48,6 +48,7 @@ def train_probe(
     max_iter: int = 1000,
     seed: int = 0,
     callback: Callable[[Any], Any] | None = None,
+    sparse: int | None = None,
 ) -> ProbeRun:
     """Split, standardise, tune, fit the winner to training and validation rows, evaluate.
 
@@ -61,6 +62,7 @@ def train_probe(
       max_iter: most iterations of a fit.
       seed: of both splits.
       callback: called after each fit of the search, with a ProbeProgress.
+      sparse: most features to use, as of `linear_probe`; the preset is then not used.
 
     Raises:
       ValueError: an argument is out of range, the data are too few to split, or `val` does not fit `data`.
@@ -69,13 +71,15 @@ def train_probe(
     X_val, y_val = (None, None) if val is None else _validation(data, val, split)
     settings = {"tol": tol, "max_iter": max_iter, "seed": seed}
     start = time.perf_counter()
-    probe = linear_probe(split.X_train, split.y_train, X_val, y_val, preset=preset, callback=callback, **settings)
+    how = {"preset": preset, "sparse": sparse, "callback": callback}
+    probe = linear_probe(split.X_train, split.y_train, X_val, y_val, **how, **settings)
     wall_s = time.perf_counter() - start
     if X_val is not None and y_val is not None and probe.protocol.refit_on_all:
         X, y = np.concatenate([split.X_train, X_val]), np.concatenate([split.y_train, y_val])
         split = split._replace(X_train=X, y_train=y)
-    refit = summarise(data, split, probe.result, probe.l2)
-    training = TrainingRun(data, split, probe.result, refit, {"l2": probe.l2, "solver": None, **settings})
+    penalty = {"l2": probe.l2, "l1": probe.l1, "group": None if sparse is None else "features"}
+    refit = summarise(data, split, probe.result, probe.l2) | penalty
+    training = TrainingRun(data, split, probe.result, refit, {"solver": None, **penalty, **settings})
     summary = {
         "data": data.name,
         "notes": [*data.notes, *(f"validation: {note}" for note in (() if val is None else val.notes))],
@@ -110,13 +114,14 @@ def certificate_table(probe: ProbeResult) -> list[dict[str, Any]]:
     }
     return [
         {"strength": float(strength), "l2": float(path.l2_values[i])}
+        | ({"n_features": int(path.n_features[i])} if probe.l1 else {})
         | {name: kind(getattr(path, name)[i]) for name, kind in kinds.items()}
         for i, strength in enumerate(probe.strengths)
     ]
 
 
 def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
-    """Write validation_curve.png, results.json and model.safetensors.
+    """Write validation_curve.png, or sparse_path.png of few features, results.json and model.safetensors.
 
     Args:
       run: from `train_probe`.
@@ -129,6 +134,13 @@ def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
     from softmax_jax.plots import style
 
     path = run.probe.path
+    if run.probe.l1:
+        names = run.training.data.feature_names
+        ax = plots.plot_sparse_path(
+            path.strengths, path.params.W, scores=path.val_accuracy, best=run.probe.best, feature_names=names
+        )
+        style.save(ax, picture := folder / "sparse_path.png")
+        return [picture, *write_model(run.training._replace(summary=run.summary), folder)]
     ax = plots.plot_validation_curve(path.l2_values, path.val_accuracy, kind="accuracy")
     style.save(ax, curve := folder / "validation_curve.png")
     return [curve, *write_model(run.training._replace(summary=run.summary), folder)]

@@ -16,7 +16,7 @@ from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.runs.splitting import Split
 
-_DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000}  # those of `fit`
+_DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000, "l1": 0.0, "group": None}  # those of `fit`
 _GRADIENT = "largest entry {largest_entry:.1e}, autodiff - closed form {autodiff_minus_closed_form:.1e}"
 
 
@@ -70,6 +70,8 @@ def found(data: Dataset, result: FitResult, l2: float, **more: Any) -> dict[str,
         "n_iter": result.n_iter,
         "n_passes": result.n_passes,
         **more,
+        "n_features_kept": len(result.support),
+        "n_weights_kept": result.n_nonzero,
         "device": device.device_kind if device.platform != "cpu" else "cpu",
         "dtype": result.params.W.dtype.name,
         "versions": {"softmax_jax": __version__, "jax": jax.__version__, "python": platform.python_version()},
@@ -100,7 +102,8 @@ def told(summary: dict[str, Any]) -> dict[str, str]:
     table = {
         "data": data,
         "read": "\n".join(s["notes"]),
-        "cost": f"{s['cost']:.8g} nats per sample (l2 = {s['l2']:g})",
+        "cost": f"{s['cost']:.8g} nats per sample ({penalty_words(s)})",
+        "kept": kept_words(s) if s.get("l1") else "",
         "duality gap": bound_text(s["duality_gap"]),
         "status": f"{s['status']} after {s['n_iter']} {unit}, {s['n_passes']} passes",
         "accuracy": f"train {s['accuracy_train']:.4f}{tested}",
@@ -111,13 +114,29 @@ def told(summary: dict[str, Any]) -> dict[str, str]:
     return {name: words for name, words in table.items() if words}
 
 
+def penalty_words(summary: dict[str, Any]) -> str:
+    """The strengths of a fit, as people read them."""
+    words = f"l2 = {summary['l2']:g}"
+    if not summary.get("l1"):
+        return words
+    return f"l1 = {summary['l1']:g}{' of whole features' if summary['group'] else ''}, {words}"
+
+
+def kept_words(summary: dict[str, Any]) -> str:
+    """How many features and weights are not zero."""
+    m, k = summary["n_features"], summary["n_classes"]
+    return f"{summary['n_features_kept']} of {m} features, {summary['n_weights_kept']} of {m * k} weights"
+
+
 def outcome(run: TrainingRun) -> str:
     """What the status of a run means and what to do, for one that did not converge; "" for one that did."""
-    return convergence_message(run.result, **{name: run.settings[name] for name in ("solver", "l2", "tol")})
+    given = {name: run.settings[name] for name in ("solver", "l2", "tol")}
+    return convergence_message(run.result, l1=run.settings.get("l1", 0.0), **given)
 
 
 def data_warnings_of(run: TrainingRun) -> list[str]:
     """What is odd about the rows that a run was fitted to, in sentences; none for ordinary data."""
     split = run.split
     T = np.searchsorted(run.result.classes, split.y_train)
-    return data_warnings(run.result, split.X_train, T, split.weights, l2=run.settings["l2"], fit_intercept=True)
+    penalty = {"l1": run.settings.get("l1", 0.0), "l2": run.settings["l2"]}
+    return data_warnings(run.result, split.X_train, T, split.weights, fit_intercept=True, **penalty)

@@ -93,6 +93,9 @@ def test_a_path_is_a_row_per_strength_and_leaves_out_empty_columns():
     assert "validation" not in html
     assert _words(html)[-7:] == ["0.01", "max_iter", "0.5", "1.0e-03", "9", "10", "hopeless &lt;x&gt;"]
     assert html.count("<tr>") == 3
+    along = path_html("path", SimpleNamespace(**vars(path), l1_values=np.array([0.2, 0.02]), n_features=[1, 7]))
+    assert _words(along)[:4] == ["path", "l1", "features", "l2"]
+    assert _words(along)[-9:-5] == ["0.02", "7", "0.01", "max_iter"]
 
 
 def test_the_estimator_shows_its_parameters_and_fitted_attributes():

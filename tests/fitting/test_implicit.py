@@ -153,3 +153,8 @@ def test_derivatives_are_right_where_there_are_fewer_rows_than_features():
     np.testing.assert_allclose(np.asarray(solve_implicit(X, T, 0.01).W), found.params.W, atol=1e-5)
     difference = float(finite_difference(size, 0.01, 1, h=1e-5))
     assert float(jax.grad(size)(0.01)) == pytest.approx(difference, rel=1e-6)
+
+
+def test_l1_is_refused():
+    with pytest.raises(ValueError, match=r"solve_implicit needs l1=0, got l1=0.1"):
+        solve_implicit(X, T, L2, l1=0.1)
