@@ -280,7 +280,7 @@ def _bounds(varying: tuple[str, ...], problem: Problem, params: Params) -> Any:
 @jitted(static="varying")
 def _least(varying: tuple[str, ...], problem: Problem, params: Params, found: Any) -> Any:
     layout = Layout(varying, True)
-    return _mapped(lambda problem, _, *args: least_at(problem, *args), layout, problem, None, params, found)
+    return _mapped(lambda problem, _, *args: least_at(problem, *args)[0], layout, problem, None, params, found)
 
 
 @jitted(static="varying")
