@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 class Update(NamedTuple):
-    """Parameters and state of the optimiser after an update, and the loss () before it."""
+    """What an update gives.
+
+    Attributes:
+      params: parameters after the update.
+      state: of the optimiser after it.
+      loss: () before it.
+    """
 
     params: Params
     state: Any
