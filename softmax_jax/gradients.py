@@ -27,7 +27,7 @@ def autodiff_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
       params: W (m, k) and b (k,).
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:
@@ -54,7 +54,7 @@ def closed_form_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight:
       params: W (m, k) and b (k,).
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:
@@ -124,7 +124,7 @@ def closed_form_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, 
       params: W (m, k) and b (k,), where the Hessian is taken.
       X: (n, m) features.
       T: (n, k) targets; only their shape is looked at.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       direction: Params, the vector that the Hessian multiplies.
       sample_weight: (n,) >= 0, normalised to mean 1.
 

@@ -115,7 +115,7 @@ def l2_penalty(params: Params, l2: Any) -> Any:
 
     Args:
       params: W (m, k) and b (k,); float16 and bfloat16 are computed in float32.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
 
     Example:
         >>> params = Params(np.array([[3.0, -4.0]]), np.array([100.0, 0.0]))
@@ -132,7 +132,7 @@ def ridge(W: Any, l2: Any) -> Any:
 
     Args:
       W: (m, k) floating.
-      l2: scalar of either sign, nats per squared weight: a change of strength gives the change of the penalty.
+      l2: scalar of either sign: a change of strength gives the change of the penalty.
     """
     return l2 / 2 * jnp.vdot(W, W, precision=PRECISION)
 
@@ -145,7 +145,7 @@ def objective(params: Params, X: Any, T: Any, l2: Any, sample_weight: Any = None
       params: W (m, k) and b (k,).
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight; b is not penalised.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2; b is not penalised.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:

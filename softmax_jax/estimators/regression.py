@@ -37,7 +37,7 @@ class SoftmaxRegression(CertifiedClassifier):
     Giving eta, epochs or minibatches selects gradient descent.
 
     Args:
-      l2: strength >= 0, nats per squared weight; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
+      l2: strength >= 0 of the penalty l2/2 ||W||^2; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
       solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`.
       tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, as in `fit`.
       max_iter: most iterations of an exact solver; epochs where these are not given.
