@@ -2,7 +2,8 @@
 #   make demo    the main job on iris and digits
 #   make test    linter, type checker, tests
 # And for those who work on it:
-#   make docs         the API reference from the docstrings, to build/docs
+#   make docs         the documentation site, to build/docs: how-to pages, tutorial, explanations, reference
+#   make pictures     the pictures on its pages and the outputs of the tutorial, drawn anew
 #   make wheel        wheel and source distribution to dist, the wheel tried in an empty environment
 #   make attack       10,000 random problems against the certificate
 #   make aot          its programs compiled for GPUs and TPUs that are not there; the compilers are 5 GB, for Linux
@@ -14,7 +15,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: demo test docs wheel attack aot compiled experiments clean
+.PHONY: demo test docs pictures wheel attack aot compiled experiments clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-cli
@@ -28,11 +29,13 @@ test: $(VENV)/installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest
 
-DOCUMENTED := softmax_jax $(addprefix softmax_jax.,calibration conventions data distributed export plots presets progress \
-  report solvers statistics training updates model_selection.many model_selection.path model_selection.probes)
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "written: build/docs/index.html"
 
-docs: $(VENV)/installed-dev
-	$(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)
+pictures: $(VENV)/installed-dev
+	$(BIN)/python tests/pages.py
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False docs/tutorial.ipynb
 
 wheel: $(VENV)/installed-dev
 	rm -rf dist

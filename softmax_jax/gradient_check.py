@@ -110,7 +110,7 @@ def compare_gradients(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
       params: W (m, k) and b (k,).
       X: (n, m) features; they and the params decide the dtype of autodiff and closed form.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:

@@ -27,7 +27,7 @@ def autodiff_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
       params: W (m, k) and b (k,).
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:
@@ -35,6 +35,13 @@ def autodiff_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight: An
 
     Raises:
       ValueError: shapes disagree.
+
+    Example:
+        >>> import numpy as np
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))
+        >>> autodiff_gradient(zero, X, T, l2=0.1).W.tolist()  # to lower J, class 1 needs more weight
+        [[0.25, -0.25]]
     """
     return jax.grad(objective)(_as_arrays(params), X, T, l2, sample_weight)
 
@@ -47,7 +54,7 @@ def closed_form_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight:
       params: W (m, k) and b (k,).
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
     Returns:
@@ -55,6 +62,13 @@ def closed_form_gradient(params: Params, X: Any, T: Any, l2: Any, sample_weight:
 
     Raises:
       ValueError: shapes disagree.
+
+    Example:
+        >>> import numpy as np
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))
+        >>> closed_form_gradient(zero, X, T, l2=0.1).W.tolist()  # X^T (O - T) / n
+        [[0.25, -0.25]]
     """
     Z = net_input(params, X)
     T = jnp.asarray(T)
@@ -88,6 +102,15 @@ def autodiff_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, sam
 
     Raises:
       ValueError: shapes disagree.
+
+    Example:
+        >>> import numpy as np
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))
+        >>> along = Params(np.array([[1.0, -1.0]]), np.zeros(2))
+        >>> product = autodiff_hvp(zero, X, T, 0.1, along)
+        >>> np.allclose(product.W, closed_form_hvp(zero, X, T, 0.1, along).W)
+        True
     """
     at, along = _as_arrays(params), _as_arrays(direction)
     return jax.jvp(lambda p: jax.grad(objective)(p, X, T, l2, sample_weight), (at,), (along,))[1]
@@ -101,7 +124,7 @@ def closed_form_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, 
       params: W (m, k) and b (k,), where the Hessian is taken.
       X: (n, m) features.
       T: (n, k) targets; only their shape is looked at.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       direction: Params, the vector that the Hessian multiplies.
       sample_weight: (n,) >= 0, normalised to mean 1.
 
@@ -110,6 +133,14 @@ def closed_form_hvp(params: Params, X: Any, T: Any, l2: Any, direction: Params, 
 
     Raises:
       ValueError: shapes disagree.
+
+    Example:
+        >>> import numpy as np
+        >>> X, T = np.array([[0.0], [1.0]]), np.eye(2)
+        >>> zero = Params(np.zeros((1, 2)), np.zeros(2))
+        >>> along = Params(np.array([[1.0, -1.0]]), np.zeros(2))
+        >>> print(closed_form_hvp(zero, X, T, 0.1, along).W.round(3))  # 1/4 from the loss, 0.1 from the penalty
+        [[ 0.35 -0.35]]
     """
     Z = net_input(params, X)
     check_targets(jnp.asarray(T), Z)

@@ -21,7 +21,12 @@ PRECISION = jax.lax.Precision.HIGHEST
 
 
 class Params(NamedTuple):
-    """Weights W (m, k) and bias b (k,)."""
+    """Weights and bias.
+
+    Attributes:
+      W: (m, k) weights, a row per feature and a column per class.
+      b: (k,) bias, an entry per class.
+    """
 
     W: Any
     b: Any
@@ -44,6 +49,11 @@ def init_params(
 
     Raises:
       ValueError: n_features or n_classes is below 1.
+
+    Example:
+        >>> params = init_params(n_features=4, n_classes=3, seed=0)
+        >>> params.W.shape, params.b.tolist()
+        ((4, 3), [0.0, 0.0, 0.0])
     """
     if n_features < 1 or n_classes < 1:
         raise ValueError(f"n_features and n_classes must be >= 1, got {n_features} and {n_classes}.")
@@ -102,6 +112,10 @@ def net_input(params: Params, X: Any) -> Any:
 
     Raises:
       ValueError: X and W disagree on m, or are not two-dimensional.
+
+    Example:
+        >>> net_input(Params(np.array([[1.0, -1.0]]), np.array([0.5, 0.0])), np.array([[2.0]])).tolist()
+        [[2.5, -2.0]]
     """
     X, W, b = jnp.asarray(X), jnp.asarray(params.W), jnp.asarray(params.b)
     check_shapes(X, W, b)
@@ -116,13 +130,35 @@ def _affine(X: Any, W: Any, b: Any) -> Any:
 
 @follows_dtype
 def softmax(Z: Any) -> Any:
-    """Output O = exp(Z) / sum over classes of exp(Z), row by row, stable for any finite Z (n, k)."""
+    """Output O = exp(Z) / sum over classes of exp(Z), row by row, stable for any finite Z (n, k).
+
+    Args:
+      Z: (n, k) net input.
+
+    Returns:
+      (n, k) floating; rows sum to 1.
+
+    Example:
+        >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
     return jax.nn.softmax(jnp.asarray(Z), axis=-1)
 
 
 @follows_dtype
 def to_classlabel(O: Any) -> Any:
-    """Class index (n,) of the largest output in each row of O (n, k); the first of equals."""
+    """Class index (n,) of the largest output in each row of O (n, k); the first of equals.
+
+    Args:
+      O: (n, k) output, or the net input Z, which gives the same labels.
+
+    Returns:
+      (n,) integers in [0, k).
+
+    Example:
+        >>> to_classlabel(np.array([[0.2, 0.8], [0.9, 0.1]])).tolist()
+        [1, 0]
+    """
     return jnp.argmax(jnp.asarray(O), axis=-1)
 
 

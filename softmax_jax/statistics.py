@@ -47,18 +47,32 @@ COLLINEAR = 1e-13  # smallest eigenvalue of the correlation matrix that float64 
 
 
 class Posterior(NamedTuple):
-    """The Laplace posterior around `params`; made by `laplace_posterior`, read by the functions here."""
+    """The Laplace posterior around `params`; made by `laplace_posterior`, read by the functions here.
+
+    Attributes:
+      params: NumPy W (m, k) and b (k,) in float64, the mean.
+      problem: the training rows, weighted, in float64.
+      point: the Hessian's ingredients at `params`.
+      moment: what solves with the Hessian are preconditioned by.
+      total: N, the number of rows or the sum of their weights.
+      columns: names of the features, where they came in a frame.
+    """
 
     params: Params
     problem: Problem
     point: Point
     moment: SecondMoment
-    total: float  # N
-    columns: Sequence[Any] = ()  # names of the features, where they came in a frame
+    total: float
+    columns: Sequence[Any] = ()
 
 
 class Predictive(NamedTuple):
-    """Posterior mean and standard deviation of the outputs, each (n, k)."""
+    """Predictions that know their error.
+
+    Attributes:
+      mean: (n, k) mean of the outputs over draws from the posterior; rows sum to 1.
+      deviation: (n, k) standard deviation of each output over the draws.
+    """
 
     mean: np.ndarray
     deviation: np.ndarray

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 class Update(NamedTuple):
-    """Parameters and state of the optimiser after an update, and the loss () before it."""
+    """What an update gives.
+
+    Attributes:
+      params: parameters after the update.
+      state: of the optimiser after it.
+      loss: () before it.
+    """
 
     params: Params
     state: Any
@@ -59,7 +65,7 @@ def gradient_step(
       state: of the optimiser, `optimiser.init(params)` at first.
       X: (n, m) features.
       T: (n, k) one-hot or soft targets, rows sum to 1.
-      l2: scalar >= 0, nats per squared weight.
+      l2: scalar >= 0, of the penalty l2/2 ||W||^2.
       sample_weight: (n,) >= 0, normalised to mean 1.
       optimiser: optax gradient transformation, such as `optax.sgd(0.1)`; made once, because each is compiled for.
 

@@ -30,6 +30,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 LONGEST = (  # files, each of which one worker takes
+    "test_pages",
     "distributed/test_fitting",
     "solvers/test_unpenalised",
     "placement/test_span",

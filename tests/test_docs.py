@@ -1,13 +1,10 @@
-"""The examples in the docstrings run, and the pages of the API reference are of modules that exist."""
+"""The examples in the docstrings run."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import pkgutil
-import re
-
-from places import ROOT
 
 import softmax_jax
 
@@ -22,6 +19,13 @@ WITH_EXAMPLES = {
     "softmax_jax.gradient_check",
     "softmax_jax.display.html",
     "softmax_jax.model",
+    "softmax_jax.losses",
+    "softmax_jax.gradients",
+    "softmax_jax.fitting.implicit",
+    "softmax_jax.solvers.lbfgs",
+    "softmax_jax.solvers.newton_cg",
+    "softmax_jax.solvers.newton",
+    "softmax_jax.solvers.gradient_descent",
 }
 
 
@@ -37,13 +41,4 @@ def test_every_example_in_a_docstring_gives_what_it_says():
         assert failed == 0, name
         ran[name] = attempted
     assert {name for name, attempted in ran.items() if attempted} >= WITH_EXAMPLES
-    assert sum(ran.values()) >= 15
-
-
-def test_the_reference_is_of_modules_that_exist():
-    makefile = (ROOT / "Makefile").read_text()
-    words = re.search(r"DOCUMENTED := softmax_jax \$\(addprefix softmax_jax\.,((?:.|\\\n)*?)\)", makefile)
-    assert words
-    documented = {f"softmax_jax.{name}" for name in words[1].replace("\\", " ").split()}
-    assert len(documented) >= 9
-    assert documented <= set(_modules())
+    assert sum(ran.values()) >= 60

@@ -59,7 +59,7 @@ def sklearn_c_from_l2(l2: Any, n_samples: float, n_classes: int) -> Any:
     """The C at which scikit-learn has the optimum of J: the inverse of `l2_from_sklearn_c`; inf for l2=0.
 
     Args:
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: strength >= 0 of the penalty l2/2 ||W||^2, or an array of them.
       n_samples: n, or the sum of the sample weights, class weights included.
       n_classes: k, at least 2; two are the binomial model.
 
@@ -98,7 +98,7 @@ def cuml_c_from_l2(l2: Any, n_samples: float, n_classes: int, *, penalty_normali
     """The C at which cuML has the optimum of J: the inverse of `l2_from_cuml_c`.
 
     Args:
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: strength >= 0 of the penalty l2/2 ||W||^2, or an array of them.
       n_samples: n, the number of rows.
       n_classes: k, at least 2; two are the binomial model.
       penalty_normalized: as given to cuML; True is its default.
@@ -135,7 +135,7 @@ def sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = False) -> 
     """The lambda of sum_i s_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_sum_lambda`.
 
     Args:
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: strength >= 0 of the penalty l2/2 ||W||^2, or an array of them.
       n_samples: n, or the sum of the sample weights.
       binomial: the other model has one column (a sigmoid) for two classes.
 
@@ -175,7 +175,7 @@ def unhalved_sum_lambda_from_l2(l2: Any, n_samples: float, *, binomial: bool = F
     """The lambda of sum_i s_i H_i + lambda ||W||^2: the inverse of `l2_from_unhalved_sum_lambda`.
 
     Args:
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: strength >= 0 of the penalty l2/2 ||W||^2, or an array of them.
       n_samples: n, or the sum of the sample weights.
       binomial: the other model has one column (a sigmoid) for two classes.
 
@@ -212,7 +212,7 @@ def mean_lambda_from_l2(l2: Any, *, binomial: bool = False) -> Any:
     """The lambda of mean_i H_i + lambda/2 ||W||^2: the inverse of `l2_from_mean_lambda`.
 
     Args:
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: strength >= 0 of the penalty l2/2 ||W||^2, or an array of them.
       binomial: the other model has one column (a sigmoid) for two classes.
 
     Raises:

@@ -39,7 +39,7 @@ class SoftmaxRegression(CertifiedClassifier):
     Giving eta, epochs or minibatches selects gradient descent.
 
     Args:
-      l2: strength >= 0, nats per squared weight; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
+      l2: strength >= 0 of the penalty l2/2 ||W||^2; LogisticRegression's C = 1/(l2 n), for two classes 2/(l2 n).
       solver: "auto", "lbfgs", "newton-cg", "newton", "sgd", or a record such as `SGD(eta, epochs)`; with l1 > 0 "auto"
         or "proximal-newton".
       tol: bound on J - J* to prove, nats per sample; without penalty the norm of the gradient, as in `fit`.

@@ -29,7 +29,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
     """Softmax regression with the strengths of its penalty chosen by cross-validation; every fit is certified.
 
     Args:
-      l2_values: strengths >= 0, nats per squared weight; None for 15 from 1e-6 to 10, and with l1 for 0.
+      l2_values: strengths >= 0 of the penalty l2/2 ||W||^2; None for 15 from 1e-6 to 10, and with l1 for 0.
       cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
       scoring: None for accuracy, a scikit-learn scorer or its name, such as "neg_log_loss".
       refit: fit all rows at the best strength; else the parameters are the mean over folds at that strength.

@@ -81,6 +81,13 @@ def solve_implicit(
 
     Raises:
       ValueError: l1 > 0, or shapes disagree.
+
+    Example:
+        >>> import numpy as np
+        >>> X, T = np.array([[0.0], [1.0], [2.0]], np.float32), np.eye(2, dtype=np.float32)[[0, 1, 1]]
+        >>> slope = jax.grad(lambda l2: jnp.sum(solve_implicit(X, T, l2).W ** 2))(0.1)
+        >>> bool(slope < 0)  # a larger l2 makes the weights smaller
+        True
     """
     smooth_only(l1, "solve_implicit")
     X, T, l2 = (jnp.asarray(a) for a in (X, T, l2))

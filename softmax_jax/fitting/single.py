@@ -116,7 +116,7 @@ def fit(
         `softmax_jax.data.open_rows`), and a numpy.memmap larger than half of the free memory, are read by blocks, once
         a pass.
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
-      l2: L2 strength >= 0, nats per squared weight; b is not penalised.
+      l2: strength of the penalty l2/2 ||W||^2, >= 0; b is not penalised.
       solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`; with
         l1 None or `ProximalNewton()`.
       tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, each column's entries times

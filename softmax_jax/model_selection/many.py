@@ -85,7 +85,7 @@ def fit_many(
     Args:
       X: (n, m) features that all problems share, or (B, n, m) a stack.
       Y: (B, n) labels, a row per problem; (n,) for the same labels on a stack; or soft targets (B, n, k).
-      l2: strength > 0, or (B,) one per problem; nats per squared weight.
+      l2: strength > 0, or (B,) one per problem, of the penalty l2/2 ||W||^2.
       solver: None for L-BFGS, or an exact solver's record.
       tol: bound on J - J* to prove, nats per sample.
       max_iter: most iterations of a problem.

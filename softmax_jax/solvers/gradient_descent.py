@@ -47,6 +47,13 @@ class SGD:
 
     Raises:
       ValueError: eta, epochs or minibatches out of range.
+
+    Example:
+        >>> from softmax_jax.fitting.single import fit
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "a", "b"]
+        >>> result = fit(X, y, l2=0.1, solver=SGD(eta=0.1, epochs=5, minibatches=2))
+        >>> len(result.history)  # the cost before each of 5 x 2 updates
+        10
     """
 
     eta: float = 0.1

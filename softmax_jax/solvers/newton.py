@@ -57,6 +57,12 @@ class Newton:
 
     Attributes:
       gradient: "closed_form" or "autodiff", two sources of the same numbers.
+
+    Example:
+        >>> from softmax_jax.fitting.single import fit
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "a", "b"]
+        >>> fit(X, y, l2=0.1, solver=Newton()).n_iter < 10
+        True
     """
 
     gradient: str = "closed_form"

@@ -37,6 +37,12 @@ class NewtonCG:
       gradient: "closed_form" or "autodiff", two sources of the same numbers.
       precision: of products in float32: "float32", "tf32x3", "bf16x6", "bf16x3", or "auto" for the fastest of the
         platform that comes near it (see `placement/platforms`). Where a fit can get no closer it goes on in float32.
+
+    Example:
+        >>> from softmax_jax.fitting.single import fit
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "a", "b"]
+        >>> fit(X, y, l2=0.1, solver=NewtonCG(), tol=1e-12).duality_gap <= 1e-12
+        True
     """
 
     max_products: int = 50
