@@ -17,6 +17,7 @@ from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
 from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
@@ -131,7 +132,7 @@ def cross_validate(
       devices: as for `fit`.
 
     Returns:
-      CrossValidation.
+      CrossValidation. Fits that did not converge, and columns that differ in spread by more than 1e3, are warned of.
 
     Raises:
       ValueError, TypeError: an argument is not as described, or there are more folds than members of every class.
@@ -140,6 +141,7 @@ def cross_validate(
     tol = tolerance(tol)
     max_iter = iterations(max_iter, least=1)
     strengths = check_strengths(l2_values)
+    speaks = not isinstance(X, Samples)  # who gives these tells in another way
     data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
     X, T, classes, weight = data._replace(X=with_auto_axes(data.X))
     if T.ndim == 2:
@@ -155,6 +157,8 @@ def cross_validate(
     def by_fold(part: Callable[[Solutions], Any]) -> np.ndarray:
         return np.concatenate([np.stack([np.asarray(part(o)) for o in group], axis=1) for group in found])
 
+    if speaks:
+        warn_of_fits([word for group in found for o in group for word in o.status], X, tol=tol, max_iter=max_iter)
     found_params = Params(by_fold(lambda o: o.params.W), by_fold(lambda o: o.params.b))
     return CrossValidation(
         l2_values=strengths,

@@ -12,7 +12,9 @@ from softmax_jax.display.html import result_html
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
 from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
+from softmax_jax.fitting.warned import warn_of_fit
 from softmax_jax.inputs.conversion import is_jax
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
@@ -119,7 +121,8 @@ def fit(
         mesh axis sharing the classes; None for all local accelerators, or for those that the rows of X are shared over.
 
     Returns:
-      FitResult; look at `status` before using it.
+      FitResult; look at `status` before using it. A fit that did not converge, and columns that differ in spread by
+      more than 1e3, are warned of, with the cure.
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
@@ -133,6 +136,7 @@ def fit(
         >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
         ('converged', True, (1, 2))
     """
+    speaks = not isinstance(X, Samples)  # who gives these tells in another way
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
     (n, m), k = kind.shape, len(classes)
     l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
@@ -178,7 +182,10 @@ def fit(
         return from_span(found, wide.span, wide.given, tol, further)
 
     outcome = within_memory(run, block, kind, k, device)
-    return FitResult(outcome.params, classes, *outcome[1:])
+    result = FitResult(outcome.params, classes, *outcome[1:])
+    if speaks:
+        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter)
+    return result
 
 
 def _padding(kind: Kind, k: int, l2: float, solver: Record, device: Any) -> Padding | None:

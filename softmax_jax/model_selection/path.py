@@ -15,6 +15,8 @@ from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import given, iterations, tolerance
 from softmax_jax.fitting.starts import checked_params
+from softmax_jax.fitting.warned import warn_of_fits
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.pruning import RULES, Pruner
@@ -132,6 +134,7 @@ def fit_path(
 
     Returns:
       PathResult. After Ctrl-C, or where the callback stopped, the strengths not run have status "interrupted".
+      Strengths that did not converge, and columns that differ in spread by more than 1e3, are warned of.
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
@@ -165,6 +168,8 @@ def fit_path(
             _run_in_turn(sweep, collected, tol, pruner, callback, store)
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
+    if not isinstance(named, Samples):  # who gives these tells in another way
+        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter)
     return collected.result
 
 
