@@ -29,7 +29,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
 DOCUMENTED := softmax_jax $(addprefix softmax_jax.,calibration conventions data distributed export plots presets progress \
-  report solvers statistics training updates model_selection.many model_selection.path model_selection.probes)
+  report solvers statistics training updates model_selection.many model_selection.path probing.linear)
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(DOCUMENTED)

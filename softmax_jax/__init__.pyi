@@ -9,11 +9,11 @@ from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
 from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
-from .model_files.files import load, save
 from .model_selection.many import fit_many
 from .model_selection.path import fit_path
-from .model_selection.probes import linear_probe
 from .model_selection.tuning import tune_l2
+from .probing.files import load, save
+from .probing.linear import linear_probe
 from .solvers import LBFGS, SGD, Newton, NewtonCG
 
 __all__ = [

@@ -14,8 +14,8 @@ import numpy as np
 import softmax_jax as sj
 
 MODULES = "calibration conventions data distributed export plots presets progress report solvers statistics training"
-MODULES = [*MODULES.split(), *(f"model_selection.{name}" for name in ("many", "path", "probes"))]
-MODULES += [f"runs.{name}" for name in ("predict_table", "gradient_audit", "benchmark", "probe")]
+MODULES = [*MODULES.split(), *(f"model_selection.{name}" for name in ("many", "path")), "probing.linear", "probing.run"]
+MODULES += [f"runs.{name}" for name in ("predict_table", "gradient_audit", "benchmark", "metrics")]
 
 rng = np.random.default_rng(11)
 X = rng.standard_normal((12, 2))
@@ -107,7 +107,7 @@ def training_run(name: str) -> Callable[..., Any]:
 
 def probe_run(tol: Any) -> Any:
     data = of("data.Dataset")("small", np.tile(X, (3, 1)), np.tile(Y, 3), ("a", "b"))
-    return of("runs.probe.train_probe")(data, preset="simclr", tol=tol)
+    return of("probing.run.train_probe")(data, preset="simclr", tol=tol)
 
 
 RESULT = sj.FitResult(PARAMS, np.arange(3), 1.0, 0.1, "max_iter", 1, 1, np.ones(1))
@@ -166,7 +166,8 @@ CASES: dict[str, Case] = {
     "data.open_rows": Case(of("data.open_rows"), {"source": np.zeros(3)}, "numpy", quick=False),
     "runs.gradient_audit.audit": Case(of("runs.gradient_audit.audit"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
     "runs.benchmark.compare": Case(of("runs.benchmark.compare"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
-    "runs.probe.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
+    "presets.grid": Case(of("presets.grid"), {"l2_values": [0.1, 1.0]}, "numpy"),
+    "probing.run.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
     "runs.predict_table.predict": Case(of("runs.predict_table.predict"), {"model": PARAMS, "X": X}, "numpy"),
     "training.train": Case(training_run("train"), {"l2": 0.1}),
     "training.predict": Case(of("training.predict"), {"result": RESULT, "X": X}, "numpy"),
@@ -219,8 +220,8 @@ WITHOUT_NUMBERS = {
     "runs.predict_table.feature_names",
     "runs.predict_table.write_predictions",
     "runs.gradient_audit.devices_at_hand",
-    "runs.probe.certificate_table",
-    "runs.probe.write_probe",
+    *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe")),
+    *(f"runs.metrics.{name}" for name in ("indices", "measure", "told")),
     "progress.seconds_left",
 }
 

@@ -9,6 +9,7 @@ programs      compiled programs that are kept from one run to the next
 distributed   fit over several processes
 verb_predict  what a saved model says of the rows of a file
 verb_probe    a linear probe by a published protocol
+probe_options what probe takes
 verb_check    is the gradient right on these data and devices?
 verb_bench    this library against scikit-learn
 """

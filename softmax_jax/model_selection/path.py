@@ -64,25 +64,42 @@ class PathResult(NamedTuple):
         """One line, without the arrays."""
         more = {"l2": range_text(self.l2_values)}
         if not np.isnan(self.val_accuracy).all():
-            more["best"] = f"l2 {self.l2_values[self.best()]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
+            more["best"] = f"l2 {self.best_l2:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
         return one_line("PathResult", self.status, self.duality_gap, self.params, **more)
 
     def _repr_html_(self) -> str:
         """The table that notebooks show: a row per strength."""
         return path_html("PathResult", self)
 
-    def best(self, by: str = "accuracy") -> int:
-        """Index of the strength with the highest validation accuracy, or the least loss; of equals the strongest.
+    @property
+    def best(self) -> int:
+        """Index of the strength with the highest validation accuracy; of equals the one with the least loss.
 
         Raises:
-          ValueError: there were no validation rows, or `by` is neither "accuracy" nor "loss".
+          ValueError: there were no validation rows.
         """
-        if by not in ("accuracy", "loss"):
-            raise ValueError(f"by must be 'accuracy' or 'loss', got {by!r}.")
-        score = self.val_accuracy if by == "accuracy" else -self.val_loss
-        if np.isnan(score).all():
+        return self.best_by("accuracy")
+
+    @property
+    def best_l2(self) -> float:
+        """The strength at `best`."""
+        return float(self.l2_values[self.best])
+
+    def best_by(self, score: str) -> int:
+        """Index of the best strength by "accuracy", of equals the one with the least loss, or by "loss" alone.
+
+        Args:
+          score: "accuracy" or "loss" on the validation rows.
+
+        Raises:
+          ValueError: there were no validation rows, or `score` is another word.
+        """
+        if score not in ("accuracy", "loss"):
+            raise ValueError(f"score must be 'accuracy' or 'loss', got {score!r}.")
+        values = self.val_accuracy if score == "accuracy" else -self.val_loss
+        if np.isnan(values).all():
             raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
-        return best_strength(self.l2_values, score)
+        return best_strength(self.l2_values, values, self.val_loss)
 
     def at(self, index: int) -> Params:
         """W (m, k) and b (k,) at one strength."""

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.storage.checkpoints import CheckpointStore
@@ -81,7 +82,8 @@ class SweepStore:
             solved = zip(tensors["solved.at"], W, b, strict=True)
             sweep.solved = {float(l2): Params(np.array(w), np.array(c)) for l2, w, c in solved}
         if any(name.startswith("chunk") for name in tensors):
-            sweep.chunk = from_tensors("chunk", tensors, sweep.blank_chunk())[0]
+            with scope(sweep.data.training.dtype):  # outside of it JAX would narrow float64
+                sweep.chunk = from_tensors("chunk", tensors, sweep.blank_chunk())[0]
 
 
 def store_for(

@@ -10,6 +10,7 @@ from .displays import (
     WeightsDisplay,
 )
 from .loss import plot_loss_curve
+from .probe import plot_probe
 from .race import plot_gap_against_time
 from .regions import plot_decision_regions
 from .regularisation import plot_regularisation_path
@@ -28,6 +29,7 @@ __all__ = [
     "plot_decision_regions",
     "plot_gap_against_time",
     "plot_loss_curve",
+    "plot_probe",
     "plot_regularisation_path",
     "plot_reliability_diagram",
     "plot_validation_curve",

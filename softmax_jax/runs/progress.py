@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from softmax_jax.runs.screens import screen
 
 if TYPE_CHECKING:
-    from softmax_jax.model_selection.probes import ProbeProgress
     from softmax_jax.solvers.driver import Progress
 
 _REDRAW_S = 0.1
@@ -134,16 +133,17 @@ class SearchLine(_Line):
       ImportError: the stream is a terminal and rich is not installed.
     """
 
-    def __call__(self, progress: ProbeProgress) -> None:
-        """Draw what `linear_probe` tells after a fit."""
+    def __call__(self, progress: Any) -> None:
+        """Draw what `linear_probe` tells after a fit, a ProbeProgress."""
         self._screen.draw(self.text(progress), progress.n_fits / (progress.most + 1))
 
     @staticmethod
-    def text(progress: ProbeProgress) -> str:
+    def text(progress: Any) -> str:
         """The line after this fit."""
         p = progress
         words = f"{p.n_fits} of at most {p.most} fits  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
-        return f"{words}  validation accuracy {p.val_accuracy:.4f}"
+        left = f"  {_duration(p.left_s)} left" if math.isfinite(p.left_s) else ""
+        return f"{words}  validation accuracy {p.val_accuracy:.4f}{left}"
 
 
 def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | None:

@@ -21,7 +21,7 @@ import numpy as np
 from softmax_jax.storage.atomic import AnyPath, write_atomically
 
 FORMAT = "softmax_jax"
-FORMAT_VERSION = 3  # the latest; a file is of the earliest that its readers must know
+FORMAT_VERSION = 4  # the latest; a file is of the earliest that its readers must know
 LARGEST_FILE = 1 << 33  # bytes
 LARGEST_HEADER = 100_000_000  # bytes, of safetensors itself
 DTYPES = {

@@ -64,7 +64,8 @@ def test_validation_columns_of_a_path_are_paired_by_name(retire):
     assert solved.sum() >= (3 if retire is None else 1)
     np.testing.assert_allclose(path.val_loss[solved], loss[solved], rtol=1e-4)
     np.testing.assert_allclose(path.val_accuracy[solved], accuracy[solved])
-    assert path.best() == np.flatnonzero(accuracy == accuracy.max())[-1]
+    equals = np.flatnonzero(accuracy == accuracy.max())
+    assert path.best == equals[np.argmin(path.val_loss[equals])]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -96,8 +96,8 @@ DEFECTS = {
     "no format version": (file_of({"__metadata__": {"format": "softmax_jax"}}), "format version is None"),
     "a format version of letters": (file_of({"__metadata__": OURS | {"format_version": "x"}}), "is 'x'"),
     "a later format": (
-        file_of({"__metadata__": OURS | {"format_version": "4"}}),
-        "has format 4; this version reads formats up to 3. Upgrade",
+        file_of({"__metadata__": OURS | {"format_version": "5"}}),
+        "has format 5; this version reads formats up to 4. Upgrade",
     ),
     "ten thousand billion numbers": (
         file_of({"__metadata__": OURS, "W": tensor([10**13], 8 * 10**13)}),
