@@ -12,8 +12,10 @@ from .model import Params, init_params, net_input, one_hot_encode, softmax, to_c
 from .model_selection.many import fit_many
 from .model_selection.path import fit_path
 from .model_selection.tuning import tune_l2
+from .probing.comparison import compare_probes
 from .probing.files import load, save
 from .probing.linear import linear_probe
+from .probing.shots import few_shot_curve
 from .solvers import LBFGS, SGD, Newton, NewtonCG
 
 __all__ = [
@@ -31,10 +33,12 @@ __all__ = [
     "closed_form_gradient",
     "closed_form_hvp",
     "compare_gradients",
+    "compare_probes",
     "cross_entropy",
     "cross_entropy_cost",
     "cross_validate",
     "duality_gap",
+    "few_shot_curve",
     "fit",
     "fit_many",
     "fit_path",

@@ -80,6 +80,16 @@ def probe_protocol() -> Any:
     return of("presets.clip")()._replace(strengths=np.array([0.1, 1.0]), coarse=())
 
 
+def timeless_probe(X: Any, y: Any, X_val: Any, y_val: Any, preset: Any, tol: Any) -> Any:
+    return sj.linear_probe(X, y, X_val, y_val, preset=preset, tol=tol)._replace(wall_s=0.0)
+
+
+def several(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`compare_probes` or `few_shot_curve` of one matrix."""
+    more = {"shots": [1]} if function is sj.few_shot_curve else {}
+    return lambda X, y, tol: function({"X": X}, y, l2_values=[0.1], test=0.3, seeds=1, tol=tol, **more).accuracy
+
+
 def to_file(name: str) -> Callable[..., Any]:
     """`save` or `export_predict` of parameters, as the bytes written."""
 
@@ -113,6 +123,7 @@ def probe_run(tol: Any) -> Any:
 RESULT = sj.FitResult(PARAMS, np.arange(3), 1.0, 0.1, "max_iter", 1, 1, np.ones(1))
 DATA = {"X": X, "T": T, "l2": 0.1, **WEIGHTS}
 ON_DATA = {"X": X, "y": Y, "l2": 0.1, "tol": 1e-7, **WEIGHTS}
+SEVERAL = {"X": np.tile(X, (3, 1)), "y": np.tile(Y, 3)}
 VALIDATION = {"X": X, "y": Y, "X_val": X, "y_val": Y}
 PROBABILITIES = {"O": O, "y": Y, **WEIGHTS}
 POINT = {"params": PARAMS, **DATA}
@@ -138,7 +149,9 @@ CASES: dict[str, Case] = {
     "fit_path": Case(sj.fit_path, {**VALIDATION, "l2_values": [0.1, 1.0], "tol": 1e-7, "init": PARAMS, **WEIGHTS}),
     "fit_many": Case(sj.fit_many, {"X": X, "Y": np.stack([Y, Y[::-1]]), "l2": 0.1, "tol": 1e-7, **WEIGHTS}),
     "cross_validate": Case(sj.cross_validate, {"X": X, "y": Y, "l2_values": [0.1, 1.0], "cv": 2, **WEIGHTS}),
-    "linear_probe": Case(sj.linear_probe, {**VALIDATION, "preset": probe_protocol(), "tol": 1e-7}),
+    "compare_probes": Case(several(sj.compare_probes), {**SEVERAL, "tol": 1e-7}, quick=False),
+    "few_shot_curve": Case(several(sj.few_shot_curve), {**SEVERAL, "tol": 1e-7}, quick=False),
+    "linear_probe": Case(timeless_probe, {**VALIDATION, "preset": probe_protocol(), "tol": 1e-7}),
     "tune_l2": Case(sj.tune_l2, {**VALIDATION, "l2": 0.1, "steps": 2, **WEIGHTS}),
     "SoftmaxRegression": Case(estimator("SoftmaxRegression", "fit"), ON_DATA),
     "SoftmaxRegression.predict": Case(estimator("SoftmaxRegression", "predict"), {"X": X}, "numpy"),
@@ -216,6 +229,7 @@ WITHOUT_NUMBERS = {
     *(f"distributed.{name}" for name in ("initialise", "read_shards", "together")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
     "model_selection.path.check_strengths",
+    "probing.linear.chosen_protocol",
     "calibration.check_indices",
     "runs.predict_table.feature_names",
     "runs.predict_table.write_predictions",

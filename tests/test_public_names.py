@@ -36,6 +36,8 @@ NAMES = [
     "cross_validate",
     "fit_many",
     "linear_probe",
+    "compare_probes",
+    "few_shot_curve",
     "solve_implicit",
     "tune_l2",
     "SoftmaxRegression",

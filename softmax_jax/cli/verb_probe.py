@@ -12,8 +12,10 @@ from softmax_jax.cli.terminal import Rows, print_facts, say, verdict
 if TYPE_CHECKING:
     from softmax_jax.probing.run import ProbeRun
     from softmax_jax.probing.search import ProbeProgress
+    from softmax_jax.probing.trials import Step
 
 _WIDTHS = (11, 9, 9, 8, 15, 15, 8)
+_OF_STEPS = (16, 5, 5, 9, 10, 8)
 
 
 @options.takes(ProbeOptions)
@@ -26,14 +28,20 @@ def probe(given: ProbeOptions) -> int:
 
       softmax-jax probe digits --preset dinov2 --report report
 
+      softmax-jax probe layer1.npy layer2.npy --labels labels.npy --seeds 5
+
+      softmax-jax probe layer1.npy layer2.npy --labels labels.npy --shots 1,2,4,8,16 --seeds 5
+
       softmax-jax probe train.parquet --val val.parquet --test-file test.parquet --target label --l2-grid 1e-6:10:15
+
+    Several DATA are features of the same rows: they are tested on the same rows, and their differences have intervals.
 
     Columns are standardised; the presets' sources take features as they are: --no-standardise follows them.
 
     Exit code 0: all converged, their gaps are proven. 1: ran, not all converged. 2: bad input. 130: interrupted;
     what was done is printed and written.
     """
-    return _one(given)
+    return _several(given) if given.is_several else _one(given)
 
 
 def _one(given: ProbeOptions) -> int:
@@ -63,6 +71,37 @@ def _one(given: ProbeOptions) -> int:
     else:
         _print(run, written)
     return _verdict(run)
+
+
+def _several(given: ProbeOptions) -> int:
+    """Several features, seeds or shots."""
+    from softmax_jax.probing.several import probe_several, summary_of_several, write_several
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.progress import StepLine
+
+    settings = given.settings() | given.several()
+    data, test = given.open_several()
+    folder = options.folder_for(given.out, "--out")
+    rows = None if given.as_json else Rows(("features", "seed", "shots", "l2", "validation", "test"), _OF_STEPS)
+    with StepLine() as line:
+
+        def tell(step: Step) -> None:
+            line(step)
+            if rows is not None:
+                scores = f"{step.l2:.3g}", f"{step.val_accuracy:.4f}", f"{step.accuracy:.4f}"
+                rows.row([step.name, str(step.seed), str(step.shots or "all"), *scores])
+
+        found = probe_several(data, test, callback=tell, **settings)
+    written = write_several(found, folder)
+    if given.as_json:
+        print(to_json(summary_of_several(found)))
+    else:
+        print(f"\n{found}")
+        print_facts({"written": written})
+    if found.stopped:
+        return verdict("interrupted", "The probes that are done are written.")
+    words = f"In {found.n_unconverged} probes some fit did not converge; raise --max-iter or --tol."
+    return verdict("not converged" if found.n_unconverged else "converged", words)
 
 
 class _Strengths:

@@ -14,6 +14,7 @@ from softmax_jax.inputs.conversion import is_jax, is_sparse
 
 LARGEST_SPREAD = 1e3  # ratio of deviations beyond which it is said
 _ROWS = 1024  # that are looked at
+_FEWEST = 10  # of which deviations are told: of two or three rows they differ by chance
 
 
 def spread_message(X: Any) -> str:
@@ -40,6 +41,8 @@ def _deviations(X: Any) -> np.ndarray:
     if is_jax(X):  # of an array on several devices or processes, what the first one of these has
         X = np.asarray(X.addressable_data(0))
     rows = X[:: max(1, -(-X.shape[0] // _ROWS))]
+    if rows.shape[0] < _FEWEST:
+        return np.zeros(0)
     rounding = 8 * float(np.finfo(X.dtype).eps if X.dtype.kind == "f" else 2.0**-8)
     if is_sparse(rows):
         mean, square = _moments(rows)

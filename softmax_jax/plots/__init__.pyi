@@ -1,5 +1,6 @@
 """The public names of the pictures; see __init__.py."""
 
+from .comparison import plot_comparison, plot_few_shot
 from .confusion import plot_confusion_matrix
 from .convergence import plot_convergence
 from .displays import (
@@ -24,9 +25,11 @@ __all__ = [
     "ReliabilityDisplay",
     "ValidationCurveDisplay",
     "WeightsDisplay",
+    "plot_comparison",
     "plot_confusion_matrix",
     "plot_convergence",
     "plot_decision_regions",
+    "plot_few_shot",
     "plot_gap_against_time",
     "plot_loss_curve",
     "plot_probe",

@@ -10,6 +10,11 @@ uncertainty   standard error of a share, ties and peaks beyond it
 words         a probe in words: cells, facts, notes
 stored        a probe as texts and tensors, and as a scikit-learn model
 files         `save` and `load` for every kind of model
+comparison    `compare_probes`: several features, the same test rows, seeds
+paired        the difference of two models on the same rows, with an interval
+shots         `few_shot_curve`: accuracy against labelled rows a class
+trials        what several probes have in common
+several       the same of data sets as files
 page          a probe as one HTML page
 run           a probe of data sets as files
 """

@@ -89,7 +89,7 @@ def linear_probe(
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
     start = time.perf_counter()
-    protocol, rule = _protocol(preset, l2_values), _rule(prune, retire, folds)
+    protocol, rule = chosen_protocol(preset, l2_values), _rule(prune, retire, folds)
     settings = {"tol": tolerance(tol), "max_iter": iterations(max_iter, least=1), "solver": solver, "devices": devices}
     if folds is not None:
         folds = checks.number(folds, "folds", low=2, integer=True)
@@ -138,7 +138,16 @@ def linear_probe(
     )
 
 
-def _protocol(preset: str | Protocol, l2_values: Any) -> Protocol:
+def chosen_protocol(preset: str | Protocol, l2_values: Any) -> Protocol:
+    """The protocol that a name stands for, or of strengths in its place.
+
+    Args:
+      preset: its name, or a Protocol.
+      l2_values: strengths, or None.
+
+    Raises:
+      ValueError: an unknown name, or strengths that are not above 0.
+    """
     if l2_values is not None:
         return grid(l2_values)
     if isinstance(preset, Protocol):

@@ -146,6 +146,38 @@ class SearchLine(_Line):
         return f"{words}  validation accuracy {p.val_accuracy:.4f}{left}"
 
 
+class StepLine(_Line):
+    """The same for several probes: a callback of `compare_probes` and `few_shot_curve`, and a context.
+
+    Args:
+      stream: where a terminal may be; stderr where not given.
+
+    Raises:
+      ImportError: the stream is a terminal and rich is not installed.
+    """
+
+    def __init__(self, *, stream: IO[str] | None = None) -> None:
+        """Find out where the line can be shown."""
+        super().__init__(stream=stream)
+        self._start_s = time.perf_counter()
+
+    def __call__(self, step: Any) -> None:
+        """Draw what is told after a probe, a Step."""
+        left_s = (time.perf_counter() - self._start_s) / step.done * (step.most - step.done)
+        self._screen.draw(self.text(step, left_s), step.done / step.most)
+
+    @staticmethod
+    def text(step: Any, left_s: float) -> str:
+        """The line after this probe.
+
+        Args:
+          step: what was told.
+          left_s: seconds that the others will take, if they take as long.
+        """
+        words = f"{step.done} of {step.most} probes  {step.name}  test accuracy {step.accuracy:.4f}"
+        return words if step.done == step.most else f"{words}  {_duration(left_s)} left"
+
+
 def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | None:
     """The time until the gap is `tol` if its logarithm goes on falling as over the last half of the records.
 

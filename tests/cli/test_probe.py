@@ -98,8 +98,6 @@ def test_ctrl_c_in_the_search_keeps_and_reports_what_is_done(capsys, monkeypatch
     assert "2 strengths are done; the best of them is written" in err and "as found on the training rows" in out
     assert json.loads(Path("half/results.json").read_text())["status"] == "interrupted"
     assert len(load("half/model.safetensors").predict(pd.read_csv("val.csv")[["sl", "sw", "pl", "pw"]])) == 50
-    monkeypatch.undo()
-    monkeypatch.chdir(Path("half").absolute().parent)
     assert sorted(path.name for path in Path("kept").iterdir()) == ["search-0"]
 
 
@@ -117,6 +115,36 @@ def test_files_for_the_test_a_grid_folds_unit_rows_and_a_report(capsys):
     assert told["test"]["accuracy"] == pytest.approx(hits.mean())
     assert "Certificate" not in Path("told/report.html").read_text()
     assert "balanced accuracy" in Path("told/report.html").read_text()
+
+
+def test_several_features_are_one_table_with_paired_differences(capsys):
+    iris = load_named("iris")
+    for name, columns in (("all", [0, 1, 2, 3]), ("some", [0, 1, 1, 0])):
+        np.save(f"{name}.npy", iris.X[:, columns])
+    Path("labels.txt").write_text("\n".join(iris.y))
+    words = "probe all.npy some.npy --labels labels.txt --l2-grid 1e-2,1e-1 --out several"
+    assert run(words.split()) == 0
+    out = capsys.readouterr().out
+    assert "all - some: +0." in out and "McNemar p" in out and out.count("all ") >= 3
+    told = json.loads(Path("several/results.json").read_text())
+    assert told["features"] == ["all", "some"] and told["n_test"] == 30
+    assert Path("several/comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert load("several/model.safetensors").predict(iris.X).shape == (150,)
+    assert run([*words.split()[:-1], "few", "--shots", "2,5", "--seeds", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["shots"], told["seeds"], np.shape(told["accuracy"])) == ([2, 5], [0, 1], (2, 2, 2))
+    assert Path("few/few_shot.png").exists()
+    for more, expected in (
+        ("--val all.npy", "--val is for one DATA"),
+        ("--test-file all.npy", "once for each DATA, got 1 for 2"),
+        ("--shots 0", "--shots must be such as"),
+        ("--shots 2 --folds 3", "leave out --folds"),
+    ):
+        assert run([*words.split(), *more.split()]) == 2
+        assert expected in capsys.readouterr().err
+    np.savez("other.npz", X=iris.X, y=iris.y[::-1])
+    assert run(["probe", "other.npz", "iris", "--out", "several"]) == 2
+    assert "iris has other labels than other" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

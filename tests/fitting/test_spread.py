@@ -32,5 +32,9 @@ def test_constant_columns_do_not_count():
     assert spread_message(np.c_[X[:, :4], rounding]) == ""
 
 
+def test_a_few_rows_tell_nothing():
+    assert spread_message(X[:9]) == "" != spread_message(X[:10])
+
+
 def test_an_offset_is_no_spread():
     assert spread_message(X[:, :4] + [0, 1e7, 0, 0]) == ""

@@ -42,9 +42,9 @@ def test_it_predicts_for_features_as_they_are_given(probe):
 def test_named_columns_are_paired_and_columns_without_names_match_by_place(probe):
     expected = probe.predict_proba(X)
     np.testing.assert_allclose(probe.predict_proba(FRAME[list("fedcba")]), expected, rtol=1e-9)
-    np.testing.assert_array_equal(probe.predict_proba(pd.DataFrame(X)), expected)
+    np.testing.assert_allclose(probe.predict_proba(pd.DataFrame(X)), expected, rtol=1e-9)
     nameless = probe._replace(columns=())
-    np.testing.assert_array_equal(nameless.predict_proba(FRAME), expected)
+    np.testing.assert_allclose(nameless.predict_proba(FRAME), expected, rtol=1e-9)
     with pytest.raises(ValueError, match="must have the columns"):
         probe.predict(FRAME.rename(columns={"a": "z"}))
 
