@@ -223,7 +223,7 @@ CASES: dict[str, Case] = {
 # they take no numbers, or only ever raise
 WITHOUT_NUMBERS = {
     "load",
-    *(f"data.load_{name}" for name in ("data", "features", "named")),
+    *(f"data.load_{name}" for name in ("data", "features", "labelled", "named")),
     *(f"data.read_{name}" for name in ("arrays", "idx", "images", "labels", "npy", "parquet", "table")),
     *(f"presets.{name}" for name in ("clip", "dinov2", "simclr")),
     *(f"distributed.{name}" for name in ("initialise", "read_shards", "together")),

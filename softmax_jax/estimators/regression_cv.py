@@ -155,4 +155,4 @@ def _mean_of_folds(path: CrossValidation, samples: Samples) -> FitResult:
         float(duality_gap(params, samples.X, np.eye(k)[samples.T], path.best_l2, samples.weight)) if proven else np.inf
     )
     J, passes = float(path.objective[:, j].mean()), int(path.n_passes[:, j].max())
-    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))
+    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0), l2=path.best_l2)

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from softmax_jax.display.html import result_html
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
+from softmax_jax.fitting.predicting import predict, predict_proba
 from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.fitting.warned import warn_of_fit
@@ -49,6 +50,7 @@ class FitResult(NamedTuple):
       history: J after each iteration, or the cost of each update of gradient descent before it.
       precision: of the products with X that led there, in the order in which they were used: "float32", "float64", or
         how float32 was made up on an accelerator; the certificate's are in float64 where the platform has it.
+      l2: strength that it was fitted with; NaN where that is not known, as in files of older versions.
     """
 
     params: Params
@@ -60,19 +62,22 @@ class FitResult(NamedTuple):
     n_passes: int
     history: np.ndarray
     precision: str = ""
+    l2: float = float("nan")
+
+    predict, predict_proba = predict, predict_proba
 
     def __repr__(self) -> str:
         """One line, without the arrays."""
-        W = self.params.W
+        W, l2 = self.params.W, "" if np.isnan(self.l2) else f"l2={self.l2:g}, "
         return (
             f"FitResult(status={self.status!r}, objective={self.objective:.8g}, duality_gap={self.duality_gap:.1e}, "
-            f"n_iter={self.n_iter}, n_passes={self.n_passes}, W={W.shape} {np.dtype(W.dtype).name})"
+            f"n_iter={self.n_iter}, n_passes={self.n_passes}, {l2}W={W.shape} {np.dtype(W.dtype).name})"
         )
 
     def _repr_html_(self) -> str:
         """The table that notebooks show."""
         m, k = self.params.W.shape
-        return result_html("FitResult", self, **{"features, classes": f"{m}, {k}"})
+        return result_html("FitResult", self, **{"l2": self.l2, "features, classes": f"{m}, {k}"})
 
 
 @on_host
@@ -182,7 +187,7 @@ def fit(
         return from_span(found, wide.span, wide.given, tol, further)
 
     outcome = within_memory(run, block, kind, k, device)
-    result = FitResult(outcome.params, classes, *outcome[1:])
+    result = FitResult(outcome.params, classes, *outcome[1:], l2=l2)
     if speaks:
         warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter)
     return result

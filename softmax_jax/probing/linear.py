@@ -177,7 +177,8 @@ def _as_found(path: PathResult, i: int, of_folds: bool) -> FitResult:
         else (float(path.objective[i]), float(path.duality_gap[i]), path.status[i])
     )
     counts = int(path.n_iter[i]), int(path.n_passes[i])
-    return FitResult(Params(*map(np.array, path.at(i))), path.classes, *proven, *counts, np.zeros(0))
+    found = Params(*map(np.array, path.at(i)))
+    return FitResult(found, path.classes, *proven, *counts, np.zeros(0), l2=float(path.l2_values[i]))
 
 
 def _on_training_rows(path: PathResult, rows: Rows, of_folds: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -99,6 +99,29 @@ def indices(y: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return np.where(known, at, 0), known
 
 
+def alike(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Labels in the kind of the classes: text that spells the classes, or numbers where the classes are text of these.
+
+    Args:
+      y: (n,) labels as a file holds them.
+      classes: (k,) labels as the model knows them.
+
+    Raises:
+      ValueError: none of the labels is known to the model.
+    """
+    found = y
+    texts = [array.dtype.kind in "OU" for array in (y, classes)]
+    if texts[0] != texts[1]:
+        by_name = {str(label): label for label in classes.tolist()}
+        found = np.array([by_name.get(str(label), label) for label in y.tolist()])
+        if found.dtype.kind != classes.dtype.kind:
+            found = y
+    if (found.dtype.kind in "OU") != texts[1] or not indices(found, classes)[1].any():
+        shown = ", ".join(map(str, classes.tolist()[:8]))
+        raise ValueError(f"the model knows none of the labels, {y.tolist()[0]!r} among them; its classes: {shown}.")
+    return found
+
+
 def told(metrics: Metrics) -> dict[str, str]:
     """The metrics as people read them, without the classes: name -> words."""
     values = {
