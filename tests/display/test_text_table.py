@@ -6,8 +6,8 @@ from softmax_jax.display.text_table import aligned, text_table
 
 
 def test_columns_are_as_wide_as_their_longest_word():
-    lines = text_table(("name", "n"), [("a", "10"), ("a long one", "2"), ("", "")]).splitlines()
-    assert lines == ["name         n", "a           10", "a long one   2", ""]
+    lines = text_table(("name", "n"), [("a", "10"), ("a long one", "2"), ("", "7")]).splitlines()
+    assert lines == ["name         n", "a           10", "a long one   2", "             7"]
 
 
 def test_words_wider_than_their_column_move_what_follows():
