@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from softmax_jax.probing.search import ProbeProgress
     from softmax_jax.probing.trials import Step
 
-_WIDTHS = (11, 9, 9, 8, 15, 15, 8)
+_WIDTHS = (6, 8, 8, 7, 15, 15, 8)  # 79 characters with what is between: a terminal has 80
 _OF_STEPS = (16, 5, 5, 9, 10, 8)
 
 
@@ -110,12 +110,12 @@ class _Strengths:
     def __init__(self) -> None:
         from softmax_jax.probing.words import HEADS
 
-        self._rows = Rows(HEADS, _WIDTHS)
+        self._rows = Rows(("so far", *HEADS[1:]), _WIDTHS)
 
     def __call__(self, p: ProbeProgress) -> None:
         from softmax_jax.probing.words import row_cells
 
-        mark = "best so far" if p.is_best else ""
+        mark = "best" if p.is_best else ""
         self._rows.row(row_cells(mark, p.strength, p.l2, p.duality_gap, p.status, p.val_loss, p.val_accuracy))
 
 

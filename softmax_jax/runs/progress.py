@@ -141,9 +141,9 @@ class SearchLine(_Line):
     def text(progress: Any) -> str:
         """The line after this fit."""
         p = progress
-        words = f"{p.n_fits} of at most {p.most} fits  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
         left = f"  {_duration(p.left_s)} left" if math.isfinite(p.left_s) else ""
-        return f"{words}  validation accuracy {p.val_accuracy:.4f}{left}"
+        words = f"{p.n_fits} of at most {p.most} fits{left}  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
+        return f"{words}  validation accuracy {p.val_accuracy:.4f}"
 
 
 class StepLine(_Line):
