@@ -9,13 +9,15 @@ from .gradient_check import compare_gradients
 from .gradients import autodiff_gradient, autodiff_hvp, closed_form_gradient, closed_form_hvp
 from .losses import cross_entropy, cross_entropy_cost, l2_penalty, objective
 from .model import Params, init_params, net_input, one_hot_encode, softmax, to_classlabel
-from .model_files.files import load, save
 from .model_selection.many import fit_many
 from .model_selection.path import fit_path
-from .model_selection.probes import linear_probe
 from .model_selection.sparse_path import l1_max
 from .model_selection.tuning import tune_l2
 from .penalties import penalty
+from .probing.comparison import compare_probes
+from .probing.files import load, save
+from .probing.linear import linear_probe
+from .probing.shots import few_shot_curve
 from .solvers import LBFGS, SGD, Newton, NewtonCG, ProximalNewton
 
 __all__ = [
@@ -34,10 +36,12 @@ __all__ = [
     "closed_form_gradient",
     "closed_form_hvp",
     "compare_gradients",
+    "compare_probes",
     "cross_entropy",
     "cross_entropy_cost",
     "cross_validate",
     "duality_gap",
+    "few_shot_curve",
     "fit",
     "fit_many",
     "fit_path",

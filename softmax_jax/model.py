@@ -31,6 +31,14 @@ class Params(NamedTuple):
     W: Any
     b: Any
 
+    def predict(self, X: Any) -> Any:
+        """Class index (n,) of the largest net input in each row of X (n, m)."""
+        return to_classlabel(net_input(self, X))
+
+    def predict_proba(self, X: Any) -> Any:
+        """Output softmax(X W + b) (n, k) for the rows of X (n, m)."""
+        return softmax(net_input(self, X))
+
 
 def init_params(
     n_features: int, n_classes: int, seed: int = 0, *, zeros: bool = False, dtype: Any = np.float32

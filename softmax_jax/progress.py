@@ -1,5 +1,5 @@
 """The live line of a fit; see `runs.progress`."""
 
-from softmax_jax.runs.progress import ProgressLine, SearchLine, seconds_left
+from softmax_jax.runs.progress import ProgressLine, SearchLine, StepLine, seconds_left
 
-__all__ = ["ProgressLine", "SearchLine", "seconds_left"]
+__all__ = ["ProgressLine", "SearchLine", "StepLine", "seconds_left"]

@@ -14,8 +14,8 @@ import numpy as np
 import softmax_jax as sj
 
 MODULES = "calibration conventions data distributed export plots presets progress report solvers statistics training"
-MODULES = [*MODULES.split(), *(f"model_selection.{name}" for name in ("many", "path", "probes"))]
-MODULES += [f"runs.{name}" for name in ("predict_table", "gradient_audit", "benchmark", "probe")]
+MODULES = [*MODULES.split(), *(f"model_selection.{name}" for name in ("many", "path")), "probing.linear", "probing.run"]
+MODULES += [f"runs.{name}" for name in ("predict_table", "gradient_audit", "benchmark", "metrics")]
 
 rng = np.random.default_rng(11)
 X = rng.standard_normal((12, 2))
@@ -80,6 +80,16 @@ def probe_protocol() -> Any:
     return of("presets.clip")()._replace(strengths=np.array([0.1, 1.0]), coarse=())
 
 
+def timeless_probe(X: Any, y: Any, X_val: Any, y_val: Any, preset: Any, tol: Any) -> Any:
+    return sj.linear_probe(X, y, X_val, y_val, preset=preset, tol=tol)._replace(wall_s=0.0)
+
+
+def several(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`compare_probes` or `few_shot_curve` of one matrix."""
+    more = {"shots": [1]} if function is sj.few_shot_curve else {}
+    return lambda X, y, tol: function({"X": X}, y, l2_values=[0.1], test=0.3, seeds=1, tol=tol, **more).accuracy
+
+
 def to_file(name: str) -> Callable[..., Any]:
     """`save` or `export_predict` of parameters, as the bytes written."""
 
@@ -107,12 +117,13 @@ def training_run(name: str) -> Callable[..., Any]:
 
 def probe_run(tol: Any) -> Any:
     data = of("data.Dataset")("small", np.tile(X, (3, 1)), np.tile(Y, 3), ("a", "b"))
-    return of("runs.probe.train_probe")(data, preset="simclr", tol=tol)
+    return of("probing.run.train_probe")(data, preset="simclr", tol=tol)
 
 
 RESULT = sj.FitResult(PARAMS, np.arange(3), 1.0, 0.1, "max_iter", 1, 1, np.ones(1))
 DATA = {"X": X, "T": T, "l2": 0.1, **WEIGHTS}
 ON_DATA = {"X": X, "y": Y, "l2": 0.1, "tol": 1e-7, **WEIGHTS}
+SEVERAL = {"X": np.tile(X, (3, 1)), "y": np.tile(Y, 3)}
 VALIDATION = {"X": X, "y": Y, "X_val": X, "y_val": Y}
 PROBABILITIES = {"O": O, "y": Y, **WEIGHTS}
 POINT = {"params": PARAMS, **DATA}
@@ -140,7 +151,9 @@ CASES: dict[str, Case] = {
     "fit_path": Case(sj.fit_path, {**VALIDATION, "l2_values": [0.1, 1.0], "tol": 1e-7, "init": PARAMS, **WEIGHTS}),
     "fit_many": Case(sj.fit_many, {"X": X, "Y": np.stack([Y, Y[::-1]]), "l2": 0.1, "tol": 1e-7, **WEIGHTS}),
     "cross_validate": Case(sj.cross_validate, {"X": X, "y": Y, "l2_values": [0.1, 1.0], "cv": 2, **WEIGHTS}),
-    "linear_probe": Case(sj.linear_probe, {**VALIDATION, "preset": probe_protocol(), "tol": 1e-7}),
+    "compare_probes": Case(several(sj.compare_probes), {**SEVERAL, "tol": 1e-7}, quick=False),
+    "few_shot_curve": Case(several(sj.few_shot_curve), {**SEVERAL, "tol": 1e-7}, quick=False),
+    "linear_probe": Case(timeless_probe, {**VALIDATION, "preset": probe_protocol(), "tol": 1e-7}),
     "tune_l2": Case(sj.tune_l2, {**VALIDATION, "l2": 0.1, "steps": 2, **WEIGHTS}),
     "SoftmaxRegression": Case(estimator("SoftmaxRegression", "fit"), ON_DATA),
     "SoftmaxRegression.predict": Case(estimator("SoftmaxRegression", "predict"), {"X": X}, "numpy"),
@@ -168,7 +181,8 @@ CASES: dict[str, Case] = {
     "data.open_rows": Case(of("data.open_rows"), {"source": np.zeros(3)}, "numpy", quick=False),
     "runs.gradient_audit.audit": Case(of("runs.gradient_audit.audit"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
     "runs.benchmark.compare": Case(of("runs.benchmark.compare"), {"X": X, "y": Y, "l2": 0.1}, quick=False),
-    "runs.probe.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
+    "presets.grid": Case(of("presets.grid"), {"l2_values": [0.1, 1.0]}, "numpy"),
+    "probing.run.train_probe": Case(probe_run, {"tol": 1e-6}, quick=False),
     "runs.predict_table.predict": Case(of("runs.predict_table.predict"), {"model": PARAMS, "X": X}, "numpy"),
     "training.train": Case(training_run("train"), {"l2": 0.1}),
     "training.predict": Case(of("training.predict"), {"result": RESULT, "X": X}, "numpy"),
@@ -222,18 +236,19 @@ CASES: dict[str, Case] = {
 # they take no numbers, or only ever raise
 WITHOUT_NUMBERS = {
     "load",
-    *(f"data.load_{name}" for name in ("data", "features", "named")),
+    *(f"data.load_{name}" for name in ("data", "features", "labelled", "named")),
     *(f"data.read_{name}" for name in ("arrays", "idx", "images", "labels", "npy", "parquet", "table")),
     *(f"presets.{name}" for name in ("clip", "dinov2", "simclr")),
     *(f"distributed.{name}" for name in ("initialise", "read_shards", "together")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
     "model_selection.path.check_strengths",
+    "probing.linear.chosen_protocol",
     "calibration.check_indices",
     "runs.predict_table.feature_names",
     "runs.predict_table.write_predictions",
     "runs.gradient_audit.devices_at_hand",
-    "runs.probe.certificate_table",
-    "runs.probe.write_probe",
+    *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe")),
+    *(f"runs.metrics.{name}" for name in ("indices", "measure", "told")),
     "progress.seconds_left",
 }
 

@@ -24,6 +24,7 @@ LEVELS = [
     "model_files plots",
     "runs",
     "report",
+    "probing",
     "cli",
     "__init__ __main__ export presets progress training",  # doors: what users import by a shorter name
 ]

@@ -39,6 +39,8 @@ NAMES = [
     "fit_many",
     "l1_max",
     "linear_probe",
+    "compare_probes",
+    "few_shot_curve",
     "solve_implicit",
     "tune_l2",
     "SoftmaxRegression",

@@ -8,7 +8,10 @@ fit_options   what fit takes
 programs      compiled programs that are kept from one run to the next
 distributed   fit over several processes
 verb_predict  what a saved model says of the rows of a file
+verb_evaluate how well a saved model predicts labels
+models        saved models as the verbs take them
 verb_probe    a linear probe by a published protocol
+probe_options what probe takes
 verb_check    is the gradient right on these data and devices?
 verb_bench    this library against scikit-learn
 """

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from softmax_jax.data import Dataset
 
 Record = TypeVar("Record")
-_FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
+FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
 MODEL = ".safetensors"
 
 of_data = functools.partial(typer.Option, rich_help_panel="Data")  # by panels of --help
 of_problem = functools.partial(typer.Option, rich_help_panel="Problem and solver")
 of_output = functools.partial(typer.Option, rich_help_panel="Output")
+of_several = functools.partial(typer.Option, rich_help_panel="Several features, seeds and shots")
 
 Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .npz file the array.")]
 L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
@@ -55,7 +56,7 @@ class Numbers:
 class Source(Numbers):
     """The data of a verb."""
 
-    data: Annotated[str, typer.Argument(help=_FORMS, show_default="iris")] = ""
+    data: Annotated[str, typer.Argument(help=FORMS, show_default="iris")] = ""
     target: Annotated[str | None, of_data(help="Column of labels; of an .npz file the array, y if not given.")] = None
     drop: Annotated[list[str] | None, of_data(help="Column to leave out; may be given several times.")] = None
     images: Annotated[str | None, of_data(help="IDX file of images, plain or .gz, instead of DATA.")] = None

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from softmax_jax.display.text_table import aligned
+
 NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 INTERRUPTED_BUT_SAVED = -INTERRUPTED  # what a verb returns that has told of the interruption itself
 _WIDEST = 10_000  # columns: a table is never cut or wrapped, so that it can be copied and searched
@@ -65,6 +67,25 @@ def print_table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     _print(table)
+
+
+class Rows:
+    """A table of which every row is printed as soon as it is known, also where stdout is a file or a pipe."""
+
+    def __init__(self, heads: Sequence[str], widths: Sequence[int]) -> None:
+        """The heads are printed above the first row.
+
+        Args:
+          heads: names of the columns.
+          widths: of these, in characters.
+        """
+        self._out, self._widths, self._heads = sys.stdout, widths, heads
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Print a row; in a terminal above the live line, which stands in for `sys.stdout` there."""
+        lines = [aligned(words, self._widths) for words in (self._heads, cells) if words]
+        self._heads: Sequence[str] = ()
+        print("\n".join(lines), file=None if self._out.isatty() else self._out, flush=True)
 
 
 def _print(table: Table) -> None:

@@ -50,7 +50,7 @@ def fit(given: FitOptions) -> int:
 def _fit(given: FitOptions, painter: Painter) -> int:
     from softmax_jax.fitting.sparse_solver import record_for  # slow, with all that it imports
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.summary import data_warnings_of, outcome, told
+    from softmax_jax.runs.summary import data_warnings_of, outcome, told, tuning_hint
 
     given.join()  # refuses options that do not go together
     of_descent = {name: getattr(given, name) for name in ("eta", "epochs", "minibatches")}
@@ -72,6 +72,8 @@ def _fit(given: FitOptions, painter: Painter) -> int:
         print_facts({**told(run.summary), "written": written})
     for words in data_warnings_of(run) if written and not given.distributed else ():
         say("note", words)
+    if written and (hint := tuning_hint(run.summary)):
+        say("note", hint)
     words = outcome(run)
     if run.result.status == "interrupted":
         resume = f"the same command goes on from {given.checkpoint}" if given.checkpoint else ""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from softmax_jax.cli import options
-from softmax_jax.cli.terminal import print_facts, say
+from softmax_jax.cli.terminal import print_facts
 
 _MOST_COUNTED = 12  # classes in the printed table
 
@@ -20,6 +20,7 @@ class Options(options.Numbers):
 
     model: Annotated[str, typer.Argument(help="A .safetensors file, or the folder that fit wrote.")]
     data: Annotated[str, typer.Argument(help="As for fit; labels and other columns in it are not used.")]
+    drop: Annotated[list[str] | None, options.of_data(help="Column to leave out; may be given several times.")] = None
     out: Annotated[Path, options.of_output(help="A .csv, .tsv or .parquet file for the predictions.")]
     proba: Annotated[bool, options.of_output("--proba", help="Also a column of probabilities per class.")] = False
     as_json: options.AsJson = False
@@ -35,19 +36,15 @@ def predict(given: Options) -> int:
 
       softmax-jax predict model.safetensors new.csv --out predictions.csv --proba
     """
+    from softmax_jax.cli.models import load_model, note_columns
     from softmax_jax.data import load_features
-    from softmax_jax.model_files.files import load
     from softmax_jax.runs import predict_table
-    from softmax_jax.runs.artifacts import MODEL_FILE, to_json
+    from softmax_jax.runs.artifacts import to_json
 
-    out, path = options.file_for(given.out, "--out", *predict_table.ENDINGS), Path(given.model)
-    fitted = load(path / MODEL_FILE if path.is_dir() else path)
-    features = load_features(given.data, predict_table.feature_names(fitted), **given.written())
-    if features.ignored:
-        shown = ", ".join(features.ignored[:6]) + (", ..." if len(features.ignored) > 6 else "")
-        say("note", f"columns that the model does not use are left out: {shown}")
-    if features.by_position:
-        say("note", "columns are taken in their order, because the model or the data have no names for them")
+    out, fitted = options.file_for(given.out, "--out", *predict_table.ENDINGS), load_model(given.model)
+    chosen = {"drop": given.drop or (), **given.written()}
+    features = load_features(given.data, predict_table.feature_names(fitted), **chosen)
+    note_columns(features, besides=given.drop or ())
     predictions = predict_table.predict(fitted, features.X)
     columns = predict_table.write_predictions(out, predictions, proba=given.proba)
     n, classes = len(predictions.labels), predictions.classes.tolist()

@@ -2,110 +2,152 @@
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from softmax_jax.cli import options
-from softmax_jax.cli.terminal import print_facts, print_table, say, verdict
+from softmax_jax.cli.probe_options import ProbeOptions
+from softmax_jax.cli.terminal import Rows, print_facts, say, verdict
 
-_HEADS = ("", "strength", "l2", "gap", "status", "validation loss", "accuracy")
+if TYPE_CHECKING:
+    from softmax_jax.probing.run import ProbeRun
+    from softmax_jax.probing.search import ProbeProgress
+    from softmax_jax.probing.trials import Step
 
-
-class PresetName(enum.StrEnum):
-    """What --preset takes."""
-
-    clip = "clip"
-    dinov2 = "dinov2"
-    simclr = "simclr"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options(options.Source):
-    """What probe takes."""
-
-    val: Annotated[str | None, options.of_data(help="Validation rows, as DATA; else 10 % of DATA.")] = None
-    val_labels: Annotated[str | None, options.of_data(help="File of labels of --val.")] = None
-    test: Annotated[float, options.of_data(help="Fraction of DATA kept for the test.")] = 0.2
-    preset: Annotated[PresetName, options.of_problem(metavar="NAME", help="clip, dinov2 or simclr.")] = PresetName.clip
-    sparse: Annotated[int | None, options.of_problem(help="Most features to use, in place of a preset.")] = None
-    tol: options.Tol = 1e-6
-    max_iter: Annotated[int, options.of_problem(help="Most iterations of a fit.")] = 1000
-    seed: options.Seed = 0
-    no_cache: options.NoCache = False
-    out: Annotated[Path, options.of_output(help="Folder for picture, numbers and the model.")] = Path(
-        "softmax_jax_output"
-    )
-    as_json: options.AsJson = False
+_WIDTHS = (6, 8, 8, 7, 15, 15, 8)  # 79 characters with what is between: a terminal has 80
+_OF_STEPS = (16, 5, 5, 9, 10, 8)
 
 
-@options.takes(Options)
-def probe(given: Options) -> int:
+@options.takes(ProbeOptions)
+def probe(given: ProbeOptions) -> int:
     """Tune the L2 strength by a published protocol on validation rows, and fit the winner to all but the test.
 
     For example:
 
-      softmax-jax probe digits --preset clip
+      softmax-jax probe features.npy --labels labels.npy
 
-      softmax-jax probe train.parquet --val val.parquet --target label --preset dinov2 --no-standardise
+      softmax-jax probe digits --preset dinov2 --report report
 
-      softmax-jax probe digits --sparse 10
 
-    Exit code 0: all converged, their gaps are proven. 1: ran, not all converged. 2: bad input. 130: interrupted.
+      softmax-jax probe features.npy --labels labels.npy --sparse 10
+
+      softmax-jax probe layer1.npy layer2.npy --labels labels.npy --seeds 5
+
+      softmax-jax probe layer1.npy layer2.npy --labels labels.npy --shots 1,2,4,8,16 --seeds 5
+
+      softmax-jax probe train.parquet --val val.parquet --test-file test.parquet --target label --l2-grid 1e-6:10:15
+
+    Several DATA are features of the same rows: they are tested on the same rows, and their differences have intervals.
+
+    Columns are standardised; the presets' sources take features as they are: --no-standardise follows them.
+
+    Exit code 0: all converged, their gaps are proven. 1: ran, not all converged. 2: bad input. 130: interrupted;
+    what was done is printed and written.
     """
+    return _several(given) if given.is_several else _one(given)
+
+
+def _one(given: ProbeOptions) -> int:
+    """A probe of one set of features."""
+    from softmax_jax.probing.run import train_probe, write_probe  # JAX loads here, so that --help stays quick
     from softmax_jax.runs.artifacts import to_json
-    from softmax_jax.runs.probe import train_probe, write_probe  # JAX loads here, so that --help stays quick
     from softmax_jax.runs.progress import SearchLine
 
-    data, val = given.open(), None
-    if given.val is not None:
-        val = replace(given, data=given.val, images=None, labels=given.val_labels).open()
-    elif given.val_labels is not None:
-        raise ValueError("--val-labels belongs to --val; give both.")
+    settings, (data, val, test) = given.settings(), given.open_all()
     folder = options.folder_for(given.out, "--out")  # before the work, whose result must not be lost
-    settings: dict[str, Any] = {name: getattr(given, name) for name in ("test", "tol", "max_iter", "seed")}
-    settings |= {"sparse": given.sparse, "preset": given.preset.value, "standardise": not given.no_standardise}
+    page = None if given.report is None else options.folder_for(given.report, "--report") / "report.html"
+    rows = None if given.as_json else _Strengths(given.sparse)
     with SearchLine() as line:
-        run = train_probe(data, val, callback=line, **settings)
+
+        def tell(progress: ProbeProgress) -> None:
+            line(progress)
+            if rows is not None:
+                rows(progress)
+
+        run = train_probe(data, val, test, test=given.test_share(), seed=given.seed, callback=tell, **settings)
     written = write_probe(run, folder)
+    if page is not None:
+        tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
+        written.append(run.probe.write_report(page, *tested, name=data.name))
     if given.as_json:
         print(to_json(run.summary))
     else:
-        _print(run.summary, written)
-    return _verdict(run.summary)
+        _print(run, written)
+    return _verdict(run)
 
 
-def _print(summary: dict[str, Any], written: list[Path]) -> None:
-    from softmax_jax.runs.summary import told
+def _several(given: ProbeOptions) -> int:
+    """Several features, seeds or shots."""
+    from softmax_jax.probing.several import probe_several, summary_of_several, write_several
+    from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.progress import StepLine
 
-    best = summary["best"]
-    print(f"{summary['preset']} ({summary['source']}); {summary['convention']}")
-    rows = summary["strengths"]
-    heads = _HEADS if "n_features" not in rows[0] else (*_HEADS, "features")
-    print_table([_cells(row, i == best) for i, row in enumerate(rows)], heads)
-    own = {
-        "data": "",  # comes first
-        "validation": summary["validation"],
-        "read": summary["notes"],
-        "winner": f"strength {summary['strengths'][best]['strength']:.3g}, fitted again:",
-    }
-    time = f"{summary['wall_s']:.2f} s for {summary['n_fits']} fits, compilation included"
-    print_facts(own | told(summary["refit"] | {"notes": summary["notes"]}) | {"time": time, "written": written})
-    if summary["note"]:
-        say("note", summary["note"])
+    settings = given.settings() | given.several()
+    data, test = given.open_several()
+    folder = options.folder_for(given.out, "--out")
+    heads = ("features", "seed", "shots", "l1" if given.sparse else "l2", "validation", "test")
+    rows = None if given.as_json else Rows(heads, _OF_STEPS)
+    with StepLine() as line:
+
+        def tell(step: Step) -> None:
+            line(step)
+            if rows is not None:
+                scores = f"{step.l1 or step.l2:.3g}", f"{step.val_accuracy:.4f}", f"{step.accuracy:.4f}"
+                rows.row([step.name, str(step.seed), str(step.shots or "all"), *scores])
+
+        found = probe_several(data, test, callback=tell, **settings)
+    written = write_several(found, folder)
+    if given.as_json:
+        print(to_json(summary_of_several(found)))
+    else:
+        print(f"\n{found}")
+        print_facts({"written": written})
+    if found.stopped:
+        return verdict("interrupted", "The probes that are done are written.")
+    words = f"In {found.n_unconverged} probes some fit did not converge; raise --max-iter or --tol."
+    return verdict("not converged" if found.n_unconverged else "converged", words)
 
 
-def _cells(row: dict[str, Any], best: bool) -> list[str]:
-    kept = [str(row["n_features"])] if "n_features" in row else []
-    numbers = [f"{row['strength']:.3g}", f"{row['l2']:.3g}", f"{row['duality_gap']:.1e}", row["status"]]
-    return ["best" if best else "", *numbers, f"{row['val_loss']:.4f}", f"{row['val_accuracy']:.4f}", *kept]
+class _Strengths:
+    """The table of the search, a row for each strength as it is done."""
+
+    def __init__(self, sparse: int | None) -> None:
+        from softmax_jax.probing.words import heads
+
+        self._rows = Rows(("so far", *heads(sparse)[1:]), _WIDTHS)
+
+    def __call__(self, p: ProbeProgress) -> None:
+        from softmax_jax.probing.words import row_cells
+
+        mark = "best" if p.is_best else ""
+        penalty = p.l2 if p.n_features is None else p.n_features
+        self._rows.row(row_cells(mark, p.strength, penalty, p.duality_gap, p.status, p.val_loss, p.val_accuracy))
 
 
-def _verdict(summary: dict[str, Any]) -> int:
-    ended = [*(row["status"] for row in summary["strengths"]), summary["refit"]["status"]]
-    if ended[-1] == "interrupted":
-        return verdict("interrupted", "The last fit, of the winner, was stopped; what it had reached is written.")
+def _print(run: ProbeRun, written: list[Path]) -> None:
+    from softmax_jax.probing import words
+    from softmax_jax.runs import metrics
+
+    s, probe = run.summary, run.probe
+    told = words.facts(probe)
+    rows = f"{s['data']}: {s['refit']['n_features']} features, {s['refit']['n_classes']} classes"
+    rows += f", test {s['n_test']} rows" if s["n_test"] else ""
+    facts: dict[str, Any] = {"protocol": words.title(probe), "data": rows, "read": s["notes"]}
+    facts |= {"validation rows": s["validation"], **{name: told[name] for name in told if name != "note"}}
+    facts["train accuracy"] = f"{s['refit']['accuracy_train']:.4f} of {s['refit']['n_train']} rows"
+    if run.metrics is not None:
+        facts |= {f"test {name}": value for name, value in metrics.told(run.metrics).items()}
+    print_facts(facts | {"device, dtype": f"{s['refit']['device']}, {s['refit']['dtype']}", "written": written})
+    if probe.note:
+        say("note", probe.note)
+
+
+def _verdict(run: ProbeRun) -> int:
+    probe = run.probe
+    if probe.status == "interrupted":
+        done = f"{len(probe.strengths)} strengths are done; the best of them is written"
+        return verdict("interrupted", f"{done}, as it was found on the training rows." if probe.stopped else f"{done}.")
+    ended = [status for status in (*probe.path.status, probe.result.status) if status != "dropped"]
     short = [status for status in ended if status != "converged"]
     kinds = ", ".join(sorted(set(short)))
     words = f"{len(short)} of {len(ended)} fits ({kinds}); raise --max-iter or --tol."

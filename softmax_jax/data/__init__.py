@@ -27,7 +27,7 @@ rows.iterable   rows from blocks that the user's code yields
 from softmax_jax.data.arrays import read_arrays, read_labels
 from softmax_jax.data.dataset import Dataset, Features
 from softmax_jax.data.idx import read_idx, read_images
-from softmax_jax.data.loading import load_data, load_features
+from softmax_jax.data.loading import load_data, load_features, load_labelled
 from softmax_jax.data.named import NAMES, load_named
 from softmax_jax.data.npy import read_npy
 from softmax_jax.data.parquet import read_parquet
@@ -42,6 +42,7 @@ __all__ = [
     "RowSource",
     "load_data",
     "load_features",
+    "load_labelled",
     "load_named",
     "open_rows",
     "read_arrays",

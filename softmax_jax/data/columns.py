@@ -62,10 +62,7 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
     if target is None:
         raise ValueError(f"target must name the column of labels in {path}; columns: {shown(names)}.")
     target = column_of(names, target, "target", str(path))
-    dropped: list[str] = []
-    for name in drop:
-        entries = [entry for entry, column in table.names.items() if column == normalised(name) != entry]
-        dropped += entries or [column_of(names, name, "drop", str(path))]
+    dropped = dropped_columns(table, drop)
     weighed = [] if weights is None else [column_of(names, weights, "weights", str(path))]
     if target in weighed:
         raise ValueError(f"weights must be another column than target, got {target!r} for both.")
@@ -87,21 +84,60 @@ def index_notes(index: Sequence[str]) -> tuple[str, ...]:
     return (f"left out as the index of a data frame: {shown(index)}",) if index else ()
 
 
-def features_by_name(table: Table, names: Sequence[str]) -> Features:
+def features_by_name(table: Table, names: Sequence[str], drop: Iterable[str] = ()) -> Features:
     """The columns of a table that a model asks for, in the model's order.
+
+    Where they are taken by position, one column of text more than the model takes, at either end, is left out: labels.
 
     Args:
       table: the columns.
       names: the model's feature names, or "0", "1", ... where it has none.
+      drop: columns to leave out, of lists as a whole or by entry.
 
     Raises:
       ValueError: a column is missing, or a cell is not a number.
     """
-    asked = set(map(normalised, names))
-    found = matched(names, [name for name in table.names if name in asked or name not in table.index], str(table.path))
+    asked, out = set(map(normalised, names)), set(dropped_columns(table, drop))
+    there = [name for name in table.names if (name in asked or name not in table.index) and name not in out]
+    label = _label_column(table, names, there)
+    found = matched(names, [name for name in there if name != label], str(table.path))
     ignored = tuple(name for name in table.names if name not in set(found))
     by_position = list(map(normalised, found)) != list(map(normalised, names))
-    return Features(table.numbers(found), ignored, by_position, table.notes)
+    notes = (*table.notes, *((f"left out as labels, because it holds text: {label}",) if label else ()))
+    return Features(table.numbers(found), ignored, by_position, notes)
+
+
+def dropped_columns(table: Table, drop: Iterable[str]) -> list[str]:
+    """The columns that `drop` names, of lists as a whole or by entry.
+
+    Args:
+      table: the columns.
+      drop: names.
+
+    Raises:
+      ValueError: there is no such column.
+    """
+    names, found = list(table.names), []
+    for name in drop:
+        entries = [entry for entry, column in table.names.items() if column == normalised(name) != entry]
+        found += entries or [column_of(names, name, "drop", str(table.path))]
+    return found
+
+
+def _label_column(table: Table, names: Sequence[str], there: Sequence[str]) -> str | None:
+    """The one column too many, at either end, where columns are taken by position and it holds text; else None."""
+    by_name = set(map(normalised, names)) <= set(map(normalised, there))
+    if by_name or len(there) != len(names) + 1 or not (is_positions(names) or is_positions(there)):
+        return None
+    return next((name for name in (there[-1], there[0]) if not _holds_numbers(table, name)), None)
+
+
+def _holds_numbers(table: Table, name: str) -> bool:
+    try:
+        table.numbers([name])
+    except ValueError:
+        return False
+    return True
 
 
 def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[str]:
@@ -126,7 +162,9 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
     if is_positions(names) or is_positions(available):
         if len(available) == len(names):
             return list(available)
-        raise ValueError(f"{where} has {len(available)} columns, but the model takes {len(names)}: {shown(names)}.")
+        more = " Leave out the others by drop (--drop)." if len(available) > len(names) else ""
+        words = f"{where} has {len(available)} columns, but the model takes {len(names)}: {shown(names)}."
+        raise ValueError(f"{words}{more}")
     close = difflib.get_close_matches(missing[0], available, 1)
     hint = f" Did you rename {missing[0]!r} to {close[0]!r}?" if close else ""
     raise ValueError(

@@ -15,9 +15,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from softmax_jax.data.arrays import read_array_features, read_arrays
-from softmax_jax.data.columns import Table, features_by_name, labelled, matched, normalised
+from softmax_jax.data.columns import Table, column_of, features_by_name, labelled, matched, normalised, shown
 from softmax_jax.data.dataset import Dataset, Features
 from softmax_jax.data.files import suffix
 from softmax_jax.data.idx import is_idx, read_images, read_pixels
@@ -88,6 +91,7 @@ def load_features(
     source: str,
     names: Sequence[str],
     *,
+    drop: Sequence[str] = (),
     delimiter: str | None = None,
     header: bool = True,
     decimal: str = ".",
@@ -98,6 +102,7 @@ def load_features(
     Args:
       source: as for `load_data`; also an IDX file of images.
       names: the model's feature names, or "0", "1", ... where it has none.
+      drop: columns of a table to leave out, which matters where they are taken by position.
       delimiter: one character between the fields of a CSV file.
       header: whether the first line of a CSV file names the columns.
       decimal: the character before the decimals in a CSV file.
@@ -113,7 +118,9 @@ def load_features(
     path = Path(source)
     table = None if source in NAMES else _table(path, TextFormat(delimiter, header, decimal, thousands))
     if table is not None:
-        return features_by_name(table, names)
+        return features_by_name(table, names, drop)
+    if drop:
+        raise ValueError(f"drop is for tables; {source} has no names of columns.")
     notes: tuple[str, ...] = ()
     if source in NAMES:
         data = load_named(source)
@@ -124,6 +131,58 @@ def load_features(
         X, available, _ = read_pixels(path)
     else:
         raise ValueError(_unknown(source, path))
+    return _in_order(X, available, names, source, notes)
+
+
+def load_labelled(
+    source: str,
+    names: Sequence[str],
+    target: str | None = None,
+    *,
+    labels: str | Path | None = None,
+    drop: Sequence[str] = (),
+    delimiter: str | None = None,
+    header: bool = True,
+    decimal: str = ".",
+    thousands: str | None = None,
+) -> tuple[Features, np.ndarray]:
+    """The features that a fitted model asks for, and the labels that it should have predicted.
+
+    Args:
+      source: as for `load_data`.
+      names: the model's feature names, or "0", "1", ... where it has none.
+      target: the column of labels of a table, or their name in a .npz file.
+      labels: the file of labels that belongs to .npy features or IDX images.
+      drop: columns of a table to leave out.
+      delimiter: one character between the fields of a CSV file.
+      header: whether the first line of a CSV file names the columns.
+      decimal: the character before the decimals in a CSV file.
+      thousands: the character between groups of three digits in a CSV file, or None.
+
+    Returns:
+      Features, and labels (n,).
+
+    Raises:
+      ValueError: no such source, it cannot be read, a column of the model is missing, or there are no labels.
+      ImportError: pandas or pyarrow is needed and not installed.
+    """
+    form: dict[str, Any] = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
+    table = None if source in NAMES else _table(Path(source), TextFormat(delimiter, header, decimal, thousands))
+    if table is None:
+        data = load_data(source, target, labels=labels, drop=drop, **form)
+        return _in_order(data.X, data.feature_names, names, source, data.notes), data.y
+    if labels is not None:
+        raise ValueError(f"labels is for .npy features; give the column of labels of {source} by target (--target).")
+    if target is None:
+        raise ValueError(f"target must name the column of labels in {source}; columns: {shown(list(table.names))}.")
+    column = column_of(list(table.names), target, "target", source)
+    return features_by_name(table, names, [column, *drop]), table.labels(column)
+
+
+def _in_order(
+    X: np.ndarray, available: Sequence[str], names: Sequence[str], source: str, notes: tuple[str, ...]
+) -> Features:
+    """The columns that are asked for, of those available, in the order of `names`."""
     used = matched(names, available, source)
     at = {name: j for j, name in enumerate(available)}
     X = X if list(available) == used else X[:, [at[name] for name in used]]

@@ -1,4 +1,4 @@
-"""A warning is shown at the user's own line, however deep in this package it is found."""
+"""Warnings of functions, by category, shown at the user's own line, however deep in this package they are found."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import sys
 import warnings
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class NotConvergedWarning(UserWarning):
+    """A fit, or some of many, ended before its gap was proven."""
+
+
+class SpreadWarning(UserWarning):
+    """Columns of X differ so much in spread that one penalty cannot be right for all."""
 
 
 def warn_user(words: str, category: type[Warning] = UserWarning) -> None:

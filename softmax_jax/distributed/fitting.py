@@ -188,7 +188,7 @@ def fit_distributed(
 
         with joint_session(checkpoint, settings.every, stop, identity) as session:
             outcome = run_solver(chosen, data, n, params, settings.tol, settings.max_iter, stop, seed, session, others)
-    return FitResult(outcome.params, classes, *outcome[1:])
+    return FitResult(outcome.params, classes, *outcome[1:], l2=settings.l2)
 
 
 @on_host

@@ -19,6 +19,7 @@ from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.estimators.sparse_folds import is_along_l1, penalties, swept
 from softmax_jax.fitting.arguments import Given, iterations, tolerance
 from softmax_jax.fitting.sparse import checked_sparse
+from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
@@ -163,7 +164,7 @@ def cross_validate(
       group: as in `fit`.
 
     Returns:
-      CrossValidation.
+      CrossValidation. Fits that did not converge, and columns that differ in spread by more than 1e3, are warned of.
 
     Raises:
       ValueError, TypeError: an argument is not as described, or there are more folds than members of every class.
@@ -174,6 +175,7 @@ def cross_validate(
     sparse = is_along_l1(l1_values, n_l1, l1_ratio, group)
     strengths = np.zeros(0) if sparse else check_strengths(DEFAULT_STRENGTHS if l2_values is None else l2_values)
     checked_sparse(float(sparse), group, solver)
+    speaks = not isinstance(X, Samples)  # who gives these tells in another way
     data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
     X, T, classes, weight = data._replace(X=with_auto_axes(data.X))
     if T.ndim == 2:
@@ -196,6 +198,8 @@ def cross_validate(
     def by_fold(part: Callable[[Solutions], Any]) -> np.ndarray:
         return np.concatenate([np.stack([np.asarray(part(o)) for o in group], axis=1) for group in found])
 
+    if speaks:
+        warn_of_fits([word for group in found for o in group for word in o.status], X, tol=tol, max_iter=max_iter)
     found_params = Params(by_fold(lambda o: o.params.W), by_fold(lambda o: o.params.b))
     return CrossValidation(
         l2_values=strengths,

@@ -175,4 +175,4 @@ def _mean_of_folds(path: CrossValidation, samples: Samples, group: str | None) -
     of_rows = samples.X, np.eye(k)[samples.T], l2, samples.weight
     gap = float(duality_gap(params, *of_rows, l1=l1, group=group if l1 > 0 else None))
     J, passes = float(path.objective[:, j].mean()), int(path.n_passes[:, j].max())
-    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0))
+    return FitResult(params, path.classes, J, gap, status, passes, passes, np.zeros(0), l2=path.best_l2)

@@ -8,6 +8,9 @@ starts         where a fit starts, classes without mass aside
 sparse_solver  from names of solvers and l1 to records
 messages       what a status means, and the next thing to do
 data_warnings  what is odd about data whose fit is right
+predicting     what a FitResult says of rows
+spread         whether columns differ too much in spread for one penalty
+warned         what functions warn of by themselves
 implicit       the optimum as a differentiable function of X, T, l2 and sample weights
 """
 

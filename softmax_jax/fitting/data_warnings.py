@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting.single import FitResult
+from softmax_jax.fitting.spread import spread_message
 from softmax_jax.inputs.conversion import is_sparse
 
 LARGEST_RANK_TEST = 4096  # features above which linear dependence is not looked for: it costs m^3
@@ -19,7 +19,7 @@ _BLOCK_ELEMENTS = 2**24
 
 
 def data_warnings(
-    result: FitResult,
+    result: Any,
     X: Any,
     T: np.ndarray,
     weight: np.ndarray | None,
@@ -67,6 +67,8 @@ def data_warnings(
             + (" or constant" if fit_intercept else "")
             + ". The probabilities are right. Leave these features out, or set l2 > 0."
         )
+    if (l2 > 0 or l1 > 0) and (spread := spread_message(X)):
+        words.append(spread)
     return words
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting.single import FitResult
 from softmax_jax.solvers.protocol import Record
 
 
@@ -14,7 +13,7 @@ class NonFiniteError(FloatingPointError):
     """Numbers left the range of their dtype before a single step of the fit was done."""
 
 
-def convergence_message(result: FitResult, *, solver: Record | None, l2: float, tol: float, l1: float = 0.0) -> str:
+def convergence_message(result: Any, *, solver: Record | None, l2: float, tol: float, l1: float = 0.0) -> str:
     """One or two sentences for a fit that did not converge; "" for one that did.
 
     Args:
@@ -56,7 +55,7 @@ def convergence_message(result: FitResult, *, solver: Record | None, l2: float, 
     return words.get(result.status, "")
 
 
-def check_moved(result: FitResult, X: Any, *, solver: Record | None) -> None:
+def check_moved(result: Any, X: Any, *, solver: Record | None) -> None:
     """Raise NonFiniteError if `result` left its start for want of one finite step: there is no model to keep.
 
     Args:

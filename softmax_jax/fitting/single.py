@@ -10,10 +10,13 @@ from jax.sharding import Mesh
 
 from softmax_jax.display.html import result_html
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
+from softmax_jax.fitting.predicting import predict, predict_proba
 from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.sparse import SparseFits, checked_sparse, fit_sparse
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
+from softmax_jax.fitting.warned import warn_of_fit
 from softmax_jax.inputs.conversion import is_jax
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.placement.budget import first_rows, within_memory
 from softmax_jax.placement.devices import place_for
@@ -48,6 +51,9 @@ class FitResult(NamedTuple):
       history: J after each iteration, or the cost of each update of gradient descent before it.
       precision: of the products with X that led there, in the order in which they were used: "float32", "float64", or
         how float32 was made up on an accelerator; the certificate's are in float64 where the platform has it.
+      l2: strength that it was fitted with; NaN where that is not known, as in files of older versions.
+      l1: strength of Omega that it was fitted with.
+      group: of Omega, as in `fit`; None where l1 is 0.
     """
 
     params: Params
@@ -59,6 +65,11 @@ class FitResult(NamedTuple):
     n_passes: int
     history: np.ndarray
     precision: str = ""
+    l2: float = float("nan")
+    l1: float = 0.0
+    group: str | None = None
+
+    predict, predict_proba = predict, predict_proba
 
     @property
     def support(self) -> np.ndarray:
@@ -72,16 +83,18 @@ class FitResult(NamedTuple):
 
     def __repr__(self) -> str:
         """One line, without the arrays."""
-        W = self.params.W
+        W, penalty = self.params.W, f"l1={self.l1:g}, " if self.l1 else ""
+        penalty += "" if np.isnan(self.l2) else f"l2={self.l2:g}, "
         return (
             f"FitResult(status={self.status!r}, objective={self.objective:.8g}, duality_gap={self.duality_gap:.1e}, "
-            f"n_iter={self.n_iter}, n_passes={self.n_passes}, W={W.shape} {np.dtype(W.dtype).name})"
+            f"n_iter={self.n_iter}, n_passes={self.n_passes}, {penalty}W={W.shape} {np.dtype(W.dtype).name})"
         )
 
     def _repr_html_(self) -> str:
         """The table that notebooks show."""
         m, k = self.params.W.shape
-        return result_html("FitResult", self, **{"features, classes": f"{m}, {k}"})
+        penalty = ({"l1": self.l1} if self.l1 else {}) | {"l2": self.l2}
+        return result_html("FitResult", self, **penalty, **{"features, classes": f"{m}, {k}"})
 
 
 @on_host
@@ -138,7 +151,8 @@ def fit(
         dropped for all classes at once.
 
     Returns:
-      FitResult; look at `status` before using it.
+      FitResult; look at `status` before using it. A fit that did not converge, and columns that differ in spread by
+      more than 1e3, are warned of, with the cure.
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
@@ -152,6 +166,7 @@ def fit(
         >>> result.status, result.duality_gap <= 1e-6, result.params.W.shape
         ('converged', True, (1, 2))
     """
+    speaks = not isinstance(X, Samples)  # who gives these tells in another way
     X, T, classes, weight, kind = given(X, y, sample_weight, devices)
     (n, m), k = kind.shape, len(classes)
     l2, tol, max_iter = strength(l2), tolerance(tol), iterations(max_iter)
@@ -161,7 +176,10 @@ def fit(
         fits = SparseFits((X, T, weight), kind, k, group=sparse.group, **free)
         kept: Any = {"callback": callback, "checkpoint": checkpoint, "every": every}
         found = fit_sparse(fits, classes, sparse, l2, init=init, tol=tol, max_iter=max_iter, **kept)
-        return FitResult(found.params, classes, *found[1:])
+        result = FitResult(found.params, classes, *found[1:], l2=l2, l1=sparse.l1, group=sparse.group)
+        if speaks:
+            warn_of_fit(result, X, solver=solver, l2=l2, l1=sparse.l1, tol=tol, max_iter=max_iter)
+        return result
     chosen = choose_solver(solver, kind, k, l2)
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
     device = place_for(devices, kind.shape, k, lying=X if is_jax(X) else None, **way)
@@ -203,7 +221,10 @@ def fit(
         return from_span(found, wide.span, wide.given, tol, further)
 
     outcome = within_memory(run, block, kind, k, device)
-    return FitResult(outcome.params, classes, *outcome[1:])
+    result = FitResult(outcome.params, classes, *outcome[1:], l2=l2)
+    if speaks:
+        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter)
+    return result
 
 
 def _padding(kind: Kind, k: int, l2: float, solver: Record, device: Any) -> Padding | None:

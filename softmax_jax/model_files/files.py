@@ -16,12 +16,13 @@ Loading runs nothing that a file contains.
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
+from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from softmax_jax._version import __version__
 from softmax_jax.model import Params
-from softmax_jax.model_files.kinds import KINDS, kind_of, version_of
+from softmax_jax.model_files.kinds import KINDS, Kind, kind_of, version_of
 from softmax_jax.model_files.parts import Stored, check_params
 from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.atomic import AnyPath
@@ -61,11 +62,23 @@ def save_described(kind: str, stored: Stored, path: AnyPath) -> None:
       stored: its texts and tensors.
       path: as for `save`.
     """
+    write_described(kind, stored, path, version=version_of(kind, stored))
+
+
+def write_described(kind: str, stored: Stored, path: AnyPath, *, version: int) -> None:
+    """Write what a kind of model is restored from.
+
+    Args:
+      kind: its name.
+      stored: its texts and tensors, W and b among them.
+      path: as for `save`.
+      version: of the format that a reader must know.
+    """
     texts, tensors = stored
     check_params(Params(tensors["W"], tensors["b"]), "model")
-    versions = {"softmax_jax": __version__, **{name: version(name) for name in ("jax", "numpy")}}
+    versions = {"softmax_jax": __version__, **{name: metadata.version(name) for name in ("jax", "numpy")}}
     texts = {name: json.dumps(text) for name, text in {"versions": versions, **texts}.items()}
-    write(path, {"kind": kind, **texts}, tensors, version=version_of(kind, stored))
+    write(path, {"kind": kind, **texts}, tensors, version=version)
 
 
 def load(path: AnyPath) -> Any:
@@ -92,13 +105,29 @@ def load(path: AnyPath) -> Any:
         >>> load(path).W.tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
+    return load_described(path, KINDS)
+
+
+@in_numpy
+def load_described(path: AnyPath, kinds: Mapping[str, Kind]) -> Any:
+    """The model in a file, as `load`.
+
+    Args:
+      path: str or os.PathLike.
+      kinds: those that it may be of, by name.
+
+    Raises:
+      ModelFileError: as of `load`.
+    """
     texts, tensors = read(path)
     try:
         kind = texts.pop("kind")
+        if kind not in kinds:
+            raise ValueError(f"it is of kind {kind!r:.40}, one of {', '.join(kinds)} was expected")
         contents = {name: json.loads(text) for name, text in texts.items()}
         del contents["versions"]  # told to whoever reads the file, needed by nobody
         check_params(Params(tensors["W"], tensors["b"]), "its parameters")
-        return KINDS[kind].restore(Stored(contents, tensors))
+        return kinds[kind].restore(Stored(contents, tensors))
     except _INCONSISTENT as error:
         words = f"its content is inconsistent ({type(error).__name__}: {error!s:.200})"
         raise ModelFileError(path, words) from error

@@ -21,7 +21,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "params": Kind(fitted.describe_params, fitted.restore_params),
-    "fit_result": Kind(fitted.describe_result, fitted.restore_result, version=3),
+    "fit_result": Kind(fitted.describe_result, fitted.restore_result, version=4),
     "estimator": Kind(fitted.describe_model, fitted.restore_model),
     "estimator_cv": Kind(fitted.describe_model, fitted.restore_model, version=2),
     "pipeline": Kind(steps.describe_pipeline, steps.restore_pipeline),

@@ -20,7 +20,7 @@ def describe_fit(result: FitResult, names: Sequence[str], settings: dict[str, An
 
     Args:
       result: what `fit` returned.
-      names: of the features, m.
+      names: of the features, m; "0", "1", ... where they have none, and then the model has none either.
       settings: arguments of `fit`: l2, solver, tol, max_iter and seed.
       scaling: mean, var and scale (m,) of the features, and how many rows were `seen`; None where they were as given.
 
@@ -32,7 +32,8 @@ def describe_fit(result: FitResult, names: Sequence[str], settings: dict[str, An
     parameters = {"solver": "auto" if solver is None else solver, "random_state": seed, **given}
     scalars = {f"{name}_": getattr(result, name) for name in ("objective", "duality_gap", "status", "n_iter")}
     scalars |= {"converged_": result.status == "converged", "n_features_in_": len(names)}
-    columns = list(names)
+    nameless = list(names) == [str(j) for j in range(len(names))]
+    columns = None if nameless else list(names)  # or scikit-learn would ask for them
     of_model = None if scaling else columns
     texts, tensors = described(result.params, result.classes, of_model, parameters, scalars)
     tensors["history"] = result.history

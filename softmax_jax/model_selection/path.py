@@ -16,6 +16,8 @@ from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import given, iterations, tolerance
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.starts import checked_params
+from softmax_jax.fitting.warned import warn_of_fits
+from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.pruning import RULES, Pruner
@@ -82,25 +84,47 @@ class PathResult(NamedTuple):
         name = "l2" if self.strengths is self.l2_values else "l1"
         more = {name: range_text(self.strengths)}
         if not np.isnan(self.val_accuracy).all():
-            more["best"] = f"{name} {self.strengths[self.best()]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
+            more["best"] = f"{name} {self.strengths[self.best]:.3g} (accuracy {np.nanmax(self.val_accuracy):.4f})"
         return one_line("PathResult", self.status, self.duality_gap, self.params, **more)
 
     def _repr_html_(self) -> str:
         """The table that notebooks show: a row per strength."""
         return path_html("PathResult", self)
 
-    def best(self, by: str = "accuracy") -> int:
-        """Index of the strength with the highest validation accuracy, or the least loss; of equals the strongest.
+    @property
+    def best(self) -> int:
+        """Index of the strength with the highest validation accuracy; of equals the one with the least loss.
 
         Raises:
-          ValueError: there were no validation rows, or `by` is neither "accuracy" nor "loss".
+          ValueError: there were no validation rows.
         """
-        if by not in ("accuracy", "loss"):
-            raise ValueError(f"by must be 'accuracy' or 'loss', got {by!r}.")
-        score = self.val_accuracy if by == "accuracy" else -self.val_loss
-        if np.isnan(score).all():
+        return self.best_by("accuracy")
+
+    @property
+    def best_l2(self) -> float:
+        """The l2 of `best`."""
+        return float(self.l2_values[self.best])
+
+    @property
+    def best_l1(self) -> float:
+        """The l1 of `best`; 0 on a path along l2."""
+        return 0.0 if self.l1_values is None else float(self.l1_values[self.best])
+
+    def best_by(self, score: str) -> int:
+        """Index of the best strength by "accuracy", of equals the one with the least loss, or by "loss" alone.
+
+        Args:
+          score: "accuracy" or "loss" on the validation rows.
+
+        Raises:
+          ValueError: there were no validation rows, or `score` is another word.
+        """
+        if score not in ("accuracy", "loss"):
+            raise ValueError(f"score must be 'accuracy' or 'loss', got {score!r}.")
+        values = self.val_accuracy if score == "accuracy" else -self.val_loss
+        if np.isnan(values).all():
             raise ValueError("best needs validation rows: pass X_val and y_val to fit_path.")
-        return best_strength(self.strengths, score)
+        return best_strength(self.strengths, values, self.val_loss)
 
     def at(self, index: int) -> Params:
         """W (m, k) and b (k,) at one strength."""
@@ -162,6 +186,7 @@ def fit_path(
 
     Returns:
       PathResult. After Ctrl-C, or where the callback stopped, the strengths not run have status "interrupted".
+      Strengths that did not converge, and columns that differ in spread by more than 1e3, are warned of.
 
     Raises:
       ValueError, TypeError: an argument is not as described; the message names it.
@@ -209,6 +234,8 @@ def fit_path(
             _run_in_turn(sweep, collected, tol, pruner, callback, store)
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
+    if not isinstance(named, Samples):  # who gives these tells in another way
+        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter)
     return collected.result
 
 

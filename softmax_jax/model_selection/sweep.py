@@ -118,7 +118,8 @@ class Sweep:
         self.l2 = float(tensors["l2"][0])
         if any(name.startswith("chunk") for name in tensors):
             blank = None if self.batch is None else begin_batch(self.solver, self.batch, self._zeros())
-            self.chunk = from_tensors("chunk", tensors, blank)[0]
+            with scope(self.data.training.dtype):  # outside of it JAX would narrow float64
+                self.chunk = from_tensors("chunk", tensors, blank)[0]
 
     def solve(self, l2: float, tol: float) -> Solutions:
         """The certified optima (F, ...) at strength l2; quick where strengths nearby are solved.

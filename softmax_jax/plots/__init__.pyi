@@ -1,5 +1,6 @@
 """The public names of the pictures; see __init__.py."""
 
+from .comparison import plot_comparison, plot_few_shot
 from .confusion import plot_confusion_matrix
 from .convergence import plot_convergence
 from .displays import (
@@ -11,6 +12,7 @@ from .displays import (
     WeightsDisplay,
 )
 from .loss import plot_loss_curve
+from .probe import plot_probe
 from .race import plot_gap_against_time
 from .regions import plot_decision_regions
 from .regularisation import plot_regularisation_path
@@ -26,11 +28,14 @@ __all__ = [
     "SparsePathDisplay",
     "ValidationCurveDisplay",
     "WeightsDisplay",
+    "plot_comparison",
     "plot_confusion_matrix",
     "plot_convergence",
     "plot_decision_regions",
+    "plot_few_shot",
     "plot_gap_against_time",
     "plot_loss_curve",
+    "plot_probe",
     "plot_regularisation_path",
     "plot_reliability_diagram",
     "plot_sparse_path",

@@ -109,7 +109,9 @@ class SparsePathDisplay(Display):
           **options: those of `plot`.
         """
         values = path.val_accuracy if kind == "accuracy" else path.val_loss
-        found: Any = {} if np.isnan(values).all() else {"scores": values, "kind": kind}
+        found: Any = {}
+        if not np.isnan(values).all():
+            found = {"scores": values, "kind": kind, "best": path.best_by(kind)}
         return cls(path.l1_values, path.params.W, classes=path.classes, **found).plot(**options)
 
 

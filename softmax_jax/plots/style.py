@@ -144,3 +144,14 @@ def strengths(values: Any, name: str = "l2_values") -> np.ndarray:
         strange = found[~(np.isfinite(found) & (found > 0))][0]
         raise ValueError(f"{name} must be finite and above 0 for a logarithmic axis, got {strange}.")
     return found
+
+
+def stacked_axes(size: tuple[float, float], heights: tuple[float, ...]) -> list[Axes]:
+    """Axes one above the other that share their horizontal axis, in a figure of their own.
+
+    Args:
+      size: inches wide and high.
+      heights: of each, in proportion.
+    """
+    figure = Figure(figsize=size, dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.05))
+    return list(figure.subplots(len(heights), sharex=True, gridspec_kw={"height_ratios": heights}))

@@ -13,20 +13,18 @@ from typing import Any
 import numpy as np
 
 from softmax_jax import plots
-from softmax_jax.calibration import expected_calibration_error, temperature_scale
 from softmax_jax.gradient_check import compare_gradients
 from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
-from softmax_jax.report.evaluation import Evaluation, evaluate
+from softmax_jax.report.evaluation import evaluate
+from softmax_jax.report.judged import MOST_LISTED, calibration, confusion, metrics, mistakes
 from softmax_jax.report.page import figure, page, parts
 from softmax_jax.runs.summary import TrainingRun, data_warnings_of, kept_words, outcome, told
 from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes
-_MOST_LISTED = 25  # classes in a table
 _HALF = (5.0, 3.7)  # inches, of a figure that takes half of the page
-_LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative": " (no better than equal chances)"}
 _SCALED = "standardised to mean 0, variance 1 of the training rows"
 _PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
 
@@ -71,9 +69,9 @@ def report_html(run: TrainingRun) -> str:
         sections={
             "Certificate": _certificate(run),
             "Data": _data(run),
-            "Metrics per class": [_metrics(evaluation), _mistakes(evaluation)],
-            "Confusion matrix": [_confusion(evaluation)],
-            **({"Calibration": _calibration(evaluation)} if len(evaluation.classes) > 1 else {}),
+            "Metrics per class": [metrics(evaluation), mistakes(evaluation)],
+            "Confusion matrix": [confusion(evaluation)],
+            **({"Calibration": calibration(evaluation)} if len(evaluation.classes) > 1 else {}),
             "Weights": _weights(run),
             "Gradient check": [_gradient(run)],
             "Settings and environment": _settings(summary),
@@ -119,9 +117,9 @@ def _data(run: TrainingRun) -> list[str]:
         "constant features": int((data.X[:1] == data.X).all(axis=0).sum()),
     }
     labels, counts = np.unique(data.y, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:_MOST_LISTED]
+    order = np.argsort(-counts, kind="stable")[:MOST_LISTED]
     shares = [(labels[i], int(counts[i]), f"{counts[i] / len(data.y):.1%}") for i in order]
-    title = f"the {_MOST_LISTED} largest of {len(labels)} classes" if len(labels) > _MOST_LISTED else ""
+    title = f"the {MOST_LISTED} largest of {len(labels)} classes" if len(labels) > MOST_LISTED else ""
     return [
         parts.facts({name: value for name, value in values.items() if value}),
         parts.grid(("class", "rows", "share"), shares, title),
@@ -151,53 +149,6 @@ def _l1_words(summary: dict[str, Any]) -> str:
     if not summary.get("l1"):
         return ""
     return f"{summary['l1']:g} nats per unit of " + ("a feature's norm" if summary["group"] else "an absolute weight")
-
-
-def _metrics(evaluation: Evaluation) -> str:
-    labels, each, means = evaluation.per_class()
-    title, order = f"of {evaluation.name}", np.arange(len(labels))
-    if len(order) > _MOST_LISTED:
-        order = np.argsort(each[:, 2], kind="stable")[:_MOST_LISTED]
-        title += f"; the {_MOST_LISTED} classes of {len(labels)} with the lowest F1"
-    rows = [(labels[i], *each[i]) for i in order] + [(f"{name} mean", *values) for name, values in means.items()]
-    cells = [(name, *(f"{value:.3f}" for value in values), int(count)) for name, *values, count in rows]
-    return parts.grid(("class", "precision", "recall", "F1", "rows"), cells, title)
-
-
-def _confusion(evaluation: Evaluation) -> str:
-    ax = plots.plot_confusion_matrix(evaluation.truth, evaluation.predicted, classes=evaluation.classes)
-    return figure(ax, "Counts of true class against predicted class.", f"Counts of {evaluation.name}.")
-
-
-def _mistakes(evaluation: Evaluation) -> str:
-    """The pairs of classes that are taken for each other most often."""
-    wrong = evaluation.truth != evaluation.predicted
-    if not wrong.any():
-        return parts.text(f"No mistakes: {evaluation.name} are predicted right.")
-    pairs, counts = np.unique(np.stack([evaluation.y, evaluation.guesses])[:, wrong], axis=1, return_counts=True)
-    first = np.argsort(-counts, kind="stable")[:10]
-    names = evaluation.classes[pairs.T[first]]
-    rows = [(f"{i} → {j}", int(count)) for (i, j), count in zip(names, counts[first], strict=True)]
-    return parts.grid(("true → predicted", "rows"), rows, "the most frequent mistakes")
-
-
-def _calibration(evaluation: Evaluation) -> list[str]:
-    indices = np.arange(len(evaluation.classes))
-    error = expected_calibration_error(evaluation.O, evaluation.y, classes=indices)
-    scaling = temperature_scale(evaluation.Z, evaluation.y, classes=indices)
-    rows = {
-        "expected calibration error": error,
-        "cross-entropy": f"{scaling.cost_before:.6g} nats per sample",
-        "best temperature": f"{scaling.temperature:.4g}{_LIMITS.get(scaling.status, '')}",
-        "cross-entropy at it": f"{scaling.cost_after:.6g} nats per sample",
-        "rows": evaluation.name,
-    }
-    words = (
-        f"On average the stated confidence is {error:.1%} away from the share of right predictions. "
-        "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
-    )
-    ax = plots.plot_reliability_diagram(evaluation.O, evaluation.y, classes=indices, ax=new_axes((4.8, 4.4)))
-    return [parts.text(words) + parts.facts(rows), figure(ax, "Accuracy against confidence, by bins.")]
 
 
 def _weights(run: TrainingRun) -> list[str]:

@@ -6,10 +6,10 @@ scaling            mean and deviation of columns, as of scikit-learn
 summary            what a run used and found, and how it is told
 training           the main job: split, fit, evaluate, check the gradient
 distributed        the same over processes: shards read, fitted, written by the first
-probe              a probe of files: tuned, fitted again, tested
 artifacts          what a run leaves on disk
 pictures           its pictures, from plain arrays
 painter            the process that draws them
+metrics            accuracy, F1, log loss, calibration of probabilities, by class
 predict_table      predictions of a saved model as a table
 benchmark          this library against scikit-learn on one data set, with one judge
 gradient_audit     `compare_gradients` on each device and in each dtype

@@ -21,6 +21,8 @@ from sklearn.linear_model import LogisticRegression
 
 from softmax_jax.conventions import sklearn_c_from_l2
 from softmax_jax.fitting.single import FitResult, fit
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.samples import samples
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
 from softmax_jax.runtime.host import on_host
@@ -168,7 +170,7 @@ def _softmax_jax(X: np.ndarray, y: np.ndarray, l2: float, **settings: Any) -> tu
 
 def _fit(X: np.ndarray, y: np.ndarray, l2: float, **settings: Any) -> FitResult:
     """`fit`, with Ctrl-C as the exception that ends the benchmark."""
-    result = fit(X, y, l2=l2, **settings)
+    result = fit(samples(checks.features(X), y, None), None, l2=l2, **settings)
     if result.status == "interrupted":
         raise KeyboardInterrupt
     return result

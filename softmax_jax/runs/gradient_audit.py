@@ -19,6 +19,8 @@ import numpy as np
 
 from softmax_jax.fitting.single import fit
 from softmax_jax.gradient_check import GradientReport, compare_gradients
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.samples import samples
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, init_params, one_hot_encode
 from softmax_jax.prediction import host_net_input
@@ -76,7 +78,7 @@ def audit(
     """
     classes, index = np.unique(y, return_inverse=True)
     T = one_hot_encode(index, len(classes))
-    result = fit(X, y, l2=l2, sample_weight=sample_weight)
+    result = fit(samples(checks.features(X), y, sample_weight), None, l2=l2)
     if result.status == "interrupted":
         raise KeyboardInterrupt
     points = {"start": init_params(X.shape[1], len(classes), seed, dtype=np.float64), "optimum": result.params}

@@ -41,7 +41,10 @@ def feature_names(model: Any) -> tuple[str, ...]:
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple(str(name) for name in names)
-    return positions(model.n_features_in_ if hasattr(model, "n_features_in_") else len(_params(model).W))
+    if hasattr(model, "n_features_in_"):
+        return positions(model.n_features_in_)
+    columns = getattr(model, "columns", None)  # of a probe
+    return tuple(map(str, columns)) if columns else positions(len(_params(model).W))
 
 
 @in_numpy
@@ -57,7 +60,8 @@ def predict(model: Any, X: np.ndarray) -> Predictions:
         classes = model.classes if isinstance(model, FitResult) else np.arange(len(params.b))
         O = host_softmax(host_net_input(params, X))
     else:
-        classes, O = model.classes_, model.predict_proba(_named(model, X))
+        classes = model.classes_ if hasattr(model, "classes_") else model.classes
+        O = model.predict_proba(_named(model, X))
     return Predictions(classes[O.argmax(axis=1)], classes, O)
 
 
@@ -97,7 +101,9 @@ def write_predictions(path: Path, predictions: Predictions, *, proba: bool = Fal
 
 
 def _params(model: Any) -> Params:
-    return model.params if isinstance(model, FitResult) else model
+    if isinstance(model, Params):
+        return model
+    return model.params if isinstance(model, FitResult) else model.result.params  # of a probe
 
 
 def _named(model: Any, X: np.ndarray) -> Any:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from softmax_jax.runs.screens import screen
 
 if TYPE_CHECKING:
-    from softmax_jax.model_selection.probes import ProbeProgress
     from softmax_jax.solvers.driver import Progress
 
 _REDRAW_S = 0.1
@@ -134,16 +133,49 @@ class SearchLine(_Line):
       ImportError: the stream is a terminal and rich is not installed.
     """
 
-    def __call__(self, progress: ProbeProgress) -> None:
-        """Draw what `linear_probe` tells after a fit."""
+    def __call__(self, progress: Any) -> None:
+        """Draw what `linear_probe` tells after a fit, a ProbeProgress."""
         self._screen.draw(self.text(progress), progress.n_fits / (progress.most + 1))
 
     @staticmethod
-    def text(progress: ProbeProgress) -> str:
+    def text(progress: Any) -> str:
         """The line after this fit."""
         p = progress
-        words = f"{p.n_fits} of at most {p.most} fits  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
+        left = f"  {_duration(p.left_s)} left" if math.isfinite(p.left_s) else ""
+        words = f"{p.n_fits} of at most {p.most} fits{left}  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
         return f"{words}  validation accuracy {p.val_accuracy:.4f}"
+
+
+class StepLine(_Line):
+    """The same for several probes: a callback of `compare_probes` and `few_shot_curve`, and a context.
+
+    Args:
+      stream: where a terminal may be; stderr where not given.
+
+    Raises:
+      ImportError: the stream is a terminal and rich is not installed.
+    """
+
+    def __init__(self, *, stream: IO[str] | None = None) -> None:
+        """Find out where the line can be shown."""
+        super().__init__(stream=stream)
+        self._start_s = time.perf_counter()
+
+    def __call__(self, step: Any) -> None:
+        """Draw what is told after a probe, a Step."""
+        left_s = (time.perf_counter() - self._start_s) / step.done * (step.most - step.done)
+        self._screen.draw(self.text(step, left_s), step.done / step.most)
+
+    @staticmethod
+    def text(step: Any, left_s: float) -> str:
+        """The line after this probe.
+
+        Args:
+          step: what was told.
+          left_s: seconds that the others will take, if they take as long.
+        """
+        words = f"{step.done} of {step.most} probes  {step.name}  test accuracy {step.accuracy:.4f}"
+        return words if step.done == step.most else f"{words}  {_duration(left_s)} left"
 
 
 def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | None:

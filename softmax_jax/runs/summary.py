@@ -17,6 +17,7 @@ from softmax_jax.fitting.single import FitResult
 from softmax_jax.runs.splitting import Split
 
 _DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000, "l1": 0.0, "group": None}  # those of `fit`
+_APART = 0.05  # of training and test accuracy
 _GRADIENT = "largest entry {largest_entry:.1e}, autodiff - closed form {autodiff_minus_closed_form:.1e}"
 
 
@@ -132,6 +133,24 @@ def outcome(run: TrainingRun) -> str:
     """What the status of a run means and what to do, for one that did not converge; "" for one that did."""
     given = {name: run.settings[name] for name in ("solver", "l2", "tol")}
     return convergence_message(run.result, l1=run.settings.get("l1", 0.0), **given)
+
+
+def tuning_hint(summary: dict[str, Any]) -> str:
+    """What to do where training and test rows are predicted so differently that l2 may be too weak; "" elsewhere.
+
+    Args:
+      summary: of a run whose l2 was given, not tuned.
+    """
+    train, test = summary["accuracy_train"], summary.get("accuracy_test")
+    if test is None or summary.get("solver") == "SGD":
+        return ""
+    error = 2 * np.sqrt(test * (1 - test) / summary["n_test"])
+    if train - test <= max(_APART, error):
+        return ""
+    return (
+        f"Train and test accuracy part ({train:.4f} and {test:.4f}): l2 = {summary['l2']:g} was given, not tuned. "
+        "`softmax-jax probe` with the same data tunes it on validation rows."
+    )
 
 
 def data_warnings_of(run: TrainingRun) -> list[str]:

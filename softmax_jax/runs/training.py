@@ -13,6 +13,8 @@ import numpy as np
 from softmax_jax.data import Dataset
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.gradients import both_gradients
+from softmax_jax.inputs import checks
+from softmax_jax.inputs.samples import samples
 from softmax_jax.model import one_hot_encode
 from softmax_jax.prediction import host_net_input
 from softmax_jax.runs.splitting import Split, split_rows
@@ -40,7 +42,8 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     """
     split = split_rows(data, test=test, standardise=standardise, seed=seed)
     start = time.perf_counter()
-    result = fit(split.X_train, split.y_train, seed=seed, sample_weight=split.weights, **settings)
+    rows = samples(checks.features(split.X_train), split.y_train, split.weights)
+    result = fit(rows, None, seed=seed, **settings)
     fit_wall_s = time.perf_counter() - start
     known, n = known_settings(settings, seed), len(split.y_train)
     solver = known["solver"]

@@ -1,4 +1,4 @@
-"""The best strength: highest score, NaN aside, the strongest of equals."""
+"""The best strength: highest score, NaN aside, of equals the least loss, of these the strongest."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def test_the_best_strength(name):
     l2_values, scores, expected = CASES[name]
     assert best_strength(l2_values, scores) == expected
     assert best_strength(l2_values[::-1], scores[::-1]) == len(scores) - 1 - expected
+
+
+def test_equal_scores_are_told_apart_by_the_loss_and_equal_losses_by_the_strength():
+    l2, scores = [1.0, 0.1, 0.01, 0.001], [0.9, 0.9, 0.9, 0.8]
+    assert best_strength(l2, scores, [0.5, 0.3, 0.3, 0.1]) == 1
+    assert best_strength(l2, scores, [np.nan, 0.4, 0.3, 0.1]) == 2
+    assert best_strength(l2, scores, [np.nan] * 4) == 0
 
 
 def test_without_any_score_there_is_no_choice():

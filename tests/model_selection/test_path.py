@@ -86,10 +86,11 @@ def test_validation_scores_are_those_of_the_parameters(path):
         accuracy = float((np.asarray(sj.to_classlabel(sj.net_input(path.at(i), X[60:]))) == y[60:]).mean())
         assert path.val_loss[i] == pytest.approx(loss, abs=1e-12)
         assert path.val_accuracy[i] == accuracy
-    assert path.val_accuracy[path.best()] == path.val_accuracy.max()
-    assert path.val_loss[path.best("loss")] == path.val_loss.min()
+    assert path.val_accuracy[path.best] == path.val_accuracy.max()
+    assert path.val_loss[path.best_by("loss")] == path.val_loss.min()
     equals = path._replace(val_accuracy=np.ones(5))
-    assert equals.l2_values[equals.best()] == 10.0
+    assert equals.best == np.argmin(path.val_loss)
+    assert equals._replace(val_loss=np.ones(5)).best_l2 == 10.0
 
 
 def test_a_zero_strength_has_no_certificate_and_is_solved_all_the_same():

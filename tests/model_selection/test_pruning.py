@@ -69,7 +69,7 @@ def test_a_proof_drops_only_strengths_that_could_not_win():
     assert dropped
     assert all(full.val_accuracy[i] < full.val_accuracy.max() for i in dropped)
     assert all("proof: its accuracy is at most" in short.dropped[i] for i in dropped)
-    assert short.best() == full.best()
+    assert short.best == full.best
 
 
 def test_rising_validation_loss_ends_the_path():

@@ -54,7 +54,8 @@ def test_the_best_has_at_most_so_many_and_is_fitted_to_all_rows(probe):
 
 
 def test_more_features_than_there_are_is_the_whole_path():
-    path = sparse_search.path_to(M, DATA, {"tol": 1e-4})
+    path, stopped = sparse_search.path_to(M, DATA, {"tol": 1e-4})
+    assert not stopped
     assert len(path.status) == sparse_search.STRENGTHS
     assert path.strengths[-1] == pytest.approx(path.strengths[0] / 100)
 

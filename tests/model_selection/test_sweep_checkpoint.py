@@ -51,6 +51,12 @@ def test_a_finished_sweep_solves_nothing_again_and_another_one_is_refused(tmp_pa
         sj.fit_path(**few, init=first.at(0), checkpoint=tmp_path)
 
 
+def test_float64_stays_float64_when_a_sweep_goes_on(tmp_path):
+    wide = {**SWEEP, "X": np.asarray(SWEEP["X"], np.float64), "l2_values": [1.0, 0.1]}
+    sj.fit_path(**wide, checkpoint=tmp_path, callback=lambda i, result: True)
+    assert bits(sj.fit_path(**wide, checkpoint=tmp_path)) == bits(sj.fit_path(**wide))
+
+
 @pytest.mark.parametrize("retire", ["proof", "validation"])
 def test_strengths_that_were_given_up_stay_so(retire, tmp_path):
     whole = sj.fit_path(**SWEEP, retire=retire)

@@ -12,7 +12,7 @@ import pytest
 
 from softmax_jax.fitting.single import fit
 from softmax_jax.runs import progress
-from softmax_jax.runs.progress import ProgressLine, seconds_left
+from softmax_jax.runs.progress import ProgressLine, StepLine, seconds_left
 from softmax_jax.solvers.driver import Progress
 
 
@@ -108,3 +108,14 @@ def test_without_rich_a_terminal_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
     with pytest.raises(ImportError, match="rich"):
         ProgressLine(1e-6, stream=Terminal())
+
+
+def test_the_line_of_several_probes_counts_them_and_says_the_time_left(clock):
+    step = types.SimpleNamespace(done=2, most=6, name="layer1", accuracy=0.75)
+    terminal = Terminal()
+    with StepLine(stream=terminal) as line:
+        clock[0] = 10.0
+        line(step)
+    assert "2 of 6 probes  layer1  test accuracy 0.7500  20 s left" in terminal.getvalue()
+    step.done = 6
+    assert StepLine.text(step, 0.0).endswith("0.7500")

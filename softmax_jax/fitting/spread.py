@@ -1,0 +1,60 @@
+"""Do the columns of X differ so much in spread that one penalty cannot suit them all? From a sample of rows, in words.
+
+A weight's size is in the inverse unit of its column: with columns of deviation 1e-3 and 1e4 the one strength holds the
+weights of the first at zero and leaves those of the second free, whatever it is; and solvers take many more passes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from softmax_jax.inputs.conversion import is_jax, is_sparse
+
+LARGEST_SPREAD = 1e3  # ratio of deviations beyond which it is said
+_ROWS = 1024  # that are looked at
+_FEWEST = 10  # of which deviations are told: of two or three rows they differ by chance
+
+
+def spread_message(X: Any) -> str:
+    """A sentence where the columns of X differ by more than LARGEST_SPREAD in spread, with the cure; else "".
+
+    Args:
+      X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at.
+    """
+    deviations = _deviations(X)
+    if len(deviations) < 2 or deviations.max() <= LARGEST_SPREAD * deviations.min():
+        return ""
+    low, high = deviations.min(), deviations.max()
+    return (
+        f"The columns of X differ in spread by a factor of {high / low:.1e} (standard deviations {low:.1e} to "
+        f"{high:.1e}): one penalty cannot suit them all. Standardise them: linear_probe and softmax-jax do "
+        "(standardise=True), elsewhere (X - X.mean(axis=0)) / X.std(axis=0) or a StandardScaler does."
+    )
+
+
+def _deviations(X: Any) -> np.ndarray:
+    """Standard deviations of the columns that vary beyond rounding, over some rows spread over X."""
+    if callable(getattr(X, "reader", None)):
+        return np.zeros(0)
+    if is_jax(X):  # of an array on several devices or processes, what the first one of these has
+        X = np.asarray(X.addressable_data(0))
+    rows = X[:: max(1, -(-X.shape[0] // _ROWS))]
+    if rows.shape[0] < _FEWEST:
+        return np.zeros(0)
+    rounding = 8 * float(np.finfo(X.dtype).eps if X.dtype.kind == "f" else 2.0**-8)
+    if is_sparse(rows):
+        mean, square = _moments(rows)
+        found, largest = np.sqrt(np.maximum(square - mean**2, 0)), np.sqrt(square)
+    else:
+        wide = np.asarray(rows, np.float64)
+        found, largest = (wide - wide[:1]).std(axis=0), np.abs(wide).max(axis=0)  # of a constant exactly 0
+    return found[found > rounding * largest]
+
+
+def _moments(rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Means (m,) of the entries of a CSR matrix, and of their squares."""
+    n, m = rows.shape
+    values = rows.data.astype(np.float64)
+    return tuple(np.bincount(rows.indices, v, m) / n for v in (values, values**2))  # type: ignore[return-value] # two

@@ -1,0 +1,40 @@
+"""Columns that differ in spread are found from a sample, in any layout; constant ones and rounding are not."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from softmax_jax.fitting.spread import spread_message
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((3000, 5)) * [1, 2, 3, 4, 2e3]
+
+
+@pytest.mark.parametrize("of", [np.asarray, np.float32, jnp.asarray, sp.csr_matrix], ids=["f64", "f32", "jax", "csr"])
+def test_the_factor_and_the_cure_are_named(of):
+    words = spread_message(of(X))
+    deviations = X[::3].std(axis=0)
+    assert f"factor of {deviations.max() / deviations.min():.1e}" in words
+    assert "standardise=True" in words and "StandardScaler" in words
+
+
+@pytest.mark.parametrize("columns", [[0, 1, 2, 3], [4]], ids=["alike", "one column"])
+def test_columns_that_are_alike_are_not_spoken_of(columns):
+    assert spread_message(X[:, columns]) == ""
+
+
+def test_constant_columns_do_not_count():
+    assert spread_message(np.c_[X[:, :4], np.full(3000, 7.1), np.zeros(3000)]) == ""
+    rounding = 1e6 + 1e-10 * RNG.standard_normal(3000)
+    assert spread_message(np.c_[X[:, :4], rounding]) == ""
+
+
+def test_a_few_rows_tell_nothing():
+    assert spread_message(X[:9]) == "" != spread_message(X[:10])
+
+
+def test_an_offset_is_no_spread():
+    assert spread_message(X[:, :4] + [0, 1e7, 0, 0]) == ""
