@@ -75,8 +75,8 @@ class _Told:
         """Tell of all strengths up to i."""
         stop = False
         for j in range(self.seen, i + 1):
+            self.seen = j + 1  # also where the callback is interrupted
             stop = bool(self.callback is not None and self.callback(self._progress(j, path)))
-        self.seen = i + 1
         return stop
 
     def rest(self, path: PathResult) -> None:

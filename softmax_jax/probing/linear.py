@@ -93,9 +93,8 @@ def linear_probe(
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
     start = time.perf_counter()
-    most = (
-        0 if sparse is None else check_few(sparse, {"l2_values": l2_values, "folds": folds, "prune": prune or retire})
-    )
+    of_l2 = {"l2_values": l2_values, "folds": folds, "prune": prune, "retire": retire}
+    most = 0 if sparse is None else check_few(sparse, of_l2)
     protocol, rule = chosen_protocol(preset, l2_values), _rule(prune, retire, folds)
     settings = {"tol": tolerance(tol), "max_iter": iterations(max_iter, least=1), "solver": solver, "devices": devices}
     if folds is not None:

@@ -73,7 +73,7 @@ def test_it_comes_back_from_a_file_and_as_an_estimator(probe, tmp_path):
 
 def test_its_picture_is_a_path_of_weights_and_stands_in_its_report(probe, tmp_path):
     ax = probe.plot()
-    assert "of 8 features at l1" in ax.get_title()
+    assert "of 8 features at l1" in ax.get_title(loc="left")
     page = probe.write_report(tmp_path / "report.html", *DATA[2:]).read_text()
     assert "at most 2 features" in page and "more features than were asked for" in page
 
