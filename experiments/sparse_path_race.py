@@ -1,9 +1,10 @@
 """A path of grouped strengths against adelie: python experiments/sparse_path_race.py [genes middle] [--rivals].
 
-Fifty strengths from l1_max to 0.01 l1_max, l2 = 0, group="features", on few of many features that matter (500 x 5000
-x 5 and 2000 x 1000 x 10). adelie's grpnet runs at falling tolerances, by the interpreter that --adelie names where this one
-has none; judged and counted as in `sparse_race`, by the worst strength. Beside our path stands the hardest of its fits
-alone, and one strength of the middle of the path to 1e-6. --rivals runs adelie alone, and records nothing.
+Fifty strengths from l1_max to 0.01 l1_max, l2 = 0, group="features", on few of many features that matter (genes: 500 x
+5000 x 5, middle: 2000 x 1000 x 10). adelie's grpnet runs at falling tolerances, by the interpreter that --adelie names
+where this one has none; judged and counted as in `sparse_race`, by the worst strength. Beside our path stands the
+hardest of its fits alone, and one strength of the middle of the path to 1e-6. --rivals runs adelie alone, and records
+nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _warm(X: np.ndarray, y: np.ndarray, l1: float, tol: float) -> tuple[float, A
 def their_paths(
     python: str, X: np.ndarray, y: np.ndarray, judge: Judge, strengths: np.ndarray, floors: list[np.ndarray]
 ) -> list[dict[str, Any]]:
-    """Its paths at falling tolerances with two threads, until one gets there or the limit is met; then with one thread."""
+    """Its paths at falling tolerances on two threads, until one gets there or the limit is met; then on one."""
     runs = []
 
     def run(tol: float, threads: int) -> bool:
