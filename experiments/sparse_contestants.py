@@ -85,6 +85,8 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def has_adelie(python: str = sys.executable) -> bool:
-    """Can this interpreter import it."""
-    return subprocess.run([python, "-c", "import adelie"], check=False, capture_output=True).returncode == 0
+def adelie_version(python: str = sys.executable) -> str | None:
+    """Of the adelie that this interpreter has, or None."""
+    command = [python, "-c", "from importlib.metadata import version; import adelie; print(version('adelie'))"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    return found.stdout.strip() if found.returncode == 0 else None
