@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import sklearn
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -41,9 +42,17 @@ def saga(X: Any, y: np.ndarray, l1: float, l2: float, epochs: int, threads: int 
     model = LogisticRegression(
         C=C, l1_ratio=l1_ratio, solver="saga", tol=0.0, max_iter=epochs, random_state=0, **_ELASTIC
     )
+    X = _short_indices(X)
     with threadpool_limits(threads, user_api="blas"):
         seconds, _ = timed(lambda: model.fit(X, y))
     return seconds, model.coef_.T, model.intercept_
+
+
+def _short_indices(X: Any) -> Any:
+    """Sparse X as saga wants it, with indices of 32 bits."""
+    if not sp.issparse(X):
+        return X
+    return sp.csr_array((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape)
 
 
 def adelie_path(
@@ -76,6 +85,8 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def has_adelie(python: str = sys.executable) -> bool:
-    """Can this interpreter import it."""
-    return subprocess.run([python, "-c", "import adelie"], check=False, capture_output=True).returncode == 0
+def adelie_version(python: str = sys.executable) -> str | None:
+    """Of the adelie that this interpreter has, or None."""
+    command = [python, "-c", "from importlib.metadata import version; import adelie; print(version('adelie'))"]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    return found.stdout.strip() if found.returncode == 0 else None

@@ -72,19 +72,19 @@ class Judge:
 
 
 def totals_right(XW: np.ndarray, T: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The bias (k,) at which the totals of softmax(XW + b) are those of T, by Newton's method with halved steps."""
+    """The bias (k,) at which the totals of softmax(XW + b) are those of T: Newton, scaling where that goes uphill."""
 
     def cost(b: np.ndarray) -> float:
         return float(-np.mean(np.sum(T * log_softmax(XW + b, axis=1), axis=1)))
 
-    for _ in range(100):
+    totals = T.mean(axis=0)
+    for _ in range(1000):
         A = softmax(XW + b, axis=1)
-        r = np.mean(A - T, axis=0)
-        if np.abs(r).max() < 1e-15:
+        r = A.mean(axis=0) - totals
+        if np.abs(r).max() < 1e-14:
             break
         H = np.diag(A.mean(axis=0)) - A.T @ A / len(A)
-        step, length, before = np.linalg.lstsq(H, r, rcond=None)[0], 1.0, cost(b)
-        while length > 1e-3 and cost(b - length * step) > before + 1e-15:
-            length /= 2
-        b = b - length * step
+        newton = b - np.linalg.lstsq(H, r, rcond=None)[0]
+        scaled = b - np.log(np.maximum(A.mean(axis=0), 1e-300) / totals)  # lowers the cost from anywhere
+        b = newton if cost(newton) <= cost(b) + 1e-15 else scaled
     return b

@@ -116,7 +116,8 @@ def counted(runs: list[dict[str, Any]], floors: list[Any]) -> dict[str, Any]:
     floor = np.max(floors, axis=0)
     rows = [row | {"excess": float(np.max(np.array(row["objective"]) - floor))} for row in runs]
     there = [row for row in rows if row["excess"] <= TOL]
-    best = min(there, key=lambda r: r["seconds"]) if there else min(rows, key=lambda r: r["excess"], default=None)
+    near = [row for row in rows if row["excess"] <= 1.01 * min(r["excess"] for r in rows)]
+    best = min(there or near, key=lambda r: r["seconds"], default=None)
     return {"floor": np.atleast_1d(floor).tolist(), "theirs_s": best and best["seconds"], "theirs": best, "runs": rows}
 
 

@@ -29,8 +29,8 @@ from softmax_jax.solvers.vectors import add_scaled, dot, negative
 LARGEST_RATIO = 1.3  # of the curvature along a proximal step to that of its metric, at which it still descends
 RELAXED = 0.8  # what caution is multiplied by after a proximal step
 MOST_TRIALS = 20  # of caution
-FACE_PRODUCTS = 25  # of one solve over the weights that are not zero
-FACE_ACCURACY = 0.1  # relative residual, at which it ends
+FACE_PRODUCTS = 12  # of one solve over the weights that are not zero
+FACE_ACCURACY = 0.3  # relative residual, at which it ends
 LEFT_SHARE = 0.1  # of the weights, on their way to another sign, from which it ends as well
 SHORTER = 0.4  # factor from one trial to the next where signs change
 SHORTENINGS = 4

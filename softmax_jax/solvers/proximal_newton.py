@@ -39,7 +39,7 @@ class ProximalNewton:
     """
 
     max_products: int = 60
-    forcing: float = 0.1
+    forcing: float = 0.3
     gradient: str = "closed_form"
     precision: str = "auto"
 
