@@ -86,15 +86,16 @@ def certify(problem: Problem, params: Params) -> Certificate:
     return proof_at(problem, params)[0]
 
 
-def proof_at(problem: Problem, params: Params) -> tuple[Certificate, Bound, Any]:
+def proof_at(problem: Problem, params: Params, enough: float = 0.0) -> tuple[Certificate, Bound, Any]:
     """What `certify` returns, what it was found from, and the c () of its dual point T + c (A - T).
 
     Args:
       problem: as for `certify`.
       params: as for `certify`.
+      enough: a gap below which none is searched for, nats per sample; inf for the first one, whatever it is.
     """
     found = bound_at(problem, params)
-    if not bool(found.interval.goes_on):
+    if float(found.certificate.gap) <= enough or not bool(found.interval.goes_on):
         return found.certificate, found, found.interval.c
     gap, c = least_at(problem, params, found)
     return found.certificate._replace(gap=gap), found, c

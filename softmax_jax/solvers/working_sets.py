@@ -21,7 +21,7 @@ from softmax_jax.certificate.bound import proof_at
 from softmax_jax.certificate.screening import not_screened
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.penalties import Features, sparsity
+from softmax_jax.penalties import Features, largest_strength, sparsity
 from softmax_jax.placement.columns import padded_width, with_columns
 from softmax_jax.placement.platforms import precision_of
 from softmax_jax.placement.sharding import compiled
@@ -52,15 +52,16 @@ class Proof(NamedTuple):
     c: float
 
 
-def proven(exact: Problem, params: Params) -> Proof:
+def proven(exact: Problem, params: Params, enough: float = 0.0) -> Proof:
     """The certificate at W of `params` and the best bias.
 
     Args:
       exact: the problem of all features, computed in float64 where there is float64.
       params: W (m, k) and b (k,), in the dtype of training.
+      enough: as for `proof_at`.
     """
     with scope(np.float64):
-        certificate, found, c = proof_at(exact, params)
+        certificate, found, c = proof_at(exact, params, enough)
         params = Params(*(np.array(p) for p in certificate.params))
         gap, G = float(certificate.gap), np.array(found.bounds.G, np.float64)
         return Proof(params, float(certificate.objective), gap if gap == gap else np.inf, G, float(c))
@@ -97,7 +98,7 @@ class WorkingSets:
 
     def gradient(self, params: Params) -> np.ndarray:
         """X^T w (O - T) (m, k) float64 at W of `params`, with the bias at its optimum."""
-        return proven(self.data.exact, params).G
+        return proven(self.data.exact, params, np.inf).G
 
     def memory(self) -> dict[str, np.ndarray]:
         """What the next strength depends on, as tensors."""
@@ -177,23 +178,32 @@ class _Fit:
         self.history: list[np.ndarray] = []
 
     def begin(self) -> str:
-        """Certify the start; after another strength its gradient is good enough to go on."""
-        if self.sets.last is None or self.max_iter == 0:
-            return self.judge()
-        self.proof = self.sets.last._replace(objective=np.nan, gap=np.inf)
-        return ""
+        """Certify the start; its gradient, or that of another strength, is good enough to go on."""
+        if self.sets.last is not None and self.max_iter > 0:
+            self.proof = self.sets.last._replace(objective=np.nan, gap=np.inf)
+            return ""
+        known = self.params.W.any() or self.max_iter == 0
+        self.proof = proven(self.whole.exact, self.params, 0.0 if known else np.inf)
+        if not known and largest_strength(self.proof.G, self.sets.group) <= self.l1 * (1 + 1e-6):
+            self.proof = proven(self.whole.exact, self.params, self.tol)
+        self.params = self.proof.params
+        return self._verdict()
 
     def judge(self) -> str:
         """Certify the parameters; the status, or "" to go on."""
-        before, self.proof = self.proof, proven(self.whole.exact, self.params)
+        before, self.proof = self.proof, proven(self.whole.exact, self.params, self.tol)
         self.params = self.proof.params
+        self.failed += np.isfinite(before.gap) and not self.proof.gap <= NEARER * before.gap
+        return self._verdict()
+
+    def _verdict(self) -> str:
+        """What the proof means."""
         if not np.isfinite(self.proof.objective):
             return "nonfinite"
         if self.proof.gap <= self.tol:
             return "converged"
         if self.n_iter >= self.max_iter:
             return "max_iter"
-        self.failed += np.isfinite(before.gap) and not self.proof.gap <= NEARER * before.gap
         return ""
 
     def round(self) -> str:
