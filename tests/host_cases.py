@@ -198,6 +198,21 @@ CASES: dict[str, Case] = {
     "plots.plot_gap_against_time": Case(
         of("plots.plot_gap_against_time"), {"runs": {"a": (np.arange(1.0, 3), np.array([1.0, 0.1]))}}, "numpy"
     ),
+    "plots.plot_probe": Case(
+        of("plots.plot_probe"),
+        {"l2_values": np.array([0.1, 1.0]), "val_accuracy": np.array([0.4, 0.5]), "best": 1},
+        "numpy",
+    ),
+    "plots.plot_comparison": Case(
+        of("plots.plot_comparison"),
+        {"names": ["a"], "accuracy": np.array([[0.5, 0.6]]), "errors": np.array([0.1]), "n_test": 9},
+        "numpy",
+    ),
+    "plots.plot_few_shot": Case(
+        of("plots.plot_few_shot"),
+        {"shots": np.array([1, 2]), "accuracy": np.array([[[0.5, 0.6], [0.7, 0.8]]]), "names": ["a"]},
+        "numpy",
+    ),
     "plots.plot_sparse_path": Case(
         of("plots.plot_sparse_path"), {"l1_values": np.array([0.1, 1.0]), "W": np.ones((2, 2, 3))}, "numpy"
     ),
@@ -248,7 +263,7 @@ WITHOUT_NUMBERS = {
     "runs.predict_table.write_predictions",
     "runs.gradient_audit.devices_at_hand",
     *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe")),
-    *(f"runs.metrics.{name}" for name in ("indices", "measure", "told")),
+    *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "told")),
     "progress.seconds_left",
 }
 

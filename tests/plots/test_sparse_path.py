@@ -121,7 +121,7 @@ def test_what_cannot_be_drawn_is_refused(arguments, words):
 def test_the_display_draws_a_path_with_and_without_validation():
     empty = np.full(3, np.nan)
     path: dict[str, Any] = {"l1_values": L1, "params": Params(W, np.zeros((3, 2))), "classes": np.array(["no", "yes"])}
-    with_scores: Any = SimpleNamespace(**path, val_accuracy=ACCURACY, val_loss=empty)
+    with_scores: Any = SimpleNamespace(**path, val_accuracy=ACCURACY, val_loss=empty, best_by=lambda score: 0)
     shown = SparsePathDisplay.from_result(with_scores)
     assert len(shown.figure_.axes) == 2 and "accuracy 0.8" in shown.ax_.get_title(loc="left")
     without: Any = SimpleNamespace(**path, val_accuracy=empty, val_loss=empty)
