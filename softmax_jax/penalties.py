@@ -133,8 +133,10 @@ class Features:
     terms: str = dataclasses.field(default="features", metadata=STATIC)
 
     def sizes(self, U: Any) -> Any:
-        """Norms of rows (m, 1)."""
-        return jnp.linalg.norm(U, axis=1, keepdims=True)
+        """Norms of rows (m, 1), also where squares would underflow or overflow."""
+        largest = jnp.max(jnp.abs(U), axis=1, keepdims=True)
+        unit = jnp.where(largest > 0, largest, 1)
+        return largest * jnp.linalg.norm(U / unit, axis=1, keepdims=True)
 
     def prox(self, V: Any, t: Any) -> Any:
         """Rows are shortened by t."""
@@ -262,5 +264,11 @@ def largest_strength(G: np.ndarray, group: str | None) -> float:
       G: (m, k) X^T w (O - T) at W = 0, with the bias at its optimum.
       group: as in `penalty`.
     """
-    sizes = np.abs(G) if group is None else np.sqrt(np.sum(np.square(G), axis=1))
-    return float(sizes.max(initial=0.0))
+    return float((np.abs(G) if group is None else row_norms(G)).max(initial=0.0))
+
+
+def row_norms(G: np.ndarray) -> np.ndarray:
+    """Norms (m, 1) of the rows of G (m, k), NumPy, also where squares would underflow or overflow."""
+    largest = np.abs(G).max(axis=1, keepdims=True, initial=0.0)
+    unit = np.where(largest > 0, largest, 1)
+    return largest * np.sqrt(np.sum(np.square(G / unit), axis=1, keepdims=True))

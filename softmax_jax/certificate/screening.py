@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from softmax_jax.penalties import row_norms
+
 MARGIN = 1 + 1e-9  # of the radius, for its own rounding
 
 
@@ -32,6 +34,6 @@ def not_screened(
     """
     if not np.isfinite(gap):
         return np.ones((len(G), 1 if by_feature else G.shape[1]), bool)
-    size = c * (np.sqrt(np.sum(np.square(G), axis=1, keepdims=True)) if by_feature else np.abs(G))
+    size = c * (row_norms(G) if by_feature else np.abs(G))
     radius = MARGIN * deviation[:, None] * np.sqrt(gap if by_feature else gap / 2)
     return size * MARGIN + radius >= l1

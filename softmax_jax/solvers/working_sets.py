@@ -21,7 +21,7 @@ from softmax_jax.certificate.bound import proof_at
 from softmax_jax.certificate.screening import not_screened
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
-from softmax_jax.penalties import Features, largest_strength, sparsity
+from softmax_jax.penalties import Features, largest_strength, row_norms, sparsity
 from softmax_jax.placement.columns import padded_width, with_columns
 from softmax_jax.placement.platforms import precision_of
 from softmax_jax.placement.sharding import compiled
@@ -83,7 +83,7 @@ class WorkingSets:
             if not data.exact.rows.is_streamed:
                 exact = data.exact.replaced(mean_squares=_squares(data.exact))
                 self.data = data._replace(exact=exact, training=exact if data.training is data.exact else data.training)
-        self.deviation = np.sqrt(np.maximum(np.asarray(spread.variance, np.float64), 0))
+        self.deviation = largest_deviations(spread, data.exact.rows.count, np.finfo(data.exact.dtype))
         self._chosen, self._narrow = np.arange(0), self.data
         self.last: Proof | None = None  # of the strength before, whose gradient chooses features for the next
 
@@ -266,7 +266,7 @@ class _Fit:
         )
         self.params = Params(np.where(may, W, 0), self.params.b)
         present, alive = self.params.W.any(axis=1), may.any(axis=1)
-        size = np.sqrt(np.sum(np.square(G), axis=1)) if self.sets.by_feature else np.abs(G).max(axis=1)
+        size = (row_norms(G) if self.sets.by_feature else np.abs(G)).max(axis=1)
         wanted = present | (alive & (size > self.l1))
         held = np.zeros(len(W), bool)
         held[self.chosen] = True
@@ -321,6 +321,19 @@ class _Fit:
         self.n_iter += done
         streamed = problem.rows.is_streamed
         return chunk, 1 if streamed else next_steps(steps, time.perf_counter() - begin_s, done)
+
+
+def largest_deviations(spread: Spread, n_rows: int, kind: np.finfo) -> np.ndarray:
+    """What the standard deviations of the features (m,) are at most, whatever rounding and underflow took from them.
+
+    Args:
+      spread: as it was computed.
+      n_rows: terms of its sums.
+      kind: of the dtype in which it was.
+    """
+    mean, variance = (np.asarray(a, np.float64) for a in spread)
+    lost = 64 * np.sqrt(n_rows) * float(kind.eps) * (np.square(mean) + variance) + 2 * float(kind.tiny)
+    return np.sqrt(np.maximum(variance, 0) + lost)
 
 
 @compiled()

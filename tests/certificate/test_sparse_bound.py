@@ -14,7 +14,8 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.penalties import sparsity
 from softmax_jax.placement.place import InFloat64, place
-from softmax_jax.problem.problem import with_strengths
+from softmax_jax.problem.problem import Spread, with_strengths
+from softmax_jax.solvers import working_sets
 from softmax_jax.solvers.working_sets import proven
 
 N, M, K = 60, 12, 3
@@ -99,6 +100,15 @@ def test_what_is_screened_is_zero_at_the_optimum_and_nearly_all_zeros_are_screen
         kept.append(may.any(axis=1).sum())
     assert kept == sorted(kept, reverse=True)
     assert kept[-1] == np.count_nonzero(best.W.any(axis=1)) < kept[0]
+
+
+def test_deviations_are_never_too_small_for_tiny_or_far_columns():
+    rng = np.random.default_rng(5)
+    for X in (1e-170 * rng.standard_normal((50, 3)), 1e6 + 1e-3 * rng.standard_normal((50, 3))):
+        mean, variance = X.mean(axis=0), np.maximum((X**2).mean(axis=0) - X.mean(axis=0) ** 2, 0)  # as sums of sparse X
+        largest = working_sets.largest_deviations(Spread(mean, variance), 50, np.finfo(float))
+        scale = np.abs(X).max()
+        assert (largest >= scale * (X / scale).std(axis=0)).all()
 
 
 def test_nothing_is_screened_without_a_bound():
