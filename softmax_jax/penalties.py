@@ -220,8 +220,8 @@ def penalty(params: Params, l1: Any, l2: Any, group: str | None = None) -> Any:
 
     Example:
         >>> W, b = np.array([[3.0, -4.0], [0.0, 0.0]]), np.zeros(2)
-        >>> float(penalty(Params(W, b), 0.1, 0.0)), float(penalty(Params(W, b), 0.1, 0.0, "features"))
-        (0.7, 0.5)
+        >>> float(penalty(Params(W, b), 0.5, 0.0)), float(penalty(Params(W, b), 0.5, 0.0, "features"))
+        (3.5, 2.5)
     """
     check_group(group)
     W = jnp.asarray(params.W)
