@@ -5,7 +5,7 @@
 #   make docs         the documentation site, to build/docs: how-to pages, tutorial, explanations, reference
 #   make pictures     the pictures on its pages and the outputs of the tutorial, drawn anew
 #   make wheel        wheel and source distribution to dist, the wheel tried in an empty environment
-#   make attack       10,000 random problems against the certificate
+#   make attack       10,000 random problems against the certificate, and as many with l1
 #   make aot          its programs compiled for GPUs and TPUs that are not there; the compilers are 5 GB, for Linux
 #   make experiments  every experiment at a size for two cores; make experiments FULL=--full for accelerators
 # Another interpreter: make PYTHON=python3.12 demo
@@ -47,6 +47,7 @@ wheel: $(VENV)/installed-dev
 
 attack: $(VENV)/installed-test
 	$(BIN)/python tests/attacks.py --problems 10000
+	$(BIN)/python tests/sparse_attacks.py --problems 10000
 
 aot:
 	$(MAKE) VENV=$(VENV)_aot compiled

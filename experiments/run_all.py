@@ -20,6 +20,8 @@ RUNS: dict[str, tuple[list[str], list[str]]] = {  # name, a mode of it behind a 
     "penalty_conventions": ([], ["--full"]),
     "precision": ([], ["--full"]),
     "sparse_text": ([], []),
+    "sparse_race": (["text"], []),
+    "sparse_probe": ([], []),
     "passes": ([], []),
     "product_precision": (["digits"], []),
     "first_fit": ([], []),

@@ -20,7 +20,7 @@ from rich.table import Table
 import softmax_jax as sj
 from softmax_jax.plots.style import BLUE, GREY, ORANGE
 
-STRENGTHS, TOL, L2, SEED, TRAINING = np.geomspace(1, 0.1, 16), 1e-4, 1e-3, 0, 8000
+STRENGTHS, TOL, L2, SEED, TRAINING = np.geomspace(1, 0.1, 13), 1e-4, 1e-3, 0, 8000
 SHOWN = 60  # pixels of the probe that is drawn, at most
 
 

@@ -17,7 +17,7 @@ from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
 from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.estimators.sparse_folds import is_along_l1, penalties, swept
-from softmax_jax.fitting.arguments import Given, iterations, tolerance
+from softmax_jax.fitting.arguments import Given, check_strengths, iterations, tolerance
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
@@ -26,7 +26,6 @@ from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import TIE, best_strength
-from softmax_jax.model_selection.path import check_strengths
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.placement.place import kind_of
 from softmax_jax.runtime.host import on_host

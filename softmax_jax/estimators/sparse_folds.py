@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.fitting.arguments import Given
-from softmax_jax.model_selection.path import check_strengths
+from softmax_jax.fitting.arguments import Given, check_strengths
 from softmax_jax.model_selection.sparse_path import SparseSweep, sparse_fits, sparse_strengths
 from softmax_jax.solvers.solutions import Solutions
 

@@ -48,6 +48,33 @@ def strength(l2: Any) -> float:
     return min(checks.number(l2, "l2", low=0, allow_inf=True), LARGEST_L2)
 
 
+def check_strengths(values: Any, name: str = "l2_values", *, positive: bool = False) -> np.ndarray:
+    """Strengths (L,) float64.
+
+    Args:
+      values: as the caller gave them.
+      name: what error messages call them.
+      positive: whether 0 and infinity are refused, too.
+
+    Raises:
+      ValueError: none, negative or NaN ones, or one twice.
+    """
+    bound = "> 0" if positive else ">= 0"
+    try:
+        strengths = np.atleast_1d(np.asarray(values, np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers {bound}, got {values!r}.") from error
+    if strengths.ndim != 1 or strengths.size == 0:
+        raise ValueError(f"{name} must be a non-empty list of strengths, got shape {strengths.shape}.")
+    allowed = (strengths > 0) & np.isfinite(strengths) if positive else strengths >= 0
+    if not allowed.all():
+        raise ValueError(f"{name} must be {bound}{' and finite' if positive else ''}, got {strengths[~allowed][0]}.")
+    distinct, count = np.unique(strengths, return_counts=True)
+    if (count > 1).any():
+        raise ValueError(f"{name} must all be different, got {distinct[count > 1][0]:g} more than once.")
+    return strengths
+
+
 def tolerance(tol: Any) -> float:
     """`tol` > 0."""
     return checks.number(tol, "tol", low=0, low_open=True)

@@ -183,7 +183,7 @@ def fit_sparse(
       classes: (k,) labels.
       sparse: l1 and group.
       l2: strength >= 0.
-      init: as in `fit`; "normal" starts at weights that are not zero, and is refused.
+      init: as in `fit`; its zeros stay zeros.
       tol: as in `fit`.
       max_iter: as in `fit`.
       callback: as in `fit`.

@@ -13,7 +13,7 @@ import numpy as np
 
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
-from softmax_jax.fitting.arguments import given, iterations, tolerance
+from softmax_jax.fitting.arguments import check_strengths, given, iterations, tolerance
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.fitting.warned import warn_of_fits
@@ -254,26 +254,6 @@ def _is_sparse(l2_values: Any, l1_values: Any, n_l1: Any, of_sparse: dict[str, A
     if not sparse and needless:
         raise ValueError(f"{needless[0]} is for a path along l1: give l1_values or n_l1 in place of l2_values.")
     return sparse
-
-
-def check_strengths(l2_values: Any) -> np.ndarray:
-    """Strengths (L,) float64.
-
-    Raises:
-      ValueError: none, negative or NaN ones, or one twice.
-    """
-    try:
-        strengths = np.atleast_1d(np.asarray(l2_values, np.float64))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"l2_values must be numbers >= 0, got {l2_values!r}.") from error
-    if strengths.ndim != 1 or strengths.size == 0:
-        raise ValueError(f"l2_values must be a non-empty list of strengths, got shape {strengths.shape}.")
-    if not (strengths >= 0).all():
-        raise ValueError(f"l2_values must be >= 0, got {strengths[~(strengths >= 0)][0]}.")
-    distinct, count = np.unique(strengths, return_counts=True)
-    if (count > 1).any():
-        raise ValueError(f"l2_values must all be different, got {distinct[count > 1][0]:g} more than once.")
-    return strengths
 
 
 class _Collected:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.fitting.arguments import Given, given, strength
+from softmax_jax.fitting.arguments import Given, check_strengths, given, strength
 from softmax_jax.fitting.sparse import SparseFits, checked_sparse
 from softmax_jax.inputs import checks
 from softmax_jax.model import Params
@@ -101,23 +101,8 @@ def sparse_strengths(
     else:
         if n_l1 is not None:
             raise ValueError(f"Give l1_values or n_l1, not both; got n_l1={n_l1!r} beside l1_values.")
-        l1 = _checked(l1_values)
+        l1 = check_strengths(l1_values, "l1_values", positive=True)
     return l1, np.full(len(l1), l2) if l1_ratio is None else l1 * (1 - l1_ratio) / l1_ratio
-
-
-def _checked(l1_values: Any) -> np.ndarray:
-    try:
-        l1 = np.atleast_1d(np.asarray(l1_values, np.float64))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"l1_values must be numbers > 0, got {l1_values!r}.") from error
-    if l1.ndim != 1 or l1.size == 0:
-        raise ValueError(f"l1_values must be a non-empty list of strengths, got shape {l1.shape}.")
-    if not ((l1 > 0) & np.isfinite(l1)).all():
-        raise ValueError(f"l1_values must be > 0 and finite, got {l1[~((l1 > 0) & np.isfinite(l1))][0]}.")
-    distinct, count = np.unique(l1, return_counts=True)
-    if (count > 1).any():
-        raise ValueError(f"l1_values must all be different, got {distinct[count > 1][0]:g} more than once.")
-    return l1
 
 
 class SparseSweep:

@@ -1,7 +1,7 @@
 """A problem of some of the features: what a fit works on while most weights are zero.
 
 Columns of dense X are gathered on the device; of sparse X on the host, where a compressed column is a slice; of rows
-that are read by blocks, into memory where they fit, else in each pass. The last columns are zeros: few widths, few
+that are read by blocks in each pass. The last columns are zeros: few widths, few
 compiled programs.
 """
 
