@@ -38,3 +38,11 @@ def test_a_few_rows_tell_nothing():
 
 def test_an_offset_is_no_spread():
     assert spread_message(X[:, :4] + [0, 1e7, 0, 0]) == ""
+
+
+@pytest.mark.parametrize("of", [np.asarray, sp.csr_matrix], ids=["dense", "csr"])
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_numbers_whose_squares_are_beyond_float64_are_measured_as_others(of, scale):
+    found = spread_message(of(X * scale))
+    assert found.split("(")[0] == spread_message(of(X)).split("(")[0]
+    assert spread_message(of(X[:, :4] * scale)) == ""
