@@ -24,7 +24,7 @@ def spread_message(X: Any) -> str:
       X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at.
     """
     deviations = _deviations(X)
-    if len(deviations) < 2 or deviations.max() <= LARGEST_SPREAD * deviations.min():
+    if len(deviations) < 2 or deviations.max() / LARGEST_SPREAD <= deviations.min():
         return ""
     low, high = deviations.min(), deviations.max()
     with np.errstate(over="ignore"):
