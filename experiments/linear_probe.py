@@ -76,7 +76,12 @@ def probe(name: str) -> dict[str, Any]:
             strict=True,
         )
     ]
-    refit = {"status": found.result.status, "gap": found.result.duality_gap, "test_accuracy": accuracy}
+    refit = {
+        "strength": found.best,
+        "status": found.result.status,
+        "gap": found.result.duality_gap,
+        "test_accuracy": accuracy,
+    }
     return {
         "shape": [len(train), *found.result.params.W.shape],
         "ours_s": seconds,
@@ -143,7 +148,7 @@ def draw(results: dict[str, dict[str, Any]]) -> None:
     for ax, (name, result) in zip(axes, results.items(), strict=True):
         l2 = np.array([row["l2"] for row in result["rows"]])
         accuracy = np.array([row["val_accuracy"] for row in result["rows"]])
-        plot_validation_curve(l2, accuracy, kind="accuracy", ax=ax)
+        plot_validation_curve(l2, accuracy, kind="accuracy", best=result["refit"].get("strength"), ax=ax)
         n, m, k = result["shape"]
         words = f"{result['ours_s']:.0f} s to a proven gap of {GAP:g}; scikit-learn {result['theirs_s']:.0f} s"
         if result["their worst gap"] > GAP:

@@ -1,4 +1,4 @@
-"""How time and memory grow with n, m, k and devices: python experiments/scaling.py [--full].
+"""How time and memory grow with n, m, k and devices: python experiments/scaling.py [--full | --redraw].
 
 From one base size each axis is varied alone. Each point is a fresh process: a first fit, which compiles, then a warm
 one, whose time and peak memory beyond what the process held before (its own X among that) are reported, and a third, in
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from recording import RESULTS, record
+from recording import RESULTS, record, recorded
 
 L2, TOL = 1e-4, 1e-5
 SIZES = {
@@ -213,6 +213,13 @@ def slopes(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def memory_ratios(rows: list[dict[str, Any]], axis: str) -> tuple[float, float]:
+    """The least and the largest of our peak memory over scikit-learn's, along an axis; NaN where it has none."""
+    both = [r for r in rows if r["axis"] == axis and r["softmax_jax"] and r["scikit-learn"]]
+    found = [r["softmax_jax"]["peak_mib"] / r["scikit-learn"]["peak_mib"] for r in both]
+    return min(found, default=float("nan")), max(found, default=float("nan"))
+
+
 def draw(rows: list[dict[str, Any]], sizes: dict[str, Any]) -> None:
     """A column for each axis, a row for each metric."""
     axes = [axis for axis in AXES if any(r["axis"] == axis for r in rows)]
@@ -229,6 +236,9 @@ def draw(rows: list[dict[str, Any]], sizes: dict[str, Any]) -> None:
             fixed = ", ".join(f"{other} = {base[other]}" for other in ("n", "m", "k") if other != axis)
             ax.set(xscale="log", yscale="log", xlabel=axis)
             ax.set_title(fixed if metric == "pass_s" else "", fontsize=9)
+            if metric == "peak_mib" and axis != "devices":
+                words = "ours: {:.1f} to {:.1f} times scikit-learn's"
+                ax.set_title(words.format(*memory_ratios(rows, axis)), fontsize=9)
             ax.set_xticks(sizes[axis], [f"{v:,}" for v in sizes[axis]])
             ax.minorticks_off()
             ax.grid(color="#e8e8e8", lw=0.6)
@@ -272,8 +282,16 @@ def main() -> None:
         for metric, by_axis in by_metric.items():
             words = ", ".join(f"{axis} {value:.2f}" for axis, value in by_axis.items() if value is not None)
             print(f"{name}: slopes of {METRICS[metric]}: {words}")
+    for axis in AXES[:-1]:
+        print("memory along {}: {:.1f} to {:.1f} times scikit-learn's".format(axis, *memory_ratios(rows, axis)))
     print(f"written: {record('scaling', {'l2': L2, 'tol': TOL, 'sizes': sizes, 'slopes': found, 'rows': rows})}")
 
 
+def redraw() -> None:
+    """Draw what was recorded."""
+    result = recorded("scaling")
+    draw(result["rows"], result["sizes"])
+
+
 if __name__ == "__main__":
-    main()
+    redraw() if sys.argv[1:] == ["--redraw"] else main()

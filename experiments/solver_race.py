@@ -1,5 +1,6 @@
 """Every solver here against scikit-learn, scipy, optax and torch: python experiments/solver_race.py [problem ...].
 
+--redraw draws what was recorded.
 One judge for all: J and the proven gap of every answer in float64, and J* from a tight fit. A contestant runs at
 falling tolerances until its true gap J - J* is at most 1e-5; its time is that of its fastest run that got to 1e-5.
 Ours is judged harder: by the proven bound. Times are of one warm run; the first call, compilation included, stands
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 from contestants import OURS, THEIRS, Contestant
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 from problems import PROBLEMS, Case
-from recording import RESULTS, record
+from recording import RESULTS, record, recorded
 from rich.console import Console
 from rich.table import Table
 
@@ -143,23 +145,23 @@ def show(found: list[dict[str, Any]]) -> None:
 
 
 def draw(rows: list[dict[str, Any]]) -> None:
-    """True gap against time, a panel per problem, float32 dashed."""
+    """True gap against time, a panel per problem; colour and marker are the solver, the style of the line the dtype."""
     names = list(dict.fromkeys(r["problem"] for r in rows))
     figure = Figure((5 * min(3, len(names)), 3.6 * -(-len(names) // 3)), layout="constrained", dpi=110)
     axes = figure.subplots(-(-len(names) // 3), min(3, len(names)), squeeze=False).ravel()
-    solvers = list({**OURS, **THEIRS})
+    solvers, shown = list({**OURS, **THEIRS}), {}
     for ax, name in zip(axes, names, strict=False):
         for row in (r for r in rows if r["problem"] == name):
             done = [r for r in row["runs"] if r["seconds"]]
             style = "--" if row["dtype"] == "float32" else "-"
-            label = row["solver"] if done else None
             gaps = [max(r["excess"], 1e-12) for r in done]
             index = solvers.index(row["solver"])
             marker = "o" if row["solver"] in OURS else "x"
-            ax.plot(
-                [r["seconds"] for r in done], gaps, style, marker=marker, ms=4, lw=1, color=f"C{index}", label=label
-            )
-        ax.axhline(GAP, color="0.7", lw=0.8)
+            ax.plot([r["seconds"] for r in done], gaps, style, marker=marker, ms=4, lw=1, color=f"C{index}")
+            if done:
+                shown[row["solver"]] = Line2D([], [], ls="", marker=marker, ms=5, color=f"C{index}")
+        ax.axhline(GAP, color="0.45", lw=1, ls=":")
+        ax.annotate("1e-5", (1.01, GAP), xycoords=("axes fraction", "data"), va="center", fontsize=8)
         ax.set(xscale="log", yscale="log", title=name, xlabel="seconds, warm", ylabel="J - J*, nats per sample")
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
@@ -167,8 +169,9 @@ def draw(rows: list[dict[str, Any]]) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes[len(names) :]:
         ax.set_axis_off()
-    entries = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    shown |= {f"{dtype} data": Line2D([], [], ls=s, color="0.3") for dtype, s in (("float64", "-"), ("float32", "--"))}
+    shown["1e-5: counts as done"] = Line2D([], [], ls=":", color="0.45")
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     figure.savefig(RESULTS / "solver_race.png")
 
 
@@ -182,5 +185,11 @@ def main() -> None:
     draw(rows)
 
 
+def redraw() -> None:
+    """Draw what was recorded."""
+    names = [name for name in PROBLEMS if (RESULTS / f"solver_race_{name}.json").exists()]
+    draw([row for name in names for row in recorded(f"solver_race_{name}")["rows"]])
+
+
 if __name__ == "__main__":
-    main()
+    redraw() if sys.argv[1:] == ["--redraw"] else main()

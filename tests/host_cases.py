@@ -194,6 +194,8 @@ CASES: dict[str, Case] = {
         of("plots.plot_convergence"), {"history": np.array([1.0, 0.5]), "objective": 0.5, "duality_gap": 0.1}, "numpy"
     ),
     "plots.plot_confusion_matrix": Case(of("plots.plot_confusion_matrix"), {"y_true": Y * 1.0, "y_pred": Y}, "numpy"),
+    "plots.plot_confused_pairs": Case(of("plots.plot_confused_pairs"), {"y_true": Y * 1.0, "y_pred": Y}, "numpy"),
+    "plots.plot_feature_weights": Case(of("plots.plot_feature_weights"), {"W": PARAMS.W}, "numpy"),
     "plots.plot_decision_regions": Case(of("plots.plot_decision_regions"), {"params": PARAMS, "X": X, "y": Y}, "numpy"),
     "plots.plot_gap_against_time": Case(
         of("plots.plot_gap_against_time"), {"runs": {"a": (np.arange(1.0, 3), np.array([1.0, 0.1]))}}, "numpy"

@@ -28,6 +28,7 @@ from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import TIE, best_strength
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.placement.place import kind_of
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.solvers.protocol import Solver
@@ -38,6 +39,7 @@ DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))
 LANE_ELEMENTS = 2**28  # logits of all folds, beyond which the folds are swept one after the other
 
 
+@with_documented_fields
 class CrossValidation(NamedTuple):
     """What is found in F folds at L strengths, in the order in which the strengths were given.
 

@@ -25,6 +25,7 @@ from softmax_jax.placement.padding import Padding, padding_for
 from softmax_jax.placement.place import Kind, place
 from softmax_jax.placement.span import pays, spanned
 from softmax_jax.problem.problem import Data
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
 from softmax_jax.solvers.gradient_descent import SGD, descend
@@ -36,6 +37,7 @@ from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
 
 
+@with_documented_fields
 class FitResult(NamedTuple):
     """The parameters and what is proven about them.
 

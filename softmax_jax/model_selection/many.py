@@ -28,6 +28,7 @@ from softmax_jax.placement.span import Span, pays, span_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
 from softmax_jax.solvers.batched_passes import Batch, certify, prepare
@@ -40,6 +41,7 @@ from softmax_jax.solvers.stopping import still
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 
 
+@with_documented_fields
 class ManyResult(NamedTuple):
     """What is found for each of B problems.
 

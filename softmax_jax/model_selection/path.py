@@ -25,6 +25,7 @@ from softmax_jax.model_selection.sparse_path import SparseSweep, sparse_fits, sp
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
@@ -33,6 +34,7 @@ from softmax_jax.solvers.solutions import Solutions
 COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
 
 
+@with_documented_fields
 class PathResult(NamedTuple):
     """What is found at each strength, in the order in which the strengths were given.
 

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax.conventions import l2_from_cuml_c, l2_from_sum_lambda, l2_from_unhalved_sum_lambda
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
 
 
+@with_documented_fields
 class Protocol(NamedTuple):
     """How a probe is tuned.
 

@@ -94,5 +94,5 @@ def _test(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> dict[str, list[s
     found = {"Test": [parts.facts(told(measure(O, y, classes)))]}
     if not known.any():
         return found
-    found |= {"Metrics per class": [metrics(judged), mistakes(judged)], "Confusion matrix": [confusion(judged)]}
+    found |= {"Metrics per class": [metrics(judged), mistakes(judged)], "Confusion": [confusion(judged)]}
     return found | ({"Calibration": calibration(judged)} if len(classes) > 1 else {})

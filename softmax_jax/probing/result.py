@@ -19,9 +19,11 @@ from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.probing import words
 from softmax_jax.probing.preparation import Preparation
 from softmax_jax.probing.uncertainty import standard_error, within
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
 
 
+@with_documented_fields
 class ProbeResult(NamedTuple):
     """What a protocol found.
 

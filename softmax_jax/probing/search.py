@@ -14,8 +14,10 @@ from softmax_jax.model import Params
 from softmax_jax.model_selection import protocols
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import PathResult, fit_path
+from softmax_jax.runtime.fields import with_documented_fields
 
 
+@with_documented_fields
 class ProbeProgress(NamedTuple):
     """What is told after each fit of the search.
 

@@ -41,9 +41,9 @@ def write_run(run: TrainingRun, out: Path, draw: Callable[[Shown, Path], list[Pa
 
 def _shown(run: TrainingRun) -> Shown:
     result, (rows, X, y) = run.result, run.split.judged_by()
-    floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
+    certified = result.history, result.objective, result.duality_gap, run.summary["tol"]
     words = f"{rows} rows of {run.data.name}"
-    return Shown(result.history, floor, updates, y, predict(result, X), result.classes, words)
+    return Shown(*certified, run.summary["updates_per_epoch"], y, predict(result, X), result.classes, words)
 
 
 def write_model(run: TrainingRun, out: Path) -> list[Path]:

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax.calibration import expected_calibration_error
+from softmax_jax.runtime.fields import with_documented_fields
 
 
+@with_documented_fields
 class Metrics(NamedTuple):
     """What predictions are worth on n rows.
 

@@ -15,12 +15,14 @@ from softmax_jax.fitting.data_warnings import data_warnings
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.runs.splitting import Split
+from softmax_jax.runtime.fields import with_documented_fields
 
 _DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000, "l1": 0.0, "group": None}  # those of `fit`
 _APART = 0.05  # of training and test accuracy
 _GRADIENT = "largest entry {largest_entry:.1e}, autodiff - closed form {autodiff_minus_closed_form:.1e}"
 
 
+@with_documented_fields
 class TrainingRun(NamedTuple):
     """What a run used and found.
 

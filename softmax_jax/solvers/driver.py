@@ -22,6 +22,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.placement.platforms import FLOAT32, copied, precision_of, with_products
 from softmax_jax.problem.problem import Data, Problem
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.solvers import separability
 from softmax_jax.solvers.one_thread import one_blas_thread
 from softmax_jax.solvers.protocol import Solver
@@ -49,8 +50,16 @@ HANDED_OVER = ("slow", "nonfinite", "precision_floor")
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 
 
+@with_documented_fields
 class Progress(NamedTuple):
-    """What a callback sees: iterations and passes so far, J and the estimated gap in nats per sample."""
+    """What a callback sees.
+
+    Attributes:
+      n_iter: iterations so far.
+      objective: J now, nats per sample.
+      duality_gap: how far above the optimum this is, estimated; what a result states is proven.
+      n_passes: passes over the data so far.
+    """
 
     n_iter: int
     objective: float
