@@ -96,17 +96,20 @@ def since(begin: Reading, read: Callable[[], Reading] = reading) -> Load:
     return Load(min(1.0, max(0.0, others_s / (wall_s * cores))), wall_s, cores, end.source)
 
 
-def ratio(theirs_s: float | None, ours_s: float | None, loads: Iterable[Load]) -> Ratio:
+def ratio(theirs_s: float | None, ours_s: float | None, loads: Iterable[Load | None]) -> Ratio:
     """Their time over ours: only where both got there, and no load under which they were taken was busy.
 
     Args:
       theirs_s: seconds, or None where they did not get there.
       ours_s: likewise.
-      loads: while they were timed; those that are unknown forbid nothing.
+      loads: while they were timed; those that the system does not tell forbid nothing, None, not recorded, does.
     """
+    loads = list(loads)
     if theirs_s is None or ours_s is None:
         return Ratio(None, "not reached")
-    worst = max((load for load in loads if load.is_busy), key=lambda load: load.others or 0.0, default=None)
+    if None in loads:
+        return Ratio(None, "not given: the load of the machine was not recorded")
+    worst = max((load for load in loads if load and load.is_busy), key=lambda load: load.others or 0.0, default=None)
     if worst is not None:
         return Ratio(
             None, f"not given: the machine was busy, {worst}; {ours_s:.3g} s and {theirs_s:.3g} s were measured"
