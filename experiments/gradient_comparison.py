@@ -105,10 +105,8 @@ def main() -> None:
         assert row["closed form error"] < limit and row["autodiff error"] < limit, row
     show(rows)
     draw(rows)
-    means = (
-        float(np.exp(np.mean([np.log(r[f"{name} ms"] / 1e3) for r in rows]))) for name in ("autodiff", "closed form")
-    )
-    mean = ratio(*means, load)
+    means = {name: float(np.exp(np.mean([np.log(r[f"{name} ms"] / 1e3) for r in rows]))) for name in METHODS}
+    mean = ratio(means["autodiff"], means["closed form"], load)
     print(f"autodiff / closed form, geometric mean of the time ratios: {in_words(mean)}")
     found = {"rows": rows, "time_ratio_geometric_mean": mean.value, "why no ratio": mean.why, "load": load}
     print(f"written: {record('gradient_comparison', found)}")

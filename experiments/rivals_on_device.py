@@ -182,7 +182,7 @@ def raced(
 
 
 def table(rows: list[dict[str, Any]], device: Any) -> Table:
-    """A line for each run of a rival that got there, with how many times as long as ours it took, or why that is open."""
+    """A line for each run of a rival that got there, with how many times as long as ours it took, or why not."""
     shown = Table("problem", "job", "solver", "s to 1e-5", "first call, s", "gap", "ours is x times as fast")
     shown.title = f"{device.device_kind}: J - J* <= {GAP:g} at every strength"
     best = {(r["problem"], r["job"]): r for r in rows if r["solver"] == "softmax_jax"}

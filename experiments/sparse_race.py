@@ -4,7 +4,8 @@ l1 = 0.05 l1_max on MNIST's test images, on sparse text with as much l2 (elastic
 matter, 500 x 5000 x 5 and 2000 x 1000 x 10. The judge is `sparse_judge`, in float64. Ours counts by the gap that it
 proves, a rival by J less the best lower bound of J* that is known: at its fastest setting that comes within 1e-5, or,
 where none does, at its best. saga runs for ever more epochs with tol=0, so that each stands for all tolerances that
-would have ended there, at last on one BLAS thread, too. There is no ratio where the machine was busy (`timing`). --rivals runs it alone, and records nothing.
+would have ended there, at last on one BLAS thread, too. There is no ratio where the machine was busy (`timing`).
+--rivals runs it alone, and records nothing.
 """
 
 from __future__ import annotations
