@@ -11,10 +11,10 @@ import numpy as np
 import optax
 import scipy.optimize
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
+from softmax_jax.runs import blas_threads
 
 Contestant = Callable[[np.ndarray, np.ndarray, float, float], sj.Params]
 MAX_ITER = 10_000
@@ -34,7 +34,7 @@ def scikit_learn(solver: str, threads: int | None = None) -> Contestant:
 
     def run(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
         model = LogisticRegression(C=1 / (l2 * len(y)), solver=solver, tol=tol, max_iter=MAX_ITER)
-        with threadpool_limits(threads, user_api="blas"):
+        with blas_threads.limited(threads):
             model.fit(X, y)
         return sj.Params(model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64))
 

@@ -264,7 +264,7 @@ WITHOUT_NUMBERS = {
     "runs.predict_table.feature_names",
     "runs.predict_table.write_predictions",
     "runs.gradient_audit.devices_at_hand",
-    *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe")),
+    *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe", "write_winner")),
     *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "told")),
     "progress.seconds_left",
 }

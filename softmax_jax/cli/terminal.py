@@ -27,6 +27,16 @@ def say(kind: str, message: object) -> None:
     print(f"softmax-jax: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
 
 
+def say_before(before: object | None) -> None:
+    """Say where a run goes on from, where it does.
+
+    Args:
+      before: of `storage.before`; None where it starts anew.
+    """
+    if before is not None:
+        say("note", before)
+
+
 def verdict(status: str, words: str, *, aloud: bool = True) -> int:
     """The exit code of a run that is written; what is not plain success is said in a line.
 

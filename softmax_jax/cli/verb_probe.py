@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softmax_jax.cli import options
+from softmax_jax.cli.ctrl_c import CtrlC
 from softmax_jax.cli.probe_options import ProbeOptions
-from softmax_jax.cli.terminal import Rows, print_facts, say, verdict
+from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, Rows, print_facts, say, say_before, verdict
 
 if TYPE_CHECKING:
     from softmax_jax.probing.run import ProbeRun
@@ -49,26 +51,36 @@ def probe(given: ProbeOptions) -> int:
 
 def _one(given: ProbeOptions) -> int:
     """A probe of one set of features."""
-    from softmax_jax.probing.run import train_probe, write_probe  # JAX loads here, so that --help stays quick
+    from softmax_jax.probing.run import train_probe, write_probe, write_winner  # JAX loads here: --help stays quick
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.progress import SearchLine
+    from softmax_jax.storage.before import search_before
 
     settings, (data, val, test) = given.settings(), given.open_all()
     folder = options.folder_for(given.out, "--out")  # before the work, whose result must not be lost
     page = None if given.report is None else options.folder_for(given.report, "--report") / "report.html"
     rows = None if given.as_json else _Strengths(given.sparse)
-    with SearchLine() as line:
+    say_before(search_before(given.checkpoint))
+    with SearchLine() as line, CtrlC(line) as pressed:
 
         def tell(progress: ProbeProgress) -> None:
             line(progress)
             if rows is not None:
                 rows(progress)
 
-        run = train_probe(data, val, test, test=given.test_share(), seed=given.seed, callback=tell, **settings)
-    written = write_probe(run, folder)
-    if page is not None:
-        tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
-        written.append(run.probe.write_report(page, *tested, name=data.name))
+        keep = functools.partial(pressed.keep, lambda probe: write_winner(probe, data.feature_names, folder))
+        settings |= {"test": given.test_share(), "seed": given.seed, "callback": tell, "fitted": keep}
+        try:
+            run = train_probe(data, val, test, **settings)
+            written = write_probe(run, folder, model=pressed.model)
+            if page is not None:
+                tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
+                written.append(run.probe.write_report(page, *tested, name=data.name))
+        except KeyboardInterrupt:
+            if pressed.model is None:
+                raise
+            say("interrupted", f"The model is written to {pressed.model}; numbers and pictures may be missing.")
+            return INTERRUPTED_BUT_SAVED
     if given.as_json:
         print(to_json(run.summary))
     else:

@@ -26,6 +26,7 @@ from softmax_jax.probing.search import HeldOut, ProbeProgress, Trials
 from softmax_jax.probing.uncertainty import peaks
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
+from softmax_jax.storage.before import search_before
 
 _BLOCK = 1 << 24  # logits at a time
 
@@ -92,7 +93,7 @@ def linear_probe(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    start = time.perf_counter()
+    start, before = time.perf_counter(), search_before(checkpoint)
     of_l2 = {"l2_values": l2_values, "folds": folds, "prune": prune, "retire": retire}
     most = 0 if sparse is None else check_few(sparse, of_l2)
     protocol, rule = chosen_protocol(preset, l2_values), _rule(prune, retire, folds)
@@ -125,7 +126,7 @@ def linear_probe(
         train_loss=loss,
         train_accuracy=accuracy,
         columns=rows.columns,
-        wall_s=time.perf_counter() - start,
+        wall_s=time.perf_counter() - start + (before.wall_s if before else 0.0),
         tol=settings["tol"],
         max_iter=settings["max_iter"],
         sparse=most,

@@ -46,7 +46,7 @@ class ProbeResult(NamedTuple):
       train_accuracy: (L,) share of the training rows predicted right.
       columns: names of the features, where they came in a frame.
       stopped: whether Ctrl-C or the callback ended the search: other strengths may be better.
-      wall_s: of everything, compilation included.
+      wall_s: of everything, compilation included; with a checkpoint, of the runs before, too.
       tol: bound that every fit was to prove, nats per sample.
       max_iter: most iterations of a fit.
       l1: the winner's strength on the rows of `result`, as l1; 0 where the probe is not of few features.

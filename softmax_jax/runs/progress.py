@@ -37,6 +37,14 @@ class _Line:
         """Take the line away."""
         self.close()
 
+    def say(self, words: str) -> None:
+        """Show these words.
+
+        Args:
+          words: what is being done.
+        """
+        self._screen.draw(words, 1.0)
+
     def close(self) -> None:
         """End the line; the next call would begin a new one."""
         self._screen.close()
@@ -72,10 +80,14 @@ class ProgressLine(_Line):
             self._screen.draw(self.text(self._screen.columns), done)
         return False
 
-    def stopping(self) -> None:
-        """Say that the fit is being stopped: what it has reached still has to be certified, which may take seconds."""
-        self._note = "stopping: certifying what was reached"
-        self._screen.draw(self._note, self._done(self._records[-1][1]) if self._records else 0.0)
+    def say(self, words: str) -> None:
+        """Show these words from now on, in place of the numbers.
+
+        Args:
+          words: what is being done.
+        """
+        self._note = words
+        self._screen.draw(words, self._done(self._records[-1][1]) if self._records else 0.0)
 
     def text(self, columns: int = 200) -> str:
         """The line as it stands now, after the last call.

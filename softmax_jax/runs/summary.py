@@ -112,9 +112,17 @@ def told(summary: dict[str, Any]) -> dict[str, str]:
         "accuracy": f"train {s['accuracy_train']:.4f}{tested}",
         "gradient": _GRADIENT.format(**s["gradient"]) if "gradient" in s else "",
         "device, dtype": f"{s['device']}, {s['dtype']}",
-        "time": f"{s['fit_wall_s']:.2f} s for the fit, compilation included" if "fit_wall_s" in s else "",
+        "time": _time_words(s) if "fit_wall_s" in s else "",
     }
     return {name: words for name, words in table.items() if words}
+
+
+def _time_words(summary: dict[str, Any]) -> str:
+    """How long the fit took, over all of its runs."""
+    words, before = f"{summary['fit_wall_s']:.2f} s for the fit, compilation included", summary.get("resumed")
+    if not before:
+        return words
+    return f"{words}; {before['wall_s']:.2f} s of them before it went on after {before['n_done']} {before['unit']}"
 
 
 def penalty_words(summary: dict[str, Any]) -> str:

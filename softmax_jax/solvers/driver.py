@@ -125,7 +125,7 @@ class _Driver:
     def snapshot(self) -> Any:
         """All that the next steps depend on, as tensors and texts."""
         host_state = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
-        host_state["level"] = self.level
+        host_state |= {"level": self.level, "n_passes": self.n_passes}
         host_state |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
         host_state["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
         host_state["parts"] = self.problem.rows.collectives.count  # over other devices, logits may lie in another order
@@ -339,7 +339,7 @@ def optimise(
     driver = _Driver((solver, *fallbacks), data, tol, max_iter, callback)
     params = params if driver.scale is None else Params(params.W / driver.scale[:, None], params.b)
     params = Params(*(np.array(p, driver.problem.dtype) for p in params))
-    driver.latest = params
+    driver.latest, status = params, ""
     try:
         found = session.load() if session else None
         status = driver.begin(params)
@@ -348,5 +348,8 @@ def optimise(
             status = driver.advance()
             status = session.after(driver.n_iter, status, driver.snapshot) if session else status
     except KeyboardInterrupt:
-        status = "interrupted"
-    return driver.finish(status)
+        return driver.finish(status or "interrupted")
+    try:
+        return driver.finish(status)
+    except KeyboardInterrupt:  # the fit had ended: what it found is not lost
+        return driver.finish(status)

@@ -17,6 +17,7 @@ from places import ROOT
 from softmax_jax.cli import run
 from softmax_jax.data import load_named
 from softmax_jax.runs import benchmark, training
+from softmax_jax.runs.load import Load
 
 pd = pytest.importorskip("pandas")
 
@@ -106,6 +107,8 @@ def test_check_fails_where_the_gradients_differ(capsys, monkeypatch):
 def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
     monkeypatch.setattr(benchmark, "_THEIRS", ("lbfgs",))
+    others = [0.0]
+    monkeypatch.setattr(benchmark, "since", lambda begin: Load(others[0], 1.0, 2, "made up"))
     assert run(["bench", "iris", "--limit", "20", "--l2", "1e-2", "--out", "race"]) == 0
     out = capsys.readouterr().out
     for word in ("softmax_jax auto", "scikit-learn lbfgs", "at its defaults", "times", "first run", "race/bench.png"):
@@ -113,9 +116,13 @@ def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkey
     assert Path("race/bench.png").read_bytes().startswith(b"\x89PNG")
     numbers = json.loads(Path("race/bench.json").read_text())
     assert [entry["name"] for entry in numbers["entries"]] == ["softmax_jax auto", "scikit-learn lbfgs"]
+    assert numbers["ratio"] > 0
+    others[0] = 0.75
     assert run(["bench", "iris", "--limit", "1e-9", "--l2", "1e-2", "--out", "race", "--json"]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["entries"][0]["wall_s"] is None
+    assert json.loads(out)["load"]["busy"]
+    assert json.loads(out)["ratio"] is None
     assert "Raise --limit" in err
 
 

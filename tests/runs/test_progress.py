@@ -48,8 +48,8 @@ def test_the_line_tells_iteration_objective_gap_pace_and_time_left(clock):
     assert line.text() == "iteration 20  J 0.500000  gap 1.0e-02, to reach 1e-06  20 passes/s  4 s left"
     assert line.text(60) == "iteration 20  gap 1.0e-02, to reach 1e-06  4 s left"
     assert line.text(12) == "iteration 20"
-    line.stopping()
-    assert line.text().startswith("stopping")
+    line.say("the model is written")
+    assert line.text() == "the model is written"
 
 
 def test_epochs_are_counted_down_and_no_gap_is_no_gap(clock):
