@@ -27,7 +27,7 @@ def test_the_readme_is_two_screens_and_its_first_command_installs_all_that_its_b
     assert len(README.read_text().splitlines()) <= MOST_LINES
     assert next(b.code for b in blocks_of(README) if b.language == "bash").startswith("pip install '.[all]'")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert extras["all"] == ["softmax_jax[cli,data,export]"]
+    assert extras["all"] == ["softmax_jax[cli,data,export,onnx]"]
 
 
 @pytest.mark.parametrize("page", PAGES)

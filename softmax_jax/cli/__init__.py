@@ -11,6 +11,7 @@ distributed   fit over several processes
 verb_predict  what a saved model says of the rows of a file
 verb_evaluate how well a saved model predicts labels
 models        saved models as the verbs take them
+verb_export   a saved model for other programs
 verb_probe    a linear probe by a published protocol
 probe_options what probe takes
 verb_check    is the gradient right on these data and devices?

@@ -52,7 +52,7 @@ class FitOptions(options.Source):
     out: Annotated[
         Path,
         options.of_output(help="Folder for pictures, numbers and the model; or a .safetensors file for the model."),
-    ] = Path("softmax_jax_output")
+    ] = Path("softmax-jax-fit")
     report: Annotated[Path | None, options.of_output(help="Folder for a report in HTML.")] = None
     checkpoint: Annotated[Path | None, options.of_output(help="Folder to save the state to, and to resume from.")] = (
         None

@@ -70,7 +70,7 @@ class ProbeOptions(options.Source):
     ] = None
     no_cache: options.NoCache = False
     out: Annotated[Path, options.of_output(help="Folder for picture, numbers and the model.")] = Path(
-        "softmax_jax_output"
+        "softmax-jax-probe"
     )
     report: Annotated[Path | None, options.of_output(help="Folder for a report in HTML.")] = None
     checkpoint: Annotated[Path | None, options.of_output(help="Folder to keep every fit in, and to resume from.")] = (

@@ -41,7 +41,7 @@ def test_fit_without_data_is_iris_and_prints_the_table(capsys):
     assert err == ""  # no progress where there is no terminal
     for word in ("iris: train 120 x 4, 3 classes, test 30 rows", "cost", "duality gap", "converged after"):
         assert word in out
-    for word in ("accuracy", "autodiff - closed form", "cpu, float64", "time", "softmax_jax_output"):
+    for word in ("accuracy", "autodiff - closed form", "cpu, float64", "time", "softmax-jax-fit"):
         assert word in out
 
 
@@ -59,7 +59,7 @@ def test_the_files_are_pictures_and_standard_json(capsys):
 
 def test_the_written_model_predicts_by_hand_what_the_numbers_say(capsys):
     _, printed = _json("fit digits --test 0", capsys)
-    model = json.loads(Path("softmax_jax_output/model.json").read_text())
+    model = json.loads(Path("softmax-jax-fit/model.json").read_text())
     data = load_named("digits")
     Z = (data.X - model["mean"]) / model["scale"] @ np.array(model["W"]) + model["b"]
     hits = np.array(model["classes"])[Z.argmax(axis=1)] == data.y
@@ -120,7 +120,7 @@ def test_a_fit_that_fails_exits_with_one_and_says_what_to_do(words, advice, caps
     assert code == 1
     assert advice in err
     assert "Traceback" not in out + err
-    model = json.loads(Path("softmax_jax_output/model.json").read_text())
+    model = json.loads(Path("softmax-jax-fit/model.json").read_text())
     assert np.isfinite(model["W"]).all()
 
 

@@ -15,6 +15,8 @@ import pytest
 from places import ROOT
 
 from softmax_jax.cli import run
+from softmax_jax.cli.fit_options import FitOptions
+from softmax_jax.cli.probe_options import ProbeOptions
 from softmax_jax.data import load_named
 from softmax_jax.runs import benchmark, training
 from softmax_jax.runs.load import Load
@@ -252,3 +254,7 @@ def test_help_loads_neither_jax_nor_scikit_learn():
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_fit_and_probe_write_to_folders_of_their_own_where_none_is_given():
+    assert (FitOptions().out, ProbeOptions().out) == (Path("softmax-jax-fit"), Path("softmax-jax-probe"))
