@@ -65,8 +65,11 @@ def open_arrays(path: Path) -> Unlabelled:
 
 def streamed_note(X: RowSource) -> str:
     """What to say of rows that are read by blocks."""
-    size = math.prod(X.shape) * computed_in(X.dtype).itemsize
-    return f"streamed: {size / 2**30:.3g} GiB are read by blocks of rows in every pass, not kept in memory"
+    size, unit = float(math.prod(X.shape) * computed_in(X.dtype).itemsize), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size >= 1024:
+            size, unit = size / 1024, larger
+    return f"streamed: {size:.4g} {unit} are read by blocks of rows in every pass, not kept in memory"
 
 
 def refuse_streamed(source: str) -> None:
