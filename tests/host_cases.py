@@ -262,7 +262,10 @@ WITHOUT_NUMBERS = {
     "calibration.binned",
     "calibration.error_of",
     "runs.predict_table.feature_names",
-    *(f"runs.predict_table.{name}" for name in ("predict_blocks", "predict_to_file", "write_predictions", "write_blocks", "classes_of")),
+    *(
+        f"runs.predict_table.{name}"
+        for name in ("predict_blocks", "predict_to_file", "write_predictions", "write_blocks", "classes_of")
+    ),
     "runs.gradient_audit.devices_at_hand",
     *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe")),
     *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "measure_blocks", "told")),

@@ -201,9 +201,7 @@ def _told_streamed(data: Loaded) -> Loaded:
     return data._replace(notes=(*data.notes, streamed_note(data.X))) if isinstance(data.X, RowSource) else data
 
 
-def _in_order(
-    X: Any, available: Sequence[str], names: Sequence[str], source: str, notes: tuple[str, ...]
-) -> Features:
+def _in_order(X: Any, available: Sequence[str], names: Sequence[str], source: str, notes: tuple[str, ...]) -> Features:
     """The columns that are asked for, of those available, in the order of `names`."""
     used = matched(names, available, source)
     at = {name: j for j, name in enumerate(available)}

@@ -17,6 +17,7 @@ from softmax_jax.inputs.conversion import is_sparse
 LARGEST_RANK_TEST = 4096  # features above which linear dependence is not looked for: it costs m^3
 _SMALL_W = 1e-8  # weights below it hint at features without any variation
 _BLOCK_ROWS = 4096
+_BLOCK_ELEMENTS = 2**24
 
 
 def data_warnings(
@@ -121,7 +122,8 @@ def _gram_is_singular(X: Any, rows: np.ndarray, centre: bool) -> bool:
 
 def _blocks(X: Any) -> Iterator[np.ndarray]:
     """The rows of X, some at a time, dense and in float64."""
+    rows = max(1, min(_BLOCK_ROWS, _BLOCK_ELEMENTS // X.shape[1]))
     for _, block in in_blocks(X):
-        for start in range(0, block.shape[0], _BLOCK_ROWS):
-            part = block[start : start + _BLOCK_ROWS]
+        for start in range(0, block.shape[0], rows):
+            part = block[start : start + rows]
             yield np.array(part.toarray() if is_sparse(part) else part, np.float64)

@@ -123,8 +123,9 @@ def _by_blocks(
             continue
         filled = [_filled(a, size) for a in (block.astype(s.dtype), codes[part], s[part])]
         both = both_gradients(result.params, filled[0], one_hot_encode(filled[1], k), 0.0, filled[2])
+        share = s[part].sum(dtype=float) / s.sum(dtype=float)
         for i, gradient in enumerate(both):
-            total[i] += s[part].sum(dtype=float) / s.sum(dtype=float) * np.concatenate([np.ravel(np.asarray(g)) for g in gradient])
+            total[i] += share * np.concatenate([np.ravel(np.asarray(g)) for g in gradient])
     penalty = np.concatenate([l2 * result.params.W.ravel(), np.zeros(result.params.b.size)])
     return [each + penalty for each in total]
 

@@ -13,6 +13,7 @@ import numpy as np
 from softmax_jax.data.rows.iterable import rows_of_array
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.rows.views import ChosenRows, MappedRows, chosen_columns
+from softmax_jax.inputs.conversion import is_sparse
 
 ELEMENTS = 1 << 22  # of a block
 
@@ -31,7 +32,7 @@ def in_blocks(X: Any, width: int = 1) -> Iterator[tuple[int, Any]]:
       ValueError: a source holds a number that is not finite, or its reader raises.
     """
     n, m = X.shape
-    size = max(1, ELEMENTS // max(m, width, 1))
+    size = max(1, ELEMENTS // max(1 if is_sparse(X) else m, width, 1))
     if not isinstance(X, RowSource):
         yield from ((start, X[start : start + size]) for start in range(0, n, size))
         return
