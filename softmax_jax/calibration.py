@@ -127,10 +127,21 @@ def reliability_table(
     R = checks.number(n_bins, "n_bins", low=1, integer=True)
     s = checks.weights(sample_weight, len(O))
     s = np.full(len(O), 1 / len(O)) if s is None else s / s.sum()
-    confidence, right = O.max(axis=1), O.argmax(axis=1) == labels
+    return binned(O.max(axis=1), O.argmax(axis=1) == labels, s, R)
+
+
+def binned(confidence: np.ndarray, right: np.ndarray, s: np.ndarray, R: int) -> ReliabilityTable:
+    """The table of samples of which no more than this is known.
+
+    Args:
+      confidence: (n,) float64 largest probability of each.
+      right: (n,) whether its class is that of the sample.
+      s: (n,) weights that sum to one.
+      R: bins.
+    """
     edges = np.arange(R + 1) / R
     bins = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, R - 1)
-    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(len(O)), confidence, right))
+    weight, of_confidence, of_right = (np.bincount(bins, s * v, R) for v in (np.ones(len(s)), confidence, right))
     means = [np.divide(v, weight, out=np.full(R, np.nan), where=weight > 0) for v in (of_confidence, of_right)]
     return ReliabilityTable(edges[:-1], edges[1:], weight, *means)
 
@@ -148,7 +159,11 @@ def expected_calibration_error(
       sample_weight: (n,) >= 0, of any scale.
       classes: (k,) labels of the columns.
     """
-    table = reliability_table(O, y, n_bins, sample_weight, classes=classes)
+    return error_of(reliability_table(O, y, n_bins, sample_weight, classes=classes))
+
+
+def error_of(table: ReliabilityTable) -> float:
+    """The expected calibration error of a table."""
     return float(np.nansum(table.weight * np.abs(table.accuracy - table.confidence)))
 
 

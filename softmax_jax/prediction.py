@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from softmax_jax.data.rows.reading import in_blocks
+from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.inputs.conversion import is_jax, is_sparse
 from softmax_jax.model import Params, net_input
 
@@ -24,12 +26,14 @@ def host_net_input(params: Params, X: Any) -> np.ndarray:
 
     Args:
       params: NumPy W (m, k) and b (k,).
-      X: (n, m) finite floating NumPy or JAX array, or SciPy CSR matrix.
+      X: (n, m) finite floating NumPy or JAX array, SciPy CSR matrix, or source of rows, which is read once.
 
     Returns:
       (n, k). In a row whose products overflow, Z is shifted so that its largest entry is 0, which leaves
       softmax, labels and differences as they are.
     """
+    if isinstance(X, RowSource):
+        return _of_source(params, X)
     if is_jax(X):
         Z = np.array(net_input(params, X))
     else:
@@ -43,6 +47,16 @@ def host_net_input(params: Params, X: Any) -> np.ndarray:
     overflown = ~np.isfinite(Z).all(axis=1)
     if overflown.any():
         Z[overflown] = _scaled_net_input(params, X[overflown]).clip(np.finfo(Z.dtype).min)
+    return Z
+
+
+def _of_source(params: Params, X: RowSource) -> np.ndarray:
+    """Z of rows that are read by blocks."""
+    k = params.W.shape[1]
+    dtype = np.result_type(computed_in(X.dtype), params.W.dtype)
+    Z = np.empty((X.shape[0], k), dtype)
+    for start, block in in_blocks(X, k):
+        Z[start : start + len(block)] = host_net_input(params, block)
     return Z
 
 

@@ -261,11 +261,16 @@ WITHOUT_NUMBERS = {
     "model_selection.path.check_strengths",
     "probing.linear.chosen_protocol",
     "calibration.check_indices",
+    "calibration.binned",
+    "calibration.error_of",
     "runs.predict_table.feature_names",
-    "runs.predict_table.write_predictions",
+    *(
+        f"runs.predict_table.{name}"
+        for name in ("predict_blocks", "predict_to_file", "write_predictions", "write_blocks", "classes_of")
+    ),
     "runs.gradient_audit.devices_at_hand",
     *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe", "write_winner")),
-    *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "told")),
+    *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "measure_blocks", "told")),
     "progress.seconds_left",
 }
 

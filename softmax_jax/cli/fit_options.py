@@ -16,6 +16,9 @@ from softmax_jax.solvers.names import SOLVERS
 of_several = functools.partial(typer.Option, rich_help_panel="Several processes")
 
 
+_IN_MEMORY = ("newton", "sgd")  # solvers that take rows in another order than that in which they are stored
+
+
 class Group(enum.StrEnum):
     """What --group takes."""
 
@@ -33,6 +36,7 @@ class FitOptions(options.Source):
     """What fit takes."""
 
     weights: options.Weights = None
+    stream: options.Stream = None
     test: Annotated[float, options.of_data(help="Fraction of the rows kept for the test.")] = 0.2
     l2: options.L2 = 1e-4
     l1: options.L1 = 0.0
@@ -76,6 +80,26 @@ class FitOptions(options.Source):
             raise ValueError("--group says how --l1 counts weights; give --l1, too.")
         return {"l2": self.l2, "l1": self.l1, "group": None if self.group is None else self.group.value}
 
+    def streamed(self) -> bool:
+        """Whether rows are read by blocks.
+
+        Raises:
+          ValueError: another option needs them in memory.
+        """
+        from softmax_jax.runs.streaming import is_streamed
+
+        found = self.images is None and is_streamed([self.data or "iris"], self.stream)
+        if self.images is not None and self.stream:
+            raise ValueError("--stream is not for --images, which are read whole; leave it out.")
+        descent = any(value is not None for value in (self.eta, self.epochs, self.minibatches))
+        if found and (descent or self.solver.value in _IN_MEMORY):
+            name = "--eta, --epochs, --minibatches" if descent else f"--solver {self.solver.value}"
+            raise ValueError(
+                f"{name} needs all rows in memory, and they are read by blocks: give --no-stream, or a solver that "
+                "needs no order of rows: auto, lbfgs or newton-cg."
+            )
+        return found
+
     def join(self) -> tuple[str | None, int | None, int | None]:
         """Address of process 0, number of processes, index of this one; all None where JAX finds them itself.
 
@@ -102,6 +126,7 @@ class FitOptions(options.Source):
         names = ("target", "weights", "drop", "delimiter", "thousands", "images", "labels")
         return {f"--{name}": getattr(self, name) for name in (*names, "report", "checkpoint", "every")} | {
             "--decimal": self.decimal != ".",
+            "--stream": self.stream,
             "--l1": self.l1,
             "--group": self.group,
             "--test (give 0)": self.test,

@@ -34,6 +34,10 @@ L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
 L1 = Annotated[float, of_problem(help="L1 strength, nats per unit: weights that do not help are exactly zero.")]
 Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
+Stream = Annotated[
+    bool | None,
+    of_data("--stream/--no-stream", help="Read rows by blocks, never all into memory; by their size.", show_default=""),
+]
 NoCache = Annotated[bool, of_problem("--no-cache", help="Neither keep nor reuse compiled programs.")]
 AsJson = Annotated[bool, of_output("--json", help="Print JSON for machines.")]
 
@@ -65,12 +69,13 @@ class Source(Numbers):
     )
     no_standardise: Annotated[bool, of_data("--no-standardise", help="Leave features as they are.")] = False
 
-    def open(self, *, weights: str | None = None, default: str = "iris") -> Dataset:
+    def open(self, *, weights: str | None = None, default: str = "iris", streamed: bool = False) -> Dataset:
         """The Dataset that the options name.
 
         Args:
           weights: column of sample weights, or None.
           default: its name where they name none.
+          streamed: whether rows are read by blocks.
 
         Raises:
           ValueError: it cannot be read, or options contradict each other.
@@ -79,7 +84,7 @@ class Source(Numbers):
 
         if self.images is None:
             chosen: Any = {"target": self.target, "labels": self.labels, "weights": weights, "drop": self.drop or ()}
-            return load_data(self.data or default, **chosen, **self.written())
+            return load_data(self.data or default, **chosen, **self.written(), streamed=streamed)
         if self.labels is None:
             raise ValueError("--images and --labels must be given together.")
         others = {"DATA": self.data, "--target": self.target, "--weights": weights}

@@ -39,6 +39,7 @@ class ProbeOptions(options.Source):
 
     data: Sources = None  # type: ignore[assignment] # several, where other verbs take one
     normalise: Annotated[bool, options.of_data("--normalise", help="Scale every row to unit length first.")] = False
+    stream: options.Stream = None
     val: Annotated[str | None, options.of_data(help="Validation rows, as DATA; else 10 % of DATA.")] = None
     val_labels: Annotated[str | None, options.of_data(help="File of labels of --val.")] = None
     folds: Annotated[int | None, options.of_data(help="Score on so many folds instead of validation rows.")] = None
@@ -88,13 +89,35 @@ class ProbeOptions(options.Source):
         """Whether this is a comparison, or few-shot curves."""
         return len(self.sources) > 1 or self.seeds > 1 or self.shots is not None
 
+    def streamed(self) -> bool:
+        """Whether the rows of DATA, --val and --test-file are read by blocks.
+
+        Raises:
+          ValueError: another option needs them in memory.
+        """
+        from softmax_jax.runs.streaming import is_streamed
+
+        if self.stream and self.images is not None:
+            raise ValueError("--stream is not for --images, which are read whole; leave it out.")
+        sources = [*self.sources, *([self.val] if self.val else []), *(self.test_file or [])]
+        found = self.images is None and is_streamed([source or "iris" for source in sources], self.stream)
+        if found and self.prune is PruneRule.proof:
+            raise ValueError("--prune proof needs all rows in memory, and they are read by blocks: give --no-stream.")
+        return found
+
     def several(self) -> dict[str, Any]:
         """The arguments of `probe_several` beside those of `settings`.
 
         Raises:
           ValueError: options that belong to one set of features.
         """
-        alone = {"--val": self.val, "--val-labels": self.val_labels, "--report": self.report, "--images": self.images}
+        alone = {
+            "--stream": self.stream,
+            "--val": self.val,
+            "--val-labels": self.val_labels,
+            "--report": self.report,
+            "--images": self.images,
+        }
         if given := [name for name, value in alone.items() if value]:
             raise ValueError(f"{given[0]} is for one DATA, one seed and no --shots.")
         if self.shots is not None and self.folds is not None:
@@ -156,18 +179,22 @@ class ProbeOptions(options.Source):
         test = self.test_file[0] if self.test_file else None
         if len(self.test_file or ()) > 1:
             raise ValueError(f"--test-file must be given once for each DATA, got {len(self.test_file or ())} for 1.")
+        streamed = self.streamed()
         return (
-            replace(self, data=self.sources[0]).open(),  # type: ignore[arg-type] # as one
-            self._beside(self.val, self.val_labels, "--val", "--val-labels"),
-            self._beside(test, self.test_labels, "--test-file", "--test-labels"),
+            replace(self, data=self.sources[0]).open(streamed=streamed),  # type: ignore[arg-type] # as one
+            self._beside(self.val, self.val_labels, "--val", "--val-labels", streamed),
+            self._beside(test, self.test_labels, "--test-file", "--test-labels", streamed),
         )
 
-    def _open(self, source: str, labels: str | None) -> Dataset:
-        return replace(self, data=source, images=None, labels=labels).open()  # type: ignore[arg-type] # as one
+    def _open(self, source: str, labels: str | None, streamed: bool = False) -> Dataset:
+        one = replace(self, data=source, images=None, labels=labels)  # type: ignore[arg-type] # as one
+        return one.open(streamed=streamed)
 
-    def _beside(self, source: str | None, labels: str | None, name: str, name_of_labels: str) -> Dataset | None:
+    def _beside(
+        self, source: str | None, labels: str | None, name: str, name_of_labels: str, streamed: bool
+    ) -> Dataset | None:
         if source is not None:
-            return self._open(source, labels)
+            return self._open(source, labels, streamed)
         if labels is not None:
             raise ValueError(f"{name_of_labels} belongs to {name}; give both.")
         return None

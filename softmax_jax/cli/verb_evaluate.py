@@ -25,6 +25,7 @@ class Options(options.Numbers):
     data: Annotated[str, typer.Argument(help="As for fit; columns that the model does not use are left out.")]
     target: Annotated[str | None, options.of_data(help="Column of labels; of an .npz file the array.")] = None
     labels: Annotated[str | None, options.of_data(help="File of labels beside .npy features or IDX images.")] = None
+    stream: options.Stream = None
     drop: Annotated[list[str] | None, options.of_data(help="Column to leave out; may be given several times.")] = None
     as_json: options.AsJson = False
 
@@ -43,13 +44,19 @@ def evaluate(given: Options) -> int:
     from softmax_jax.data import load_labelled
     from softmax_jax.runs import metrics, predict_table
     from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.progress import RowsLine
+    from softmax_jax.runs.streaming import is_streamed
 
     fitted = load_model(given.model)
     chosen: Any = {"target": given.target, "labels": given.labels, "drop": given.drop or (), **given.written()}
+    chosen["streamed"] = is_streamed([given.data], given.stream, on_device=False)
     features, y = load_labelled(given.data, predict_table.feature_names(fitted), **chosen)
     note_columns(features, besides={given.target, *(given.drop or ())})
-    predictions = predict_table.predict(fitted, features.X)
-    found = metrics.measure(predictions.probabilities, metrics.alike(y, predictions.classes), predictions.classes)
+    classes = predict_table.classes_of(fitted)
+    y = metrics.alike(y, classes)
+    with RowsLine(len(y), "scored") as line:
+        blocks = predict_table.predict_blocks(fitted, features.X, line)
+        found = metrics.measure_blocks((block.probabilities for block in blocks), y, classes)
     if given.as_json:
         told = {"model": given.model, "data": given.data, "notes": features.notes, "ignored": features.ignored}
         print(to_json({**told, **found._asdict()}))

@@ -88,7 +88,7 @@ def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) ->
     from softmax_jax.runs.training import train
     from softmax_jax.storage.before import fit_before
 
-    dataset = given.open(weights=given.weights)
+    dataset = given.open(weights=given.weights, streamed=given.streamed())
     out, reports = options.place_for(given.out), []  # before the fit: its result must not be lost
     if given.report is not None:
         from softmax_jax.report.report import write_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ class Options(options.Numbers):
 
     model: Annotated[str, typer.Argument(help="A .safetensors file, or the folder that fit wrote.")]
     data: Annotated[str, typer.Argument(help="As for fit; labels and other columns in it are not used.")]
+    stream: options.Stream = None
     drop: Annotated[list[str] | None, options.of_data(help="Column to leave out; may be given several times.")] = None
     out: Annotated[Path, options.of_output(help="A .csv, .tsv or .parquet file for the predictions.")]
     proba: Annotated[bool, options.of_output("--proba", help="Also a column of probabilities per class.")] = False
@@ -40,15 +41,18 @@ def predict(given: Options) -> int:
     from softmax_jax.data import load_features
     from softmax_jax.runs import predict_table
     from softmax_jax.runs.artifacts import to_json
+    from softmax_jax.runs.progress import RowsLine
+    from softmax_jax.runs.streaming import is_streamed
 
     out, fitted = options.file_for(given.out, "--out", *predict_table.ENDINGS), load_model(given.model)
-    chosen = {"drop": given.drop or (), **given.written()}
+    streamed = is_streamed([given.data], given.stream, on_device=False)
+    chosen: Any = {"drop": given.drop or (), **given.written(), "streamed": streamed}
     features = load_features(given.data, predict_table.feature_names(fitted), **chosen)
     note_columns(features, besides=given.drop or ())
-    predictions = predict_table.predict(fitted, features.X)
-    columns = predict_table.write_predictions(out, predictions, proba=given.proba)
-    n, classes = len(predictions.labels), predictions.classes.tolist()
-    counts = [int((predictions.labels == label).sum()) for label in predictions.classes]
+    n = features.X.shape[0]
+    with RowsLine(n, "predicted") as line:
+        columns, *found = predict_table.predict_to_file(fitted, features.X, out, proba=given.proba, tell=line)
+    classes, counts = (each.tolist() for each in found)
     if given.as_json:
         told = {"model": given.model, "data": given.data, "rows": n, "written": str(out), "notes": features.notes}
         print(to_json({**told, "columns": columns, "classes": classes, "counts": counts, "ignored": features.ignored}))

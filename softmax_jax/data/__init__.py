@@ -15,6 +15,7 @@ idx             images and labels in the format of MNIST
 named           the data sets of scikit-learn
 labels          what labels are, however a file writes them
 shards          the order of the files of a folder, and which labels belong to which
+streaming       which files need not be read whole, and their rows
 files           plain or gzip, and what may go wrong with a file
 rows.opening    from a path, a function or an object to rows that are read by blocks
 rows.source     what a source of rows is
@@ -22,6 +23,8 @@ rows.npy        rows of a .npy file or a memory map
 rows.parquet    rows of Parquet files; in memory they are these, read whole
 rows.shards     several sources as one
 rows.iterable   rows from blocks that the user's code yields
+rows.views      rows chosen or changed while they are read
+rows.reading    rows of a matrix or a source, by blocks or by index
 """
 
 from softmax_jax.data.arrays import read_arrays, read_labels

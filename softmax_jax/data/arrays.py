@@ -13,31 +13,27 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from softmax_jax.data.columns import checked_weights, normalised, positions, shown
-from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.dataset import Dataset, Unlabelled
 from softmax_jax.data.files import told
 from softmax_jax.data.labels import checked_labels, encoded, joined_labels, whole_or_text
 from softmax_jax.data.npy import DAMAGED, read_header, read_npy
 from softmax_jax.data.rows.source import storage_dtype
 from softmax_jax.data.shards import Shards, find_shards
+from softmax_jax.data.streaming import open_arrays
 from softmax_jax.inputs import checks
 
 
-class Unlabelled(NamedTuple):
-    """X (n, m), its names, and (height, width) where its rows are images; in what order they were read, in words."""
-
-    X: np.ndarray
-    names: tuple[str, ...]
-    image_shape: tuple[int, ...] | None
-    notes: tuple[str, ...] = ()
-
-
 def read_arrays(
-    path: str | Path, target: str | None = None, *, labels: str | Path | None = None, weights: str | None = None
+    path: str | Path,
+    target: str | None = None,
+    *,
+    labels: str | Path | None = None,
+    weights: str | None = None,
+    streamed: bool = False,
 ) -> Dataset:
     """Features and labels from NumPy files.
 
@@ -46,6 +42,7 @@ def read_arrays(
       target: the name of the labels in a .npz file; "y" where it is not given.
       labels: a .npy or text file of labels; needed for a .npy file, and for a folder without y*.npy.
       weights: the name of the sample weights in a .npz file.
+      streamed: whether X is to be a source of rows, which leaves them where they are.
 
     Returns:
       Dataset; floating features keep their dtype, uint8 ones become float32 and other integers float64.
@@ -63,16 +60,17 @@ def read_arrays(
     name = path.absolute().name.split(".")[0]
     if path.is_dir():
         shards = find_shards(path, labels=labels)
-        y, found = _all_labels(shards), _stacked(shards)
+        y, found = _all_labels(shards), open_arrays(path) if streamed else _stacked(shards)
         return Dataset(name, found.X, y, found.names, found.image_shape, notes=found.notes)
     if labels is None and not npz:
         raise ValueError(f"{path} holds features only; give a .npy or text file of their labels by --labels.")
-    X, names, image_shape, _ = read_array_features(path)
+    X, names, image_shape, _ = open_arrays(path) if streamed else read_array_features(path)
+    n = X.shape[0]
     if labels is not None:
-        y = _counted(read_labels(labels), str(labels), len(X), path)
+        y = _counted(read_labels(labels), str(labels), n, path)
     else:
-        y = _counted(_member(path, target or "y"), f"{path}: {target or 'y'}", len(X), path)
-    w = None if weights is None else checked_weights(_member(path, weights), len(X), f"{path}: {weights}")
+        y = _counted(_member(path, target or "y"), f"{path}: {target or 'y'}", n, path)
+    w = None if weights is None else checked_weights(_member(path, weights), n, f"{path}: {weights}")
     return Dataset(name, X, y, names, image_shape, w)
 
 

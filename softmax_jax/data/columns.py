@@ -11,11 +11,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from softmax_jax.data.dataset import Dataset, Features
+from softmax_jax.data.rows.reading import in_memory
 
 NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__")  # what pandas calls the index of a frame in a file
 Value = TypeVar("Value")
@@ -29,8 +30,11 @@ class Table(Protocol):
     index: tuple[str, ...]  # those of them that number the rows of a data frame
     notes: tuple[str, ...]  # what was decided in reading, in words
 
-    def numbers(self, names: Sequence[str]) -> np.ndarray:
-        """The columns `names` (n, len(names)): finite floating numbers, or a ValueError with the place."""
+    def numbers(self, names: Sequence[str]) -> Any:
+        """The columns `names` (n, len(names)): finite floating numbers, or a ValueError with the place.
+
+        A table that leaves its rows where they are gives a source of them.
+        """
         ...
 
     def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
@@ -75,7 +79,7 @@ def labelled(table: Table, target: str | None, *, weights: str | None = None, dr
         raise ValueError(f"{path}: no column is left for features{left}; columns: {shown(names)}.")
     y, w = table.labels(target, beside=[*features, *weighed]), None
     for name in weighed:
-        w = checked_weights(table.numbers([name])[:, 0], len(y), f"{path}, column {name!r}")
+        w = checked_weights(in_memory(table.numbers([name]))[:, 0], len(y), f"{path}, column {name!r}")
     return Dataset(path.name.split(".")[0], table.numbers(features), y, tuple(features), weights=w, notes=notes)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,10 +27,14 @@ from softmax_jax.data.idx import is_idx, read_images, read_pixels
 from softmax_jax.data.named import NAMES, load_named
 from softmax_jax.data.numerals import TextFormat
 from softmax_jax.data.parquet import ParquetTable
+from softmax_jax.data.rows.reading import some_columns
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
+from softmax_jax.data.streaming import bytes_in_memory, open_arrays, refuse_streamed, streamed_note
 from softmax_jax.data.tables import DELIMITERS, CsvTable
 
 _ARRAYS = (".npz", ".npy")
+Loaded = TypeVar("Loaded", Dataset, Features)
 
 
 def load_data(
@@ -44,6 +48,7 @@ def load_data(
     drop: Sequence[str] = (),
     decimal: str = ".",
     thousands: str | None = None,
+    streamed: bool = False,
 ) -> Dataset:
     """The data set called `source`: a name, a table, NumPy files, or a folder of them.
 
@@ -57,6 +62,7 @@ def load_data(
       drop: columns of a table to leave out.
       decimal: the character before the decimals in a CSV file.
       thousands: the character between groups of three digits in a CSV file, or None.
+      streamed: whether X is to be a source of rows, read by blocks from where they are, of `streaming.FORMS`.
 
     Returns:
       Dataset; its `notes` say in which order shards were read, how they were paired with labels, and which columns were
@@ -66,6 +72,8 @@ def load_data(
       ValueError: no such data set or file, or it cannot be read; the message says what was expected.
       ImportError: pandas or pyarrow is needed and not installed.
     """
+    if streamed and bytes_in_memory(source) is None:
+        refuse_streamed(source)
     if source in NAMES:
         given = {"target": target, "labels": labels, "weights": weights, "drop": drop or None}
         for name, value in given.items():
@@ -73,15 +81,15 @@ def load_data(
                 raise ValueError(f"{name} is for files; {source} has its own labels, got {name} {value!r}.")
         return load_named(source)
     path = Path(source)
-    table = _table(path, TextFormat(delimiter, header, decimal, thousands))
+    table = _table(path, TextFormat(delimiter, header, decimal, thousands), streamed=streamed)
     if table is not None:
         if labels is not None:
             raise ValueError(f"labels is for .npy features; give the column of labels of {path} by target (--target).")
-        return labelled(table, target, weights=weights, drop=drop)
+        return _told_streamed(labelled(table, target, weights=weights, drop=drop))
     if _is_arrays(path):
         if drop:
             raise ValueError(f"drop is for tables; {path} has no names of columns.")
-        return read_arrays(path, target, labels=labels, weights=weights)
+        return _told_streamed(read_arrays(path, target, labels=labels, weights=weights, streamed=streamed))
     if labels is not None and path.is_file() and is_idx(path):
         return read_images(path, labels)
     raise ValueError(_unknown(source, path))
@@ -96,6 +104,7 @@ def load_features(
     header: bool = True,
     decimal: str = ".",
     thousands: str | None = None,
+    streamed: bool = False,
 ) -> Features:
     """The features that a fitted model asks for, whatever else the source holds.
 
@@ -107,6 +116,7 @@ def load_features(
       header: whether the first line of a CSV file names the columns.
       decimal: the character before the decimals in a CSV file.
       thousands: the character between groups of three digits in a CSV file, or None.
+      streamed: whether X is to be a source of rows, read by blocks from where they are, of `streaming.FORMS`.
 
     Returns:
       Features: the columns in the order of `names`, and the names of those left out.
@@ -116,9 +126,12 @@ def load_features(
       ImportError: pandas or pyarrow is needed and not installed.
     """
     path = Path(source)
-    table = None if source in NAMES else _table(path, TextFormat(delimiter, header, decimal, thousands))
+    if streamed and bytes_in_memory(path) is None:
+        refuse_streamed(source)
+    form = TextFormat(delimiter, header, decimal, thousands)
+    table = None if source in NAMES else _table(path, form, streamed=streamed)
     if table is not None:
-        return features_by_name(table, names, drop)
+        return _told_streamed(features_by_name(table, names, drop))
     if drop:
         raise ValueError(f"drop is for tables; {source} has no names of columns.")
     notes: tuple[str, ...] = ()
@@ -126,12 +139,12 @@ def load_features(
         data = load_named(source)
         X, available = data.X, data.feature_names
     elif _is_arrays(path):
-        X, available, _, notes = read_array_features(path)
+        X, available, _, notes = open_arrays(path) if streamed else read_array_features(path)
     elif path.is_file() and is_idx(path):
         X, available, _ = read_pixels(path)
     else:
         raise ValueError(_unknown(source, path))
-    return _in_order(X, available, names, source, notes)
+    return _told_streamed(_in_order(X, available, names, source, notes))
 
 
 def load_labelled(
@@ -145,6 +158,7 @@ def load_labelled(
     header: bool = True,
     decimal: str = ".",
     thousands: str | None = None,
+    streamed: bool = False,
 ) -> tuple[Features, np.ndarray]:
     """The features that a fitted model asks for, and the labels that it should have predicted.
 
@@ -158,6 +172,7 @@ def load_labelled(
       header: whether the first line of a CSV file names the columns.
       decimal: the character before the decimals in a CSV file.
       thousands: the character between groups of three digits in a CSV file, or None.
+      streamed: whether X is to be a source of rows, read by blocks from where they are, of `streaming.FORMS`.
 
     Returns:
       Features, and labels (n,).
@@ -167,41 +182,46 @@ def load_labelled(
       ImportError: pandas or pyarrow is needed and not installed.
     """
     form: dict[str, Any] = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
-    table = None if source in NAMES else _table(Path(source), TextFormat(delimiter, header, decimal, thousands))
+    if streamed and bytes_in_memory(source) is None:
+        refuse_streamed(source)
+    table = None if source in NAMES else _table(Path(source), TextFormat(**form), streamed=streamed)
     if table is None:
-        data = load_data(source, target, labels=labels, drop=drop, **form)
+        data = load_data(source, target, labels=labels, drop=drop, streamed=streamed, **form)
         return _in_order(data.X, data.feature_names, names, source, data.notes), data.y
     if labels is not None:
         raise ValueError(f"labels is for .npy features; give the column of labels of {source} by target (--target).")
     if target is None:
         raise ValueError(f"target must name the column of labels in {source}; columns: {shown(list(table.names))}.")
     column = column_of(list(table.names), target, "target", source)
-    return features_by_name(table, names, [column, *drop]), table.labels(column)
+    return _told_streamed(features_by_name(table, names, [column, *drop])), table.labels(column)
 
 
-def _in_order(
-    X: np.ndarray, available: Sequence[str], names: Sequence[str], source: str, notes: tuple[str, ...]
-) -> Features:
+def _told_streamed(data: Loaded) -> Loaded:
+    """The same, with a note where the rows are read by blocks."""
+    return data._replace(notes=(*data.notes, streamed_note(data.X))) if isinstance(data.X, RowSource) else data
+
+
+def _in_order(X: Any, available: Sequence[str], names: Sequence[str], source: str, notes: tuple[str, ...]) -> Features:
     """The columns that are asked for, of those available, in the order of `names`."""
     used = matched(names, available, source)
     at = {name: j for j, name in enumerate(available)}
-    X = X if list(available) == used else X[:, [at[name] for name in used]]
+    X = X if list(available) == used else some_columns(X, [at[name] for name in used])
     ignored = tuple(name for name in available if name not in set(used))
     return Features(X, ignored, list(map(normalised, used)) != list(map(normalised, names)), notes)
 
 
-def _table(path: Path, form: TextFormat) -> Table | None:
+def _table(path: Path, form: TextFormat, *, streamed: bool = False) -> Table | None:
     """The file or folder as a table, if its name says that it is one, or a delimiter is given."""
     if path.is_dir() and has_shards(path):
         shards = find_shards(path)
         if shards.features[0].suffix.lower() not in PARQUET:
             return None
-        return ParquetTable(path, shards.features, shards.notes)
+        return ParquetTable(path, shards.features, shards.notes, streamed=streamed)
     if not path.is_file():
         return None
     last = suffix(path)
     if last in PARQUET:
-        return ParquetTable(path)
+        return ParquetTable(path, streamed=streamed)
     return CsvTable(path, form) if form.delimiter or last in DELIMITERS else None
 
 

@@ -6,9 +6,11 @@ those that `open_rows` reads by blocks, all at once.
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.labels import checked_labels, joined_labels
 from softmax_jax.data.parquet_schema import Contents, contents, opened
 from softmax_jax.data.rows.parquet import parquet_rows
+from softmax_jax.data.rows.reading import some_columns
 from softmax_jax.data.rows.shards import ShardedRows
 
 _BLOCK = 1 << 22  # numbers that are converted at once
@@ -29,15 +32,18 @@ class ParquetTable:
       path: the file, or the folder of the shards.
       shards: files whose rows are one after the other; by default the file alone.
       notes: what was decided in reading, in words.
+      streamed: whether `numbers` are a source of rows, which leaves them where they are.
 
     Raises:
       ValueError: not a readable Parquet file, without rows, or shards of different columns.
       ImportError: pyarrow is not installed.
     """
 
-    def __init__(self, path: str | Path, shards: Sequence[Path] = (), notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: str | Path, shards: Sequence[Path] = (), notes: tuple[str, ...] = (), *, streamed: bool = False
+    ) -> None:
         """Read the schemas; of a list column also a row, where only it tells the length."""
-        self.path, self.notes = Path(path), notes
+        self.path, self.notes, self.streamed = Path(path), notes, streamed
         self._files = [contents(part) for part in shards or (self.path,)]
         homes = [file.features(file.columns) for file in self._files]
         pairs = list(zip(self._files, homes, strict=True))
@@ -50,7 +56,7 @@ class ParquetTable:
         self.names = {name: column for name, column in homes[0].items() if all(name in named for named in homes)}
         self.index = tuple(name for name in self.names if name in index)
 
-    def numbers(self, names: Sequence[str]) -> np.ndarray:
+    def numbers(self, names: Sequence[str]) -> Any:
         """The columns `names`, (n, len(names)): float32 where all of them are at most that wide, else float64."""
         asked = {self.names[name] for name in names}
         columns = [name for name in self._files[0].columns if name in asked]
@@ -59,13 +65,16 @@ class ParquetTable:
                 raise ValueError(f"{words}; --drop {shlex.quote(name)} leaves a column out.")
         dtypes = [file.columns[name].dtype for file in self._files for name in columns]
         dtype = np.result_type(np.float32, *(each if each.kind == "f" else np.float64 for each in dtypes))
-        source = ShardedRows(tuple(parquet_rows(file, columns, dtype) for file in self._files))
-        X = np.empty(source.shape, dtype)
-        with source.reader(max(1, _BLOCK // X.shape[1])) as fill:
-            fill(X)
+        parts = (parquet_rows(file, columns, dtype) for file in self._files)
+        source = ShardedRows(tuple(dataclasses.replace(part, chosen=True) for part in parts))
+        X: Any = source
+        if not self.streamed:
+            X = np.empty(source.shape, dtype)
+            with source.reader(max(1, _BLOCK // X.shape[1])) as fill:
+                fill(X)
         there = [name for name, column in self.names.items() if column in asked]
         at = dict(zip(there, range(len(there)), strict=True))
-        return X if there == list(names) else X[:, [at[name] for name in names]]
+        return X if there == list(names) else some_columns(X, [at[name] for name in names])
 
     def labels(self, name: str, beside: Sequence[str] = ()) -> np.ndarray:
         """The column `name` (n,): integers, bool or text, as it is stored.

@@ -5,10 +5,12 @@ The fit of such data is right and may well have converged; what it found is not 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.rows.reading import in_blocks, some_rows
 from softmax_jax.fitting.spread import spread_message
 from softmax_jax.inputs.conversion import is_sparse
 
@@ -32,7 +34,7 @@ def data_warnings(
 
     Args:
       result: what `fit` returned for the data.
-      X: (n, m) checked features, dense or CSR.
+      X: (n, m) checked features, dense or CSR, or a source of rows.
       T: (n,) class indices or (n, k) soft targets.
       weight: (n,) or None.
       l2: strength.
@@ -74,9 +76,13 @@ def data_warnings(
 
 def _is_constant(X: Any) -> bool:
     """Whether the differences within each column are so small that their squares underflow."""
-    first = _float64(X[:1])
     smallest = np.sqrt(float(np.finfo(np.float64 if X.dtype == np.float64 else np.float32).tiny))
-    return not any((np.abs(block - first) > smallest).any() for block in _blocks(X))
+    first = None
+    for block in _blocks(X):
+        first = block[:1].copy() if first is None else first
+        if (np.abs(block - first) > smallest).any():
+            return False
+    return True
 
 
 def _is_dependent(X: Any, weight: np.ndarray | None, fit_intercept: bool) -> bool:
@@ -87,7 +93,7 @@ def _is_dependent(X: Any, weight: np.ndarray | None, fit_intercept: bool) -> boo
     rows = np.arange(n) if weight is None else np.flatnonzero(weight)
     if len(rows) < m + fit_intercept:
         return True
-    some = rows[:: max(1, len(rows) // (4 * m))]  # independent in some rows is independent in all
+    some = rows[:: max(1, len(rows) // (4 * m))]  # ascending; independent in some rows is independent in all
     return _gram_is_singular(X, some, fit_intercept) and (
         len(some) == len(rows) or _gram_is_singular(X, rows, fit_intercept)
     )
@@ -96,16 +102,16 @@ def _is_dependent(X: Any, weight: np.ndarray | None, fit_intercept: bool) -> boo
 def _gram_is_singular(X: Any, rows: np.ndarray, centre: bool) -> bool:
     """Whether the correlations of the columns over `rows` have an eigenvalue of zero to rounding."""
     m = X.shape[1]
-    parts = [rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS)]
-    scale = np.max([np.abs(_float64(X[part])).max(axis=0) for part in parts], axis=0)
+    chosen = X if len(rows) == X.shape[0] else some_rows(X, rows)
+    scale = np.max([np.abs(block).max(axis=0) for block in _blocks(chosen)], axis=0)
     if (scale == 0).any():
         return True
     mean = np.zeros(m)
     if centre:
-        mean = np.sum([(_float64(X[part]) / scale).sum(axis=0) for part in parts], axis=0) / len(rows)
+        mean = np.sum([(block / scale).sum(axis=0) for block in _blocks(chosen)], axis=0) / len(rows)
     gram = np.zeros((m, m))
-    for part in parts:
-        A = _float64(X[part]) / scale - mean
+    for block in _blocks(chosen):
+        A = block / scale - mean
         gram += A.T @ A
     norm = np.sqrt(np.diag(gram))
     eps = np.finfo(np.float64).eps
@@ -114,12 +120,10 @@ def _gram_is_singular(X: Any, rows: np.ndarray, centre: bool) -> bool:
     return bool(np.linalg.eigvalsh(gram / np.outer(norm, norm))[0] < 8 * eps * m)
 
 
-def _blocks(X: Any) -> Any:
+def _blocks(X: Any) -> Iterator[np.ndarray]:
+    """The rows of X, some at a time, dense and in float64."""
     rows = max(1, min(_BLOCK_ROWS, _BLOCK_ELEMENTS // X.shape[1]))
-    for start in range(0, X.shape[0], rows):
-        yield _float64(X[start : start + rows])
-
-
-def _float64(X: Any) -> np.ndarray:
-    """Some rows of X, dense."""
-    return np.asarray(X.toarray() if is_sparse(X) else X, np.float64)
+    for _, block in in_blocks(X):
+        for start in range(0, block.shape[0], rows):
+            part = block[start : start + rows]
+            yield np.array(part.toarray() if is_sparse(part) else part, np.float64)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.rows.opening import as_source, is_source
 from softmax_jax.inputs import checks
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.runtime.host import in_numpy
@@ -17,7 +18,8 @@ def predict(result: Any, X: Any) -> np.ndarray:
 
     Args:
       result: a FitResult.
-      X: (n, m) features, scaled as for the fit; columns are taken in their order, whatever their names.
+      X: (n, m) features, scaled as for the fit, or a source of rows; columns are taken in their order, whatever their
+        names.
 
     Raises:
       ValueError, TypeError: X is not such a matrix.
@@ -40,4 +42,9 @@ def predict_proba(result: Any, X: Any) -> np.ndarray:
 
 
 def _net_input(result: Any, X: Any) -> np.ndarray:
+    if is_source(X):
+        source, m = as_source(X), len(result.params.W)
+        if source.shape[1] != m:
+            raise ValueError(f"X has {source.shape[1]} features, but the model is expecting {m} features as input.")
+        return host_net_input(result.params, source)
     return host_net_input(result.params, checks.features(X, n_features=len(result.params.W), sparse=True))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softmax_jax.data.rows.opening import is_source
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import check_strengths, given, iterations, tolerance
@@ -165,7 +166,8 @@ def fit_path(
       y: (n,) labels, or soft targets (n, k).
       l2_values: strengths >= 0, all different, in any order; None for a path along l1.
       tol: bound on J - J* to prove for each, nats per sample.
-      X_val: (n_val, m) features to score on, in memory. Columns of frames are paired by name with those of X.
+      X_val: (n_val, m) features to score on, or a source of rows, which is read once for each strength. Columns of
+        frames and Parquet files are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y; or soft targets, whose columns are paired likewise.
       solver: None, or an exact solver's record.
       max_iter: most iterations for a strength.
@@ -210,6 +212,8 @@ def fit_path(
         raise ValueError(f"{name}='proof' is for paths along l2, whose distance to the optimum it needs; give another.")
     if kind.is_streamed and rule == "proof":
         raise ValueError(f"{name}='proof' needs X in memory, got rows that are read by blocks.")
+    if rule == "proof" and is_source(X_val):
+        raise ValueError(f"{name}='proof' needs X_val in memory, got rows that are read by blocks.")
     validation = checked_validation(X_val, y_val, kind.shape[1], classes, columns_of(named, y, T, classes))
     if rule and validation is None:
         raise ValueError(f"{name}={rule!r} needs X_val and y_val.")

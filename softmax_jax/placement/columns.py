@@ -7,15 +7,13 @@ compiled programs.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from softmax_jax.data.rows.source import Fill, RowSource
+from softmax_jax.data.rows.views import MappedRows
 from softmax_jax.dtypes import scope
 from softmax_jax.placement.sharding import compiled
 from softmax_jax.problem.problem import Data, Problem
@@ -57,45 +55,6 @@ def _gathered(problem: Problem, index: Any) -> Problem:
     return problem.replaced(X=problem.in_memory.X.columns(index))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Columns:
-    """A source of some of the columns of another.
-
-    Attributes:
-      source: of all columns.
-      index: (s,); -1 for a column of zeros.
-    """
-
-    source: RowSource
-    index: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, s)."""
-        return self.source.shape[0], len(self.index)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of storage."""
-        return self.source.dtype
-
-    @contextlib.contextmanager
-    def reader(self, rows: int) -> Iterator[Fill]:
-        """As RowSource.reader."""
-        with self.source.reader(rows) as fill:
-
-            def fill_columns(out: np.ndarray) -> None:
-                whole = np.empty((len(out), self.source.shape[1]), self.dtype)
-                fill(whole)
-                out[...] = np.where(self.index >= 0, whole[:, self.index], 0)
-
-            yield fill_columns
-
-    def place(self, row: int) -> str:
-        """Words for where `row` is stored."""
-        return self.source.place(row)
-
-
 def _streamed_columns(rows: StreamedRows, index: np.ndarray) -> StreamedRows:
     """The columns of rows that are read by blocks."""
     kept = index >= 0
@@ -105,6 +64,6 @@ def _streamed_columns(rows: StreamedRows, index: np.ndarray) -> StreamedRows:
 
     seen = rows.survey
     columns = {name: of(getattr(seen, name)) for name in seen._fields if name != "sample_weight"}
-    source = Columns(rows.source, index)
+    source = MappedRows(rows.source, of, len(index), rows.source.dtype)
     units = {"offset": of(rows.offset), "scale": of(rows.scale, 1.0)}
     return dataclasses.replace(rows, source=source, survey=seen._replace(**columns), **units)

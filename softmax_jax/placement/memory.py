@@ -29,7 +29,7 @@ def free_bytes(device: Any = None) -> int:
     statistics = None if getattr(device, "platform", "cpu") == "cpu" else device.memory_stats()
     if statistics and "bytes_limit" in statistics:
         return max(0, statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
-    return _free_on_host()
+    return free_on_host()
 
 
 def is_exhausted(error: BaseException) -> bool:
@@ -37,7 +37,7 @@ def is_exhausted(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def _free_on_host() -> int:
+def free_on_host() -> int:
     """The least of what the machine, the control group and the address space have left."""
     free = [_UNKNOWN]
     available = [line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemAvailable")]

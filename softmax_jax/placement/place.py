@@ -92,13 +92,24 @@ def checked_rows(X: Any, devices: Any = None) -> Any:
       X: (n, m) features, or what is read by blocks.
       devices: as in `fit`.
     """
+    source = stored_rows(X, devices)
+    if source is not None:
+        return source
+    X = checks.features(X, sparse=True)
+    return with_auto_axes(X) if is_jax(X) else X
+
+
+def stored_rows(X: Any, devices: Any = None) -> RowSource | None:
+    """The source of rows that X is, or that a memory map is where it would take too much of the memory; else None.
+
+    Args:
+      X: as the caller gave it.
+      devices: as in `fit`.
+    """
     if isinstance(X, np.memmap) and X.ndim == 2:
         one, _ = memories_of(mesh_of(devices))
         X = open_rows(X) if X.nbytes > MAPPED_SHARE * free_bytes(one) else X
-    if not isinstance(X, np.ndarray) and is_source(X):
-        return as_source(X)
-    X = checks.features(X, sparse=True)
-    return with_auto_axes(X) if is_jax(X) else X
+    return as_source(X) if not isinstance(X, np.ndarray) and is_source(X) else None
 
 
 def place(

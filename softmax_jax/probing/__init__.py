@@ -3,6 +3,7 @@
 linear        `linear_probe`
 result        what it returns: predicts, prints, draws, is saved
 rows          rows trained on and held out, checked and split
+streamed_rows the same where they are read by blocks
 preparation   what is done to features before they are fitted
 search        strengths tried, all at once or around a peak
 along_l2      the search of a protocol, and its winner fitted again

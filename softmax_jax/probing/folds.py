@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.rows.reading import some_rows
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.samples import Samples
 from softmax_jax.model import Params
@@ -44,7 +46,7 @@ class Folds:
             least = rows.classes[members.argmin()].item()
             raise ValueError(f"folds={count} need {count} rows of each class, got {members.min()} of {least!r}.")
         self.rows, self.settings = rows, settings
-        self.splits = splits_of(splitter, rows.T, {}, None)
+        self.splits = [(train, np.sort(held)) for train, held in splits_of(splitter, rows.T, {}, None)]
         self.weights = fold_weights(self.splits, rows.T, None, len(rows.classes))
         self._sweeps: list[Sweep] = []
 
@@ -70,7 +72,7 @@ class Folds:
         }
         data = (self.rows.X, self.rows.T, None, self.rows.classes)
         try:
-            # of sparse rows, whose folds are swept one by one, only the first one's solver goes on where it was
+            # where folds are swept one by one, only the first one's solver goes on where it was
             with store_for(checkpoint, self._sweeps[0], result, data, None, settings) as store:
                 done = 0 if store is None else store.load()
                 for i in range(done, len(l2_values)):
@@ -86,7 +88,8 @@ class Folds:
         return result
 
     def _place(self, init: Params | None) -> None:
-        groups = [fold[None] for fold in self.weights] if is_sparse(self.rows.X) else [self.weights]
+        alone = is_sparse(self.rows.X) or isinstance(self.rows.X, RowSource)
+        groups = [fold[None] for fold in self.weights] if alone else [self.weights]
         names = ("solver", "max_iter", "devices")
         common = {"n_classes": len(self.rows.classes), "fit_intercept": True} | {
             name: self.settings[name] for name in names
@@ -115,7 +118,7 @@ class Folds:
         result.n_passes[i] = sum(int(each.n_passes.sum()) for each in found)
         sizes = [len(held) for _, held in self.splits]
         scores = [
-            validation_scores(Params(*p), self.rows.X[held], self.rows.T[held])
+            validation_scores(Params(*p), some_rows(self.rows.X, held), self.rows.T[held])
             for *p, (_, held) in zip(W, b, self.splits, strict=True)
         ]
         result.val_loss[i], result.val_accuracy[i] = np.average(scores, axis=0, weights=sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,24 +12,22 @@ import numpy as np
 from softmax_jax.fitting.arguments import iterations, tolerance
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
-from softmax_jax.inputs.samples import Samples
-from softmax_jax.model import Params
 from softmax_jax.model_selection.path import PathResult
 from softmax_jax.model_selection.protocols import PRESETS, Protocol, grid
 from softmax_jax.model_selection.pruning import RULES
-from softmax_jax.model_selection.validation import validation_scores
+from softmax_jax.model_selection.validation import scores_of_many
+from softmax_jax.placement.place import stored_rows
 from softmax_jax.probing.along_l2 import along_l2
 from softmax_jax.probing.few_features import check_few, few_features
 from softmax_jax.probing.folds import Folds
 from softmax_jax.probing.result import ProbeResult
 from softmax_jax.probing.rows import Rows, rows_of
 from softmax_jax.probing.search import HeldOut, ProbeProgress, Trials
+from softmax_jax.probing.streamed_rows import streamed_rows_of
 from softmax_jax.probing.uncertainty import peaks
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.storage.before import search_before
-
-_BLOCK = 1 << 24  # logits at a time
 
 
 @on_host
@@ -60,10 +59,11 @@ def linear_probe(
     strength suits all of them. The presets' sources take features as they are; `standardise=False` follows them.
 
     Args:
-      X: (n, m) frozen features; a SciPy sparse matrix stays sparse, a JAX array is copied to the host.
+      X: (n, m) frozen features; a SciPy sparse matrix stays sparse, a JAX array is copied to the host. A source of rows
+        (`open_rows`) is read by blocks, once a pass, and scaled and split on the way: nothing of it is copied.
       y: (n,) labels.
-      X_val: (n_val, m) validation features; None to hold out a part of X, each class in proportion. Columns of frames
-        are paired by name with those of X.
+      X_val: (n_val, m) validation features, or a source of rows; None to hold out a part of X, each class in
+        proportion. Columns of frames are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y.
       preset: "clip", "dinov2", "simclr", or a Protocol.
       l2_values: strengths to try, in place of the preset's: all of them, as l2.
@@ -102,8 +102,13 @@ def linear_probe(
         folds = checks.number(folds, "folds", low=2, integer=True)
         if X_val is not None or y_val is not None:
             raise ValueError("folds stand in place of validation rows: pass folds, or X_val and y_val, not both.")
-    how = {"held_out": 0.0 if folds else protocol.val_fraction, "seed": seed}
-    rows = rows_of(X, y, X_val, y_val, **how, standardise=standardise, normalise=normalise)
+    how: Any = {"held_out": 0.0 if folds else protocol.val_fraction, "seed": seed}
+    how |= {"standardise": standardise, "normalise": normalise}
+    source, source_val = (stored_rows(each, devices) for each in (X, X_val))
+    if source is not None or source_val is not None:
+        rows = streamed_rows_of(source, source_val, (X, y), (X_val, y_val), **how)
+    else:
+        rows = rows_of(X, y, X_val, y_val, **how)
     if most:
         found = few_features(most, rows, settings, callback, checkpoint)
     else:
@@ -168,18 +173,8 @@ def _rule(prune: str | None, retire: str | None, folds: int | None) -> str | Non
 def _on_training_rows(path: PathResult, rows: Rows, of_folds: bool) -> tuple[np.ndarray, np.ndarray]:
     """Loss and accuracy (L,) on the training rows; NaN where a strength was given up, or Ctrl-C ends this."""
     found = np.full((len(path.l2_values), 2), np.nan)
-    try:
-        for i in range(len(found)) if not of_folds else ():
-            if np.isfinite(path.params.b[i]).all():
-                found[i] = _scores(path.at(i), rows.train)
-    except KeyboardInterrupt:
-        pass  # only the picture wants them
+    solved = [i for i in range(len(found)) if not of_folds and np.isfinite(path.params.b[i]).all()]
+    with contextlib.suppress(KeyboardInterrupt):  # only the picture wants them
+        if solved:
+            found[solved] = scores_of_many([path.at(i) for i in solved], rows.train.X, rows.train.T)
     return found[:, 0], found[:, 1]
-
-
-def _scores(params: Params, rows: Samples) -> np.ndarray:
-    """Mean loss and accuracy, some rows at a time."""
-    n, step = len(rows.T), max(1, _BLOCK // len(params.b))
-    parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
-    scores = [validation_scores(params, rows.X[part], rows.T[part]) for part in parts]
-    return np.average(scores, axis=0, weights=[part.stop - part.start for part in parts])

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softmax_jax.data.rows.reading import as_rows
+from softmax_jax.data.rows.source import RowSource, computed_in
+from softmax_jax.data.rows.views import MappedRows
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.runs.scaling import Scaling, scaling_of
 from softmax_jax.runtime.fields import with_documented_fields
@@ -90,6 +93,20 @@ def prepared(X: Any, X_val: Any, *, normalise: bool, standardise: bool) -> tuple
     scaling = scaling_of(out[: len(X)]) if standardise else None
     _in_place(out, Preparation(False, scaling))
     return out, Preparation(normalise, scaling)
+
+
+def prepared_rows(X: RowSource, how: Preparation, dtype: np.dtype | None = None) -> RowSource:
+    """Rows that are read by blocks, prepared.
+
+    Args:
+      X: source of rows.
+      how: to prepare them.
+      dtype: of the result; where not given, that in which rows of X are computed.
+    """
+    dtype = computed_in(X.dtype) if dtype is None else dtype
+    if not how.normalise and how.scaling is None:
+        return as_rows(X, dtype)
+    return MappedRows(X, lambda block: how.apply(block.astype(dtype, copy=False)), X.shape[1], dtype)
 
 
 def _in_place(out: np.ndarray, how: Preparation) -> None:

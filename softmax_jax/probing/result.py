@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from softmax_jax.data.rows.opening import as_source, is_source
 from softmax_jax.display.html import facts, grid
 from softmax_jax.display.one_line import one_line
 from softmax_jax.display.text_table import text_table
@@ -15,9 +16,10 @@ from softmax_jax.inputs.conversion import column_names, is_jax
 from softmax_jax.inputs.pairing import order
 from softmax_jax.model_selection.path import PathResult
 from softmax_jax.model_selection.protocols import Protocol
+from softmax_jax.model_selection.validation import paired_source
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.probing import words
-from softmax_jax.probing.preparation import Preparation
+from softmax_jax.probing.preparation import Preparation, prepared_rows
 from softmax_jax.probing.uncertainty import standard_error, within
 from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
@@ -119,7 +121,8 @@ class ProbeResult(NamedTuple):
         """Probabilities (n, k) of the classes for rows X (n, m), prepared as the training rows were.
 
         Args:
-          X: features as they were given for the fit; columns of a frame are paired by name where both have names.
+          X: features as they were given for the fit, or a source of rows; columns of a frame or a Parquet file are
+            paired by name where both have names.
 
         Raises:
           ValueError, TypeError: X is not such a matrix.
@@ -259,6 +262,9 @@ class ProbeResult(NamedTuple):
         return facts(words.facts(self), title=words.title(self)) + grid(words.heads(self.sparse), rows)
 
     def _net_input(self, X: Any) -> np.ndarray:
+        if is_source(X):
+            source = paired_source(as_source(X), self.columns, "X", len(self.result.params.W))
+            return host_net_input(self.result.params, prepared_rows(source, self.preparation))
         array = checks.features(X, n_features=len(self.result.params.W), sparse=True)
         names = column_names(X)
         if self.columns and any(isinstance(name, str) for name in names):

@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data import Dataset
+from softmax_jax.data import Dataset, RowSource
 from softmax_jax.data.columns import is_positions, matched
+from softmax_jax.data.rows.reading import in_blocks, some_columns
 from softmax_jax.display.user_warnings import NotConvergedWarning
 from softmax_jax.model_files.files import save, save_described
 from softmax_jax.probing.linear import linear_probe
 from softmax_jax.probing.result import ProbeResult
 from softmax_jax.probing.stored import as_estimator, described
 from softmax_jax.runs.artifacts import MODEL_FILE, to_json
-from softmax_jax.runs.metrics import Metrics, measure
+from softmax_jax.runs.metrics import Metrics, measure_blocks
+from softmax_jax.runs.predict_table import predict_blocks
 from softmax_jax.runs.splitting import Split, split_rows
 from softmax_jax.runs.summary import found
 from softmax_jax.runtime.host import on_host
@@ -32,7 +34,7 @@ class ProbeRun(NamedTuple):
     Attributes:
       probe: what `linear_probe` returned.
       names: of the features, m.
-      X_test: (n_test, m) as read; empty where there is no test.
+      X_test: (n_test, m) as read, or a source of rows; empty where there is no test.
       y_test: (n_test,).
       metrics: of the winner on these, or None.
       summary: settings and numbers, ready for JSON.
@@ -40,7 +42,7 @@ class ProbeRun(NamedTuple):
 
     probe: ProbeResult
     names: tuple[str, ...]
-    X_test: np.ndarray
+    X_test: Any
     y_test: np.ndarray
     metrics: Metrics | None
     summary: dict[str, Any]
@@ -80,7 +82,10 @@ def train_probe(
     if not is_positions(data.feature_names):
         probe = probe._replace(columns=data.feature_names)
     fitted(probe)
-    metrics = measure(probe.predict_proba(X_test), y_test, probe.classes) if len(y_test) else None
+    metrics = None
+    if len(y_test):
+        blocks = predict_blocks(probe, X_test)
+        metrics = measure_blocks((block.probabilities for block in blocks), y_test, probe.classes)
     tested = {"n_test": len(y_test), "accuracy_test": None if metrics is None else metrics.accuracy}
     notes = [*data.notes, *(f"validation: {note}" for note in (() if val is None else val.notes))]
     where = "held out of the training rows" if val is None else val.name
@@ -99,9 +104,15 @@ def _fitted_rows(probe: ProbeResult, split: Split, X_val: Any, y_val: Any) -> di
     given = [(split.X_train, split.y_train)]
     if y_val is not None and probe.protocol.refit_on_all and not probe.stopped:
         given.append((X_val, y_val))
-    right = sum(int((probe.predict(X) == y).sum()) for X, y in given)
+    right = sum(_right(probe, X, y) for X, y in given)
     n = sum(len(y) for _, y in given)
     return {"n_train": n, "accuracy_train": right / n}
+
+
+def _right(probe: ProbeResult, X: Any, y: np.ndarray) -> int:
+    """How many rows are predicted right."""
+    blocks = in_blocks(X, len(probe.classes))
+    return sum(int((probe.predict(block) == y[start : start + len(block)]).sum()) for start, block in blocks)
 
 
 def summary_of(probe: ProbeResult, data: Dataset, fitted: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -120,6 +131,7 @@ def summary_of(probe: ProbeResult, data: Dataset, fitted: dict[str, Any], **more
         "preset": protocol.name,
         "source": protocol.source,
         "convention": protocol.convention,
+        "streamed": isinstance(data.X, RowSource),
         "standardised": probe.preparation.scaling is not None,
         "unit_rows": probe.preparation.normalise,
         "status": probe.status,
@@ -198,8 +210,8 @@ def write_winner(probe: ProbeResult, names: Sequence[str], folder: Path) -> Path
     return path
 
 
-def aligned(data: Dataset, other: Dataset, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features of `other` with the columns of `data`, in its dtype, and labels.
+def aligned(data: Dataset, other: Dataset, what: str) -> tuple[Any, np.ndarray]:
+    """Features of `other` with the columns of `data`, in memory in its dtype, and labels.
 
     Args:
       data: whose columns are wanted.
@@ -208,5 +220,5 @@ def aligned(data: Dataset, other: Dataset, what: str) -> tuple[np.ndarray, np.nd
     """
     used = matched(data.feature_names, other.feature_names, f"{what} data {other.name}")
     at = {name: j for j, name in enumerate(other.feature_names)}
-    X = other.X if list(other.feature_names) == used else other.X[:, [at[name] for name in used]]
-    return X.astype(data.X.dtype, copy=False), other.y
+    X = other.X if list(other.feature_names) == used else some_columns(other.X, [at[name] for name in used])
+    return X if isinstance(X, RowSource) else X.astype(data.X.dtype, copy=False), other.y

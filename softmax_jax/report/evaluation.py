@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from softmax_jax.data.rows.reading import some_rows
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.runs.summary import TrainingRun
 
@@ -70,7 +71,7 @@ def evaluate(run: TrainingRun) -> Evaluation:
     chosen = np.arange(n)
     if n * k > _MOST_PROBABILITIES:
         chosen = np.sort(np.random.default_rng(0).permutation(n)[: max(1, _MOST_PROBABILITIES // k)])
-    Z = host_net_input(result.params, X[chosen])
+    Z = host_net_input(result.params, some_rows(X, chosen))
     words = f"all {n} {name} rows" if len(chosen) == n else f"a sample of {len(chosen)} of {n} {name} rows"
     y = np.searchsorted(result.classes, labels[chosen])
     return Evaluation(words, y, Z, host_softmax(Z), result.classes, held_out=len(split.y_test) > 0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax import plots
+from softmax_jax.data.rows.reading import in_blocks, in_memory, some_rows
 from softmax_jax.gradient_check import compare_gradients
 from softmax_jax.model import one_hot_encode
 from softmax_jax.plots.style import new_axes
@@ -109,11 +110,12 @@ def _meaning(run: TrainingRun) -> str:
 
 def _data(run: TrainingRun) -> list[str]:
     data = run.data
+    low, high, constant = _extent(data.X)
     values = {
         "rows": f"{len(data.y)}, of which {run.summary['n_test']} for the test",
         "images": " × ".join(map(str, data.image_shape or ())),
-        "values": f"{float(data.X.min()):.6g} to {float(data.X.max()):.6g}, {data.X.dtype}",
-        "constant features": int((data.X[:1] == data.X).all(axis=0).sum()),
+        "values": f"{low:.6g} to {high:.6g}, {data.X.dtype}",
+        "constant features": constant,
     }
     labels, counts = np.unique(data.y, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MOST_LISTED]
@@ -123,6 +125,13 @@ def _data(run: TrainingRun) -> list[str]:
         parts.facts({name: value for name, value in values.items() if value}),
         parts.grid(("class", "rows", "share"), shares, title),
     ]
+
+
+def _extent(X: Any) -> tuple[float, float, int]:
+    """The least and the largest entry, and how many columns are constant."""
+    ends = [(block.min(axis=0), block.max(axis=0)) for _, block in in_blocks(X)]
+    low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
+    return float(low.min()), float(high.max()), int((low == high).sum())
 
 
 def _settings(summary: dict[str, Any]) -> list[str]:
@@ -170,15 +179,16 @@ def _weights(run: TrainingRun) -> list[str]:
         drawn = figure(ax, "The weights of the features that count most, for each class.")
         return [told + drawn] if len(classes) > _NARROW else [told, drawn]
     plane: Any = {"classes": classes, "feature_names": data.feature_names}
-    ax = plots.plot_decision_regions(run.result.params, run.split.X_train, run.split.y_train, **plane)
+    ax = plots.plot_decision_regions(run.result.params, in_memory(run.split.X_train), run.split.y_train, **plane)
     return [told, figure(ax, "The class predicted at each point of the plane.", "Training rows.")]
 
 
 def _gradient(run: TrainingRun) -> str:
-    X, y, classes = run.split.X_train, run.split.y_train, run.result.classes
+    y, classes = run.split.y_train, run.result.classes
     rows = np.sort(np.random.default_rng(0).permutation(len(y))[:_MOST_CHECKED])
     T = one_hot_encode(np.searchsorted(classes, y[rows]), len(classes))
-    report = compare_gradients(run.result.params, X[rows], T, run.summary["l2"])
+    X = in_memory(some_rows(run.split.X_train, rows))
+    report = compare_gradients(run.result.params, X, T, run.summary["l2"])
     every, sparse = len(rows) == len(y), bool(run.summary.get("l1"))
     smooth = "the part of J that has one, without the penalty by l1," if sparse else "J"
     words = (

@@ -3,6 +3,7 @@
 splitting          rows for training and for testing, standardised
 stratified         which rows: those that scikit-learn would draw
 scaling            mean and deviation of columns, as of scikit-learn
+streaming          which rows are read by blocks
 summary            what a run used and found, and how it is told
 training           the main job: split, fit, evaluate, check the gradient
 distributed        the same over processes: shards read, fitted, written by the first

@@ -5,16 +5,20 @@
     log loss            - mean log O_iy, nats per sample
 
 Rows of a class that the model does not know are predicted wrong; log loss and calibration are of the other rows.
+Probabilities may come some rows at a time: of each row a few numbers are kept, whatever the number of classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.calibration import expected_calibration_error
+from softmax_jax.calibration import binned, error_of
 from softmax_jax.runtime.fields import with_documented_fields
+
+_BINS = 15
 
 
 @with_documented_fields
@@ -59,21 +63,39 @@ def measure(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Metrics:
         raise ValueError(
             f"O must be (n, {len(classes)}) with a label for each of n >= 1 rows, got {O.shape}, {y.shape}."
         )
+    return measure_blocks([O], y, classes)
+
+
+def measure_blocks(blocks: Iterable[np.ndarray], y: np.ndarray, classes: np.ndarray) -> Metrics:
+    """The metrics of probabilities that come some rows at a time.
+
+    Args:
+      blocks: (r, k) each, rows sum to 1; n >= 1 rows in all.
+      y: (n,) labels, of the kind of `classes`.
+      classes: (k,) labels of the columns.
+
+    Raises:
+      ValueError: blocks and y differ in length.
+    """
     at, known = indices(y, classes)
-    guesses = O.argmax(axis=1)
+    start, judged = 0, []
+    for O in blocks:
+        of_block = at[start : start + len(O)]
+        judged += [_judge(O, of_block)] if len(of_block) == len(O) else []
+        start += len(O)
+    if start != len(y) or not start:
+        raise ValueError(f"blocks must have a row for each of the n >= 1 labels, got {start} for {len(y)}.")
+    guesses, confidence, loss_of, first5 = (np.concatenate(part) for part in zip(*judged, strict=True))
     right = known & (guesses == at)
     rows = _per_class(y, at, known, guesses, classes)
     recalls = [row["recall"] for row in rows if row["rows"]]
-    top5 = None
-    if len(classes) > 5:
-        first = np.argpartition(-O, 5, axis=1)[:, :5]
-        top5 = float((known & (first == at[:, None]).any(axis=1)).mean())
+    top5 = float((known & first5).mean()) if len(classes) > 5 else None
     loss, error = float("nan"), float("nan")
     if known.any():
-        of_label = O[known, at[known]].astype(np.float64)
-        loss = float(-np.log(np.maximum(of_label, np.finfo(O.dtype).tiny)).mean())
+        loss = float(loss_of[known].mean())
         if len(classes) > 1:
-            error = expected_calibration_error(O[known], at[known], classes=np.arange(len(classes)))
+            count = int(known.sum())
+            error = error_of(binned(confidence[known], right[known], np.full(count, 1 / count), _BINS))
     return Metrics(
         n=len(y),
         accuracy=float(right.mean()),
@@ -85,6 +107,24 @@ def measure(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> Metrics:
         per_class=rows,
         unknown=np.unique(y[~known]).tolist(),
     )
+
+
+class _Judged(NamedTuple):
+    """What is kept of some rows: the class predicted, its probability, the loss, whether the label is among five."""
+
+    guesses: np.ndarray
+    confidence: np.ndarray
+    loss: np.ndarray
+    first5: np.ndarray
+
+
+def _judge(O: np.ndarray, at: np.ndarray) -> _Judged:
+    """Rows O (r, k) whose labels are of the classes `at` (r,)."""
+    rows, first5 = np.arange(len(O)), np.ones(len(O), bool)
+    if O.shape[1] > 5:
+        first5 = (np.argpartition(-O, 5, axis=1)[:, :5] == at[:, None]).any(axis=1)
+    loss = -np.log(np.maximum(O[rows, at].astype(np.float64), np.finfo(O.dtype).tiny))
+    return _Judged(O.argmax(axis=1), O.max(axis=1).astype(np.float64), loss, first5)
 
 
 def indices(y: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

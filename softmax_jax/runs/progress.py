@@ -190,6 +190,44 @@ class StepLine(_Line):
         return words if step.done == step.most else f"{words}  {_duration(left_s)} left"
 
 
+class RowsLine(_Line):
+    """The same for rows that are read one after the other: predicted, or scored.
+
+    Args:
+      n: of them there are.
+      what: is done to them, such as "predicted".
+      stream: where a terminal may be; stderr where not given.
+
+    Raises:
+      ImportError: the stream is a terminal and rich is not installed.
+    """
+
+    def __init__(self, n: int, what: str, *, stream: IO[str] | None = None) -> None:
+        """Find out where the line can be shown."""
+        super().__init__(stream=stream)
+        self._n, self._what, self._start_s = n, what, time.perf_counter()
+
+    def __enter__(self) -> Self:
+        """Show the line at once."""
+        super().__enter__()
+        self(0)
+        return self
+
+    def __call__(self, done: int) -> None:
+        """Draw how many rows are done."""
+        self._screen.draw(self.text(done, time.perf_counter() - self._start_s), done / self._n)
+
+    def text(self, done: int, wall_s: float) -> str:
+        """The line after so many rows.
+
+        Args:
+          done: rows.
+          wall_s: seconds that they took.
+        """
+        words = f"{done} of {self._n} rows {self._what}"
+        return words if done >= self._n or not done else f"{words}  {_duration(wall_s / done * (self._n - done))} left"
+
+
 def seconds_left(records: Sequence[tuple[float, float]], tol: float) -> float | None:
     """The time until the gap is `tol` if its logarithm goes on falling as over the last half of the records.
 

@@ -1,13 +1,19 @@
-"""Training and test rows of a data set, both scaled by the training rows alone."""
+"""Training and test rows of a data set, both scaled by the training rows alone.
+
+Rows that are read by blocks are split by their numbers, in the order in which they are stored, and scaled in each pass:
+nothing is copied. The rows on either side are those of the same seed in memory.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.data import Dataset
+from softmax_jax.data import Dataset, RowSource
+from softmax_jax.data.rows.reading import some_rows
+from softmax_jax.data.rows.source import computed_in
 from softmax_jax.runs.scaling import Scaling, scaling_of
 from softmax_jax.runs.stratified import stratified_rows
 from softmax_jax.runtime.fields import with_documented_fields
@@ -18,9 +24,9 @@ class Split(NamedTuple):
     """Training and test rows; the test arrays are empty where no test is asked for.
 
     Attributes:
-      X_train: (n, m).
+      X_train: (n, m), in memory or a source of rows.
       y_train: (n,).
-      X_test: (n_test, m).
+      X_test: (n_test, m), likewise where there are any.
       y_test: (n_test,).
       mean: (m,) subtracted from every row; zeros where nothing was standardised.
       scale: (m,) every row was divided by it; ones where nothing was standardised.
@@ -28,16 +34,16 @@ class Split(NamedTuple):
       scaling: of the training rows, or None where nothing was standardised.
     """
 
-    X_train: np.ndarray
+    X_train: Any
     y_train: np.ndarray
-    X_test: np.ndarray
+    X_test: Any
     y_test: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
     weights: np.ndarray | None = None
     scaling: Scaling | None = None
 
-    def judged_by(self) -> tuple[str, np.ndarray, np.ndarray]:
+    def judged_by(self) -> tuple[str, Any, np.ndarray]:
         """The rows that a fit is judged by, features and labels: those for the test where there are any."""
         if len(self.y_test):
             return "test", self.X_test, self.y_test
@@ -69,14 +75,22 @@ def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> S
     if test > 0:
         _check_split(data.y, test)
         rows, test_rows = stratified_rows(data.y, math.ceil(test * len(data.y)), seed)
-    X_train, X_test = (data.X, data.X[:0]) if test == 0 else (data.X[rows], data.X[test_rows])
+    if isinstance(data.X, RowSource):
+        rows, test_rows = np.sort(rows), np.sort(test_rows)
+    X_train, X_test = data.X if test == 0 else some_rows(data.X, rows), some_rows(data.X, test_rows)
     weights = None if data.weights is None else data.weights[rows] / data.weights.max()
     scaling = scaling_of(X_train, weights) if standardise else None
-    mean, scale = np.zeros(X_train.shape[1], X_train.dtype), np.ones(X_train.shape[1], X_train.dtype)
+    m, dtype = data.X.shape[1], computed_in(data.X.dtype) if isinstance(data.X, RowSource) else data.X.dtype
+    mean, scale = np.zeros(m, dtype), np.ones(m, dtype)
     if scaling is not None:
         mean, scale = scaling.mean, scaling.scale
-        X_train, X_test = scaling.apply(X_train), scaling.apply(X_test)
+        X_train, X_test = _scaled(X_train, scaling), _scaled(X_test, scaling)
     return Split(X_train, data.y[rows], X_test, data.y[test_rows], mean, scale, weights, scaling)
+
+
+def _scaled(X: Any, scaling: Scaling) -> Any:
+    """Rows in memory, or a source of them, scaled."""
+    return scaling.of_rows(X) if isinstance(X, RowSource) else scaling.apply(X)
 
 
 def _check_split(y: np.ndarray, test: float) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.data import Dataset
+from softmax_jax.data import Dataset, RowSource
+from softmax_jax.data.rows.reading import in_blocks
+from softmax_jax.data.rows.source import computed_in
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.gradients import both_gradients
-from softmax_jax.inputs import checks
 from softmax_jax.inputs.samples import samples
 from softmax_jax.model import one_hot_encode
+from softmax_jax.placement.place import checked_rows
 from softmax_jax.prediction import host_net_input
 from softmax_jax.runs.splitting import Split, split_rows
 from softmax_jax.runs.summary import TrainingRun, asked, found, known_settings
@@ -54,7 +56,7 @@ def train(
     split = split_rows(data, test=test, standardise=standardise, seed=seed)
     start = time.perf_counter()
     before = fit_before(settings.get("checkpoint"))
-    rows = samples(checks.features(split.X_train), split.y_train, split.weights)
+    rows = samples(checked_rows(split.X_train), split.y_train, split.weights)
     result = fit(rows, None, seed=seed, **settings)
     fit_wall_s = time.perf_counter() - start + (before.wall_s if before else 0.0)
     known, n = known_settings(settings, seed), len(split.y_train)
@@ -67,21 +69,21 @@ def train(
         "weighted": split.weights is not None,
         "test": test,
         "resumed": None if before is None else before._asdict(),
+        "streamed": isinstance(data.X, RowSource),
     }
     return TrainingRun(data, split, result, summary, known)
 
 
 @in_numpy
-def predict(result: FitResult, X: np.ndarray) -> np.ndarray:
+def predict(result: FitResult, X: Any) -> np.ndarray:
     """The labels (n,) of the largest net input in each row.
 
     Args:
       result: what `fit` returned.
-      X: (n, m) features, scaled as for the fit.
+      X: (n, m) features, scaled as for the fit; in memory, or a source of rows.
     """
-    if len(X) == 0:
-        return result.classes[:0]
-    return result.classes[host_net_input(result.params, X).argmax(axis=1)]
+    found = [host_net_input(result.params, X).argmax(axis=1) for _, X in in_blocks(X, len(result.classes))]
+    return result.classes[np.concatenate([np.zeros(0, int), *found])]
 
 
 @on_host
@@ -109,11 +111,39 @@ def summarise(data: Dataset, split: Split, result: FitResult, l2: float) -> dict
 
 def _gradient_agreement(split: Split, result: FitResult, l2: float) -> dict[str, float]:
     """The largest entry of the gradient on the training rows, and the largest difference of its two forms."""
-    T = one_hot_encode(np.searchsorted(result.classes, split.y_train), len(result.classes))
-    weights = None if split.weights is None else split.weights.astype(split.X_train.dtype)  # else they widen it
-    both = both_gradients(result.params, split.X_train, T, l2, weights)
-    forms = [np.concatenate([np.ravel(np.asarray(g)) for g in gradient]) for gradient in both]
+    codes = np.searchsorted(result.classes, split.y_train)
+    weights = None if split.weights is None else split.weights.astype(computed_in(split.X_train.dtype))
+    if isinstance(split.X_train, RowSource):
+        forms = _by_blocks(split.X_train, codes, weights, result, l2)
+    else:
+        T = one_hot_encode(codes, len(result.classes))
+        both = both_gradients(result.params, split.X_train, T, l2, weights)  # weights in float64 would widen it
+        forms = [np.concatenate([np.ravel(np.asarray(g)) for g in gradient]) for gradient in both]
     return {
         "largest_entry": float(np.abs(forms[1]).max()),
         "autodiff_minus_closed_form": float(np.abs(forms[0] - forms[1]).max()),
     }
+
+
+def _by_blocks(
+    X: RowSource, codes: np.ndarray, weights: np.ndarray | None, result: FitResult, l2: float
+) -> list[np.ndarray]:
+    """Both forms of the gradient, each the sum of those of blocks of rows by their weight, and l2 W."""
+    s, k = np.ones(X.shape[0], computed_in(X.dtype)) if weights is None else weights, len(result.classes)
+    total, size = [np.zeros(result.params.W.size + result.params.b.size) for _ in range(2)], 0
+    for start, block in in_blocks(X, k):
+        part, size = slice(start, start + len(block)), max(size, len(block))
+        if not s[part].any():
+            continue
+        filled = [_filled(a, size) for a in (block.astype(s.dtype), codes[part], s[part])]
+        both = both_gradients(result.params, filled[0], one_hot_encode(filled[1], k), 0.0, filled[2])
+        share = s[part].sum(dtype=float) / s.sum(dtype=float)
+        for i, gradient in enumerate(both):
+            total[i] += share * np.concatenate([np.ravel(np.asarray(g)) for g in gradient])
+    penalty = np.concatenate([l2 * result.params.W.ravel(), np.zeros(result.params.b.size)])
+    return [each + penalty for each in total]
+
+
+def _filled(rows: np.ndarray, size: int) -> np.ndarray:
+    """`rows` and zeros below them, `size` in all: one size, one program."""
+    return np.pad(rows, [(0, size - len(rows))] + [(0, 0)] * (rows.ndim - 1))

@@ -13,6 +13,8 @@ import re
 import secrets
 import socket
 import stat
+from collections.abc import Iterator
+from typing import BinaryIO
 
 AnyPath = str | bytes | os.PathLike[str]
 _PREFIX = ".softmax_jax-"
@@ -24,8 +26,20 @@ def write_atomically(path: AnyPath, *parts: bytes | bytearray | memoryview) -> N
     """Replace the file at `path` by the bytes `parts`, one after the other.
 
     Args:
-      path: str or os.PathLike; a symbolic link is followed, so that it stays a link.
+      path: as for `opened_atomically`, which raises the same errors.
       parts: bytes-like objects.
+    """
+    with opened_atomically(path) as file:
+        for part in parts:
+            file.write(part)
+
+
+@contextlib.contextmanager
+def opened_atomically(path: AnyPath) -> Iterator[BinaryIO]:
+    """A file to write to, which replaces that at `path` where the context ends without an error.
+
+    Args:
+      path: str or os.PathLike; a symbolic link is followed, so that it stays a link.
 
     Raises:
       OSError: the directory is missing or not writable, the disk is full, or `path` is there and is no regular
@@ -40,8 +54,7 @@ def write_atomically(path: AnyPath, *parts: bytes | bytearray | memoryview) -> N
     _writing.add(temporary)
     try:
         with open(temporary, "xb") as file:
-            for part in parts:
-                file.write(part)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from softmax_jax.calibration import expected_calibration_error
-from softmax_jax.runs.metrics import indices, measure, told
+from softmax_jax.runs.metrics import indices, measure, measure_blocks, told
 
 RNG = np.random.default_rng(0)
 CLASSES = np.array(list("abcdefg"))
@@ -61,6 +61,13 @@ def test_few_classes_have_no_top_5_and_a_probability_of_zero_a_finite_loss():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="a label for each of n >= 1 rows"):
         measure(O, Y[:3], CLASSES)
+    with pytest.raises(ValueError, match="a row for each of the n >= 1 labels, got 200 for 3"):
+        measure_blocks([O[:3], O[3:]], Y[:3], CLASSES)
+
+
+def test_rows_that_come_in_blocks_have_the_same_metrics():
+    y = np.where(np.arange(200) < 20, "zebra", Y)
+    assert measure_blocks(iter([O[:7], O[7:150], O[150:]]), y, CLASSES) == measure(O, y, CLASSES)
 
 
 def test_places_of_labels():

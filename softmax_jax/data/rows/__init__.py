@@ -5,5 +5,7 @@ npy       rows of a .npy file or a memory map
 parquet   rows of Parquet files
 shards    several sources as one
 iterable  rows from blocks that the user's code yields
+views     rows chosen or changed while they are read
+reading   rows of a matrix or a source, by blocks or by index
 opening   from a path, a function or an object to a source
 """

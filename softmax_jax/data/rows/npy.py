@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import mmap
 from collections.abc import Iterator
 from io import FileIO
@@ -84,12 +85,13 @@ class NpyRows:
             left = left[count:]
 
 
-def open_npy(path: Path, dtype: DTypeLike | None = None) -> NpyRows:
+def open_npy(path: Path, dtype: DTypeLike | None = None, *, flat: bool = False) -> NpyRows:
     """The rows of a .npy file (n, m), checked against its header.
 
     Args:
       path: the file.
       dtype: what its two-byte items are, where the header cannot say: "bfloat16".
+      flat: whether what a row holds, such as an image, is put in one line.
 
     Raises:
       ValueError: no such file, not .npy, not two-dimensional, of Python objects, or of another length than it says.
@@ -102,6 +104,8 @@ def open_npy(path: Path, dtype: DTypeLike | None = None) -> NpyRows:
             raise ValueError(f"dtype of {path} must be {stored}, as its header says, got {np.dtype(dtype)}.")
         stored = np.dtype(dtype)
     native = storage_dtype(stored, str(path))
+    if flat and len(shape) > 2 and not by_columns:
+        shape = shape[0], math.prod(shape[1:])
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"{path} must hold a matrix of samples and features, got shape {shape}.")
     return NpyRows(path, shape, native, offset, not stored.isnative, by_columns, state)
