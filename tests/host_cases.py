@@ -163,7 +163,10 @@ CASES: dict[str, Case] = {
     "SoftmaxRegressionCV": Case(estimator("SoftmaxRegressionCV", "fit"), {"X": X, "tol": 1e-7, **WEIGHTS, "cv": 2}),
     "SGD": Case(lambda eta: sj.SGD(eta).eta, {"eta": 0.1}, "numpy"),
     "save": Case(to_file("save"), {"W": PARAMS.W, "b": PARAMS.b}, "numpy"),
-    "export.export_predict": Case(to_file("export.export_predict"), {"W": PARAMS.W, "b": PARAMS.b}),
+    **{
+        f"export.export_{name}": Case(to_file(f"export.export_{name}"), {"W": PARAMS.W, "b": PARAMS.b})
+        for name in ("predict", "onnx", "state_dict")
+    },
     "statistics.laplace_posterior": Case(
         lambda **given: of("statistics.laplace_posterior")(**given).point.Z, {"params": PARAMS, "X": X, "l2": 0.1}
     ),
@@ -269,6 +272,8 @@ WITHOUT_NUMBERS = {
         for name in ("predict_blocks", "predict_to_file", "write_predictions", "write_blocks", "classes_of")
     ),
     "runs.gradient_audit.devices_at_hand",
+    "runs.benchmark.race_ratio",
+    "export.export_torch",  # needs torch, which is no part of the tests' environment; export_state_dict does the same
     *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe", "write_winner")),
     *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "measure_blocks", "told")),
     "progress.seconds_left",
