@@ -262,6 +262,7 @@ WITHOUT_NUMBERS = {
     "runs.predict_table.feature_names",
     "runs.predict_table.write_predictions",
     "runs.gradient_audit.devices_at_hand",
+    "runs.benchmark.race_ratio",
     *(f"probing.run.{name}" for name in ("aligned", "certificate_table", "summary_of", "write_probe", "write_winner")),
     *(f"runs.metrics.{name}" for name in ("alike", "indices", "measure", "told")),
     "progress.seconds_left",

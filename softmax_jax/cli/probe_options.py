@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.words import spoken
 
 if TYPE_CHECKING:
     from softmax_jax.data import Dataset
@@ -167,7 +168,8 @@ class ProbeOptions(options.Source):
 
     def _beside(self, source: str | None, labels: str | None, name: str, name_of_labels: str) -> Dataset | None:
         if source is not None:
-            return self._open(source, labels)
+            with spoken(labels=name_of_labels):
+                return self._open(source, labels)
         if labels is not None:
             raise ValueError(f"{name_of_labels} belongs to {name}; give both.")
         return None
