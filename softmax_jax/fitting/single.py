@@ -181,7 +181,8 @@ def fit(
         found = fit_sparse(fits, classes, sparse, l2, init=init, tol=tol, max_iter=max_iter, **kept)
         result = FitResult(found.params, classes, *found[1:], l2=l2, l1=sparse.l1, group=sparse.group)
         if speaks:
-            warn_of_fit(result, X, solver=solver, l2=l2, l1=sparse.l1, tol=tol, max_iter=max_iter)
+            rows = fits.sets.data.exact.rows if kind.is_streamed else None
+            warn_of_fit(result, X, solver=solver, l2=l2, l1=sparse.l1, tol=tol, max_iter=max_iter, rows=rows)
         return result
     chosen = choose_solver(solver, kind, k, l2)
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
@@ -194,6 +195,7 @@ def fit(
     others = fallbacks(chosen, *inner) if solver is None else ()
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
+    seen: list[Any] = []  # rows that were read by blocks, with what the first pass found
     free, shares = bool(fit_intercept), np.full(n, 1 / n) if weight is None else weight / weight.sum()
 
     def run(rows: int | None) -> Outcome:
@@ -203,6 +205,7 @@ def fit(
         used, then = (chosen, others) if wide is None else solvers_in_span(solver, wide.inner, k)
         pad = None if rows else padding
         data = place(X, T, weight, l2, free, chosen, device, rows, pad) if wide is None else wide.inner
+        seen[:] = [data.exact.rows] if kind.is_streamed else []
         start = start_params(init, used, m, len(classes), np.dtype(data.training.dtype), seed)
         if free and used.is_exact:
             start = without_massless(start, class_mass(T, weight, len(classes)))
@@ -227,7 +230,8 @@ def fit(
     outcome = within_memory(run, block, kind, k, device)
     result = FitResult(outcome.params, classes, *outcome[1:], l2=l2)
     if speaks:
-        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter)
+        rows = seen[0] if seen else None
+        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter, rows=rows)
     return result
 
 

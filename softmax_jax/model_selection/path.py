@@ -238,7 +238,9 @@ def fit_path(
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
     if not isinstance(named, Samples):  # who gives these tells in another way
-        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter)
+        placed = sweep.fits.sets.data if isinstance(sweep, SparseSweep) else sweep.data
+        rows = placed.exact.rows if kind.is_streamed else None
+        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter, rows=rows)
     return collected.result
 
 
