@@ -3,6 +3,7 @@
 app           the program: its verbs, errors, warnings and Ctrl-C
 options       what several verbs take, as records that typer reads; the one place where they open DATA
 ctrl_c        what Ctrl-C leaves: a model that is written before its pictures
+words         the library's arguments as options, in every message
 terminal      tables on stdout, lines on stderr, exit codes
 verb_fit      the main job
 fit_options   what fit takes

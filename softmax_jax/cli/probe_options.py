@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.words import spoken
 
 if TYPE_CHECKING:
     from softmax_jax.data import Dataset
@@ -194,7 +195,8 @@ class ProbeOptions(options.Source):
         self, source: str | None, labels: str | None, name: str, name_of_labels: str, streamed: bool
     ) -> Dataset | None:
         if source is not None:
-            return self._open(source, labels, streamed)
+            with spoken(labels=name_of_labels):
+                return self._open(source, labels, streamed)
         if labels is not None:
             raise ValueError(f"{name_of_labels} belongs to {name}; give both.")
         return None

@@ -18,6 +18,7 @@ from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitt
 from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.estimators.sparse_folds import is_along_l1, penalties, swept
 from softmax_jax.fitting.arguments import Given, check_strengths, iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
@@ -113,6 +114,7 @@ class CrossValidation(NamedTuple):
 
 
 @on_host
+@door
 def cross_validate(
     X: Any,
     y: Any,
@@ -125,7 +127,7 @@ def cross_validate(
     class_weight: Any = None,
     params: dict[str, Any] | None = None,
     fit_intercept: bool = True,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     devices: Any = None,
@@ -155,7 +157,7 @@ def cross_validate(
       class_weight: as of SoftmaxRegression; used in the fits only.
       params: what else the scorer and the splitter requested by metadata routing, by name.
       fit_intercept: whether the bias is free.
-      solver: None, or an exact solver's record.
+      solver: None, or an exact solver's record or name.
       tol: bound on J - J* to prove for each fit, nats per sample.
       max_iter: most iterations for a strength.
       devices: as for `fit`.

@@ -17,13 +17,14 @@ _ROWS = 1024  # that are looked at
 _FEWEST = 10  # of which deviations are told: of two or three rows they differ by chance
 
 
-def spread_message(X: Any) -> str:
+def spread_message(X: Any, rows: Any = None) -> str:
     """A sentence where the columns of X differ by more than LARGEST_SPREAD in spread, with the cure; else "".
 
     Args:
-      X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at.
+      X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at by themselves.
+      rows: of their problem, whose first pass has found the deviations of all of them (`problem.streamed`); else None.
     """
-    deviations = _deviations(X)
+    deviations = _deviations(X) if rows is None else _surveyed(rows)
     if len(deviations) < 2 or deviations.max() / LARGEST_SPREAD <= deviations.min():
         return ""
     low, high = deviations.min(), deviations.max()
@@ -64,6 +65,18 @@ def _largest(rows: Any) -> np.ndarray:
     found = np.zeros(rows.shape[1])
     np.maximum.at(found, rows.indices, np.abs(rows.data.astype(np.float64)))
     return found
+
+
+def _surveyed(rows: Any) -> np.ndarray:
+    """As `_deviations`, of what the first pass over the rows of a source found, in the units of the source."""
+    seen, scale = rows.survey, np.asarray(rows.scale, np.float64)
+    if rows.source.shape[0] < _FEWEST:
+        return np.zeros(0)
+    found = np.sqrt(seen.variance) / scale
+    largest = np.maximum(np.abs(seen.low), np.abs(seen.high)) / scale + np.abs(np.asarray(rows.offset, np.float64))
+    dtype = np.dtype(rows.source.dtype)
+    rounding = 8 * float(np.finfo(dtype).eps if dtype.kind == "f" else 2.0**-8)
+    return found[np.isfinite(largest) & (found > rounding * largest)]
 
 
 def _moments(rows: Any, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.inputs.objects import from_objects
+from softmax_jax.inputs.paths import refuse_path
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _BLOCK = 1 << 20  # elements of a block in the searches
@@ -39,6 +40,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
       TypeError: X is sparse, a numpy.matrix, a plan of polars that is not collected, or does not convert.
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
+    refuse_path(X, name)
     if hasattr(X, "toarray") or hasattr(X, "todense"):  # not densified silently
         raise TypeError(
             f"{name} is sparse ({type(X).__name__}), which is not supported; dense, by {name}.toarray(), it would take "

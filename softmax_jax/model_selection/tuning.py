@@ -15,6 +15,7 @@ import numpy as np
 import optax
 
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.implicit import solve_implicit
 from softmax_jax.inputs import checks
 from softmax_jax.losses import cross_entropy
@@ -46,6 +47,7 @@ class TunedL2(NamedTuple):
 
 
 @on_host
+@door
 def tune_l2(
     X: Any,
     y: Any,

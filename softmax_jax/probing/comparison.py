@@ -11,6 +11,7 @@ import numpy as np
 
 from softmax_jax.display.html import grid
 from softmax_jax.display.text_table import text_table
+from softmax_jax.fitting.doors import door
 from softmax_jax.probing.linear import linear_probe
 from softmax_jax.probing.paired import Difference, difference
 from softmax_jax.probing.result import ProbeResult
@@ -134,6 +135,7 @@ class ProbeComparison(NamedTuple):
 
 
 @on_host
+@door
 def compare_probes(
     features: Any,
     y: Any,

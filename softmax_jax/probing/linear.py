@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
 from softmax_jax.model_selection.path import PathResult
@@ -31,6 +32,7 @@ from softmax_jax.storage.before import search_before
 
 
 @on_host
+@door
 def linear_probe(
     X: Any,
     y: Any,
@@ -44,7 +46,7 @@ def linear_probe(
     normalise: bool = False,
     tol: float = 1e-6,
     max_iter: int = 1000,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     prune: str | None = None,
     retire: str | None = None,
     checkpoint: Any = None,
@@ -72,7 +74,7 @@ def linear_probe(
       normalise: whether rows are scaled to unit length, before that.
       tol: bound on J - J* to prove for every fit, nats per sample.
       max_iter: most iterations of a fit.
-      solver: None, or an exact solver's record.
+      solver: None, or an exact solver's record or name.
       prune: None, "proof" or "validation": strengths that cannot win are given up, as by `fit_path`.
       retire: the former name of `prune`.
       checkpoint: directory to keep every fit in; the same call goes on from there.

@@ -20,6 +20,7 @@ import numpy as np
 from softmax_jax.display.html import grid
 from softmax_jax.display.text_table import text_table
 from softmax_jax.display.user_warnings import SpreadWarning
+from softmax_jax.fitting.doors import door
 from softmax_jax.inputs import checks
 from softmax_jax.probing.linear import chosen_protocol, linear_probe
 from softmax_jax.probing.preparation import prepared
@@ -108,6 +109,7 @@ class FewShotCurve(NamedTuple):
 
 
 @on_host
+@door
 def few_shot_curve(
     features: Any,
     y: Any,

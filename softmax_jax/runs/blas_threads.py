@@ -1,7 +1,7 @@
 """How rivals that compute by BLAS are timed: on one thread and on all, and the faster counts.
 
 The threads of BLAS wait for one another by spinning. Where another process holds a core, or the matrices are small, all
-threads together can take a hundred times as long as one of them, so that a rival's time on all is not its best.
+threads together can take many times as long as one of them, so that a rival's time on all is not its best.
 """
 
 from __future__ import annotations
