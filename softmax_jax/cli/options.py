@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from softmax_jax.data import Dataset
 
 Record = TypeVar("Record")
-FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
+FORMS = (
+    "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz, .npy or .safetensors file, this also "
+    "with :NAME of a tensor; a folder of shards."
+)
 MODEL = ".safetensors"
 
 of_data = functools.partial(typer.Option, rich_help_panel="Data")  # by panels of --help

@@ -1,6 +1,7 @@
 """Array-likes to NumPy or CSR, checked once, on the host; errors name the argument, what was expected and what came.
 
 conversion    what an array-like is, and as which NumPy array it is taken
+foreign       tensors of torch, columns of lists in Arrow, polars and datasets
 paths         a path where an array belongs
 frames        data frames by columns
 objects       arrays of objects by one sum; bad cells are looked for after a failure

@@ -19,4 +19,5 @@ gradient_audit     `compare_gradients` on each device and in each dtype
 product_precision  how exactly each device multiplies
 progress           the live line of a fit
 screens            where the line is shown
+versions           what a bug report needs
 """
