@@ -4,6 +4,7 @@ app           the program: its verbs, errors, warnings and Ctrl-C
 options       what several verbs take, as records that typer reads; the one place where they open DATA
 terminal      tables on stdout, lines on stderr, exit codes
 verb_fit      the main job
+settings      options as TOML: written by a run, read by --from-config
 fit_options   what fit takes
 programs      compiled programs that are kept from one run to the next
 distributed   fit over several processes

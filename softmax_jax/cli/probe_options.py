@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.settings import FromConfig
 
 if TYPE_CHECKING:
     from softmax_jax.data import Dataset
@@ -78,6 +79,7 @@ class ProbeOptions(options.Source):
         None
     )
     as_json: options.AsJson = False
+    from_config: FromConfig = None
 
     @property
     def sources(self) -> list[str]:

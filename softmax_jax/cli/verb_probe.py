@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from softmax_jax.cli import options
 from softmax_jax.cli.probe_options import ProbeOptions
+from softmax_jax.cli.settings import write_settings
 from softmax_jax.cli.terminal import Rows, print_facts, say, verdict
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _one(given: ProbeOptions) -> int:
                 rows(progress)
 
         run = train_probe(data, val, test, test=given.test_share(), seed=given.seed, callback=tell, **settings)
-    written = write_probe(run, folder)
+    written = [*write_probe(run, folder), write_settings(given, folder, "probe")]
     if page is not None:
         tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
         written.append(run.probe.write_report(page, *tested, name=data.name))
@@ -96,7 +97,7 @@ def _several(given: ProbeOptions) -> int:
                 rows.row([step.name, str(step.seed), str(step.shots or "all"), *scores])
 
         found = probe_several(data, test, callback=tell, **settings)
-    written = write_several(found, folder)
+    written = [*write_several(found, folder), write_settings(given, folder, "probe")]
     if given.as_json:
         print(to_json(summary_of_several(found)))
     else:
