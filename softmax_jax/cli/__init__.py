@@ -6,6 +6,7 @@ ctrl_c        what Ctrl-C leaves: a model that is written before its pictures
 words         the library's arguments as options, in every message
 terminal      tables on stdout, lines on stderr, exit codes
 verb_fit      the main job
+settings      options as TOML: written by a run, read by --from-config
 fit_options   what fit takes
 programs      compiled programs that are kept from one run to the next
 distributed   fit over several processes

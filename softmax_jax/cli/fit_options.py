@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.settings import FromConfig
 from softmax_jax.solvers.names import SOLVERS
 
 of_several = functools.partial(typer.Option, rich_help_panel="Several processes")
@@ -63,6 +64,7 @@ class FitOptions(options.Source):
     )
     every: Annotated[float | None, options.of_output(help="Seconds from one checkpoint to the next.")] = None
     as_json: options.AsJson = False
+    from_config: FromConfig = None
     distributed: Annotated[bool, of_several("--distributed", help="Share a folder of shards with other processes.")] = (
         False
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softmax_jax.cli import options
+from softmax_jax.cli.settings import FromConfig
 from softmax_jax.cli.words import spoken
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class ProbeOptions(options.Source):
         None
     )
     as_json: options.AsJson = False
+    from_config: FromConfig = None
 
     @property
     def sources(self) -> list[str]:

@@ -10,6 +10,7 @@ from softmax_jax.cli import options
 from softmax_jax.cli.ctrl_c import CtrlC
 from softmax_jax.cli.distributed import fit_over_processes
 from softmax_jax.cli.fit_options import FitOptions
+from softmax_jax.cli.settings import write_settings
 from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_facts, say, say_before, verdict
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def _fit(given: FitOptions, painter: Painter) -> int:
             raise
         say("interrupted", f"The state of the fit is in {given.checkpoint}; the same command goes on from there.")
         return INTERRUPTED_BUT_SAVED
+    if written:
+        written.append(write_settings(given, given.out, "fit"))
     if written and given.as_json:
         print(to_json(run.summary))
     elif written:

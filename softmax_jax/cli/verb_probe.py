@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from softmax_jax.cli import options
 from softmax_jax.cli.ctrl_c import CtrlC
 from softmax_jax.cli.probe_options import ProbeOptions
+from softmax_jax.cli.settings import write_settings
 from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, Rows, print_facts, say, say_before, verdict
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _one(given: ProbeOptions) -> int:
         settings |= {"test": given.test_share(), "seed": given.seed, "callback": tell, "fitted": keep}
         try:
             run = train_probe(data, val, test, **settings)
-            written = write_probe(run, folder, model=pressed.model)
+            written = [*write_probe(run, folder, model=pressed.model), write_settings(given, folder, "probe")]
             if page is not None:
                 tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
                 written.append(run.probe.write_report(page, *tested, name=data.name))
@@ -108,7 +109,7 @@ def _several(given: ProbeOptions) -> int:
                 rows.row([step.name, str(step.seed), str(step.shots or "all"), *scores])
 
         found = probe_several(data, test, callback=tell, **settings)
-    written = write_several(found, folder)
+    written = [*write_several(found, folder), write_settings(given, folder, "probe")]
     if given.as_json:
         print(to_json(summary_of_several(found)))
     else:

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softmax_jax.data.rows.opening import refuse_labels_among
+from softmax_jax.data.rows.reading import some_rows
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.estimators.base import SoftmaxClassifier
 from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitter_of
@@ -21,14 +24,14 @@ from softmax_jax.fitting.arguments import Given, check_strengths, iterations, to
 from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.warned import warn_of_fits
-from softmax_jax.inputs import checks
 from softmax_jax.inputs.class_weight import row_weights
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.inputs.samples import Samples, samples
 from softmax_jax.model import Params
 from softmax_jax.model_selection.choice import TIE, best_strength
 from softmax_jax.model_selection.sweep import Sweep
-from softmax_jax.placement.place import kind_of
+from softmax_jax.placement.place import checked_rows, kind_of
+from softmax_jax.prediction import host_net_input
 from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
@@ -146,7 +149,8 @@ def cross_validate(
     one. Where a class has fewer members than there are folds, scikit-learn's warning says so.
 
     Args:
-      X: (n, m) features, as for `fit`.
+      X: (n, m) features, as for `fit`. Of a source of rows the folds are fitted one after the other, and the rows held
+        out are read once for each score.
       y: (n,) labels.
       l2_values: strengths >= 0, all different, in any order; None for 15 from 1e-6 to 10, and with l1 for 0.
       cv: number of stratified folds, a scikit-learn splitter, or an iterable of (train, test) indices.
@@ -179,8 +183,10 @@ def cross_validate(
     strengths = np.zeros(0) if sparse else check_strengths(DEFAULT_STRENGTHS if l2_values is None else l2_values)
     checked_sparse(float(sparse), group, solver)
     speaks = not isinstance(X, Samples)  # who gives these tells in another way
-    data = X if isinstance(X, Samples) else samples(checks.features(X, sparse=True), y, sample_weight)
+    data = X if isinstance(X, Samples) else samples(checked_rows(X, devices), y, sample_weight)
     X, T, classes, weight = data._replace(X=with_auto_axes(data.X))
+    if isinstance(X, RowSource):
+        refuse_labels_among(X, T)
     if T.ndim == 2:
         raise ValueError("y must hold labels for cross-validation, got soft targets.")
     splitter = splitter_of(cv, T, classes)
@@ -226,7 +232,7 @@ def _swept(
 ) -> list[list[Solutions]]:
     """For each group of folds that is swept together, an outcome at each strength, in the order of `strengths`."""
     order = np.argsort(-strengths, kind="stable")
-    together = not is_sparse(X) and folds.size * k <= LANE_ELEMENTS
+    together = not (is_sparse(X) or isinstance(X, RowSource)) and folds.size * k <= LANE_ELEMENTS
     groups = []
     for group in [folds] if together else [fold[None] for fold in folds]:
         sweep = Sweep(X, T, group, n_classes=k, **settings)
@@ -239,6 +245,19 @@ def _scores(params: Params, X: Any, y: np.ndarray, classes: np.ndarray, splits: 
     """(F, L) on the rows held out."""
     scores = []
     for W, b, (_, test) in zip(*params, splits, strict=True):
-        score = on_rows(X, y, test)
-        scores.append([score(SoftmaxClassifier.of(Params(*each), classes)) for each in zip(W, b, strict=True)])
+        each = [Params(*p) for p in zip(W, b, strict=True)]
+        if isinstance(X, RowSource):
+            scores.append([_streamed_score(p, X, y, classes, test, on_rows) for p in each])
+            continue
+        score = on_rows(X[test], y, test)
+        scores.append([score(SoftmaxClassifier.of(p, classes)) for p in each])
     return np.array(scores, np.float64)
+
+
+def _streamed_score(
+    params: Params, X: RowSource, y: np.ndarray, classes: np.ndarray, test: np.ndarray, on_rows: Any
+) -> float:
+    """The same of rows that are read by blocks: a scorer is given their net input, and the model that returns it."""
+    rows, place = np.unique(test, return_inverse=True)
+    Z, k = host_net_input(params, some_rows(X, rows))[place], len(classes)
+    return on_rows(Z, y, test)(SoftmaxClassifier.of(Params(np.eye(k, dtype=Z.dtype), np.zeros(k, Z.dtype)), classes))

@@ -28,7 +28,7 @@ Score = Callable[[SoftmaxClassifier], float]
 def held_out_score(
     scoring: Any, classes: np.ndarray, sample_weight: np.ndarray | None, metadata: dict[str, Any]
 ) -> Callable[[Any, np.ndarray, np.ndarray], Score]:
-    """A function of X (n, m), labels y (n,) and the rows held out, which returns the score of a model on these rows.
+    """A function of the rows held out (r, m), labels y (n,) of all and the places (r,), which scores a model on them.
 
     Args:
       scoring: None for accuracy, a scikit-learn scorer or its name.
@@ -38,11 +38,11 @@ def held_out_score(
     """
     scorer = get_scorer(scoring)
     if scorer is None:
-        return lambda X, y, rows: _accuracy(X[rows], y[rows], None if sample_weight is None else sample_weight[rows])
+        return lambda X, y, rows: _accuracy(X, y[rows], None if sample_weight is None else sample_weight[rows])
     scorer = _knowing(scorer, classes)
 
-    def on_rows(X: Any, y: np.ndarray, rows: np.ndarray) -> Score:
-        held_out, labels, given = X[rows], y[rows], _check_method_params(X, metadata, indices=rows)
+    def on_rows(held_out: Any, y: np.ndarray, rows: np.ndarray) -> Score:
+        labels, given = y[rows], _check_method_params(y, metadata, indices=rows)
         return lambda model: scorer(model, held_out, labels, **given)
 
     return on_rows

@@ -62,7 +62,9 @@ def streamed_rows_of(
         dtype = np.result_type(dtype, computed_in(held.dtype))
         whole, y_whole = ShardedRows((as_rows(X, dtype), as_rows(held, dtype))), np.concatenate([y, y_val])
     elif held_out > 0:
-        rows, places = (np.sort(part) for part in split_of(y, held_out, seed))
+        drawn = getattr(X, "drawn", None)
+        drawn = np.arange(len(y)) if drawn is None else drawn
+        rows, places = (np.sort(drawn[part]) for part in split_of(y[drawn], held_out, seed))
         train, held, y, y_val = some_rows(X, rows), some_rows(X, places), y[rows], y[places]
     else:
         held = None

@@ -75,9 +75,9 @@ def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> S
     if test > 0:
         _check_split(data.y, test)
         rows, test_rows = stratified_rows(data.y, math.ceil(test * len(data.y)), seed)
+    X_train, X_test = data.X if test == 0 else some_rows(data.X, rows), some_rows(data.X, test_rows)
     if isinstance(data.X, RowSource):
         rows, test_rows = np.sort(rows), np.sort(test_rows)
-    X_train, X_test = data.X if test == 0 else some_rows(data.X, rows), some_rows(data.X, test_rows)
     weights = None if data.weights is None else data.weights[rows] / data.weights.max()
     scaling = scaling_of(X_train, weights) if standardise else None
     m, dtype = data.X.shape[1], computed_in(data.X.dtype) if isinstance(data.X, RowSource) else data.X.dtype

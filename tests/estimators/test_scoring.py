@@ -42,7 +42,7 @@ HELD = LABELS[ROWS]
 
 
 def score(scoring, rows=ROWS, model=MODEL, labels=LABELS, classes=CLASSES, **metadata):
-    return held_out_score(scoring, classes, metadata.get("sample_weight"), metadata)(X, labels, rows)(model)
+    return held_out_score(scoring, classes, metadata.get("sample_weight"), metadata)(X[rows], labels, rows)(model)
 
 
 def mean_roc_auc(weight=None, average="macro"):

@@ -39,6 +39,18 @@ def test_a_path_of_a_file_is_that_in_memory(rows):
     assert sj.fit_path(open_rows(rows), CASE.T, [0.1], fit_intercept=False).status == ["converged"]
 
 
+def test_validation_rows_may_be_streamed(rows):
+    settings = {"tol": TOL, "y_val": CASE.y}
+    stored = sj.fit_path(CASE.X, CASE.y, STRENGTHS, X_val=CASE.X, **settings)
+    streamed = sj.fit_path(CASE.X, CASE.y, STRENGTHS, X_val=open_rows(rows), **settings)
+    np.testing.assert_allclose(streamed.val_loss, stored.val_loss, rtol=1e-6)
+    np.testing.assert_array_equal(streamed.val_accuracy, stored.val_accuracy)
+    with pytest.raises(ValueError, match="prune='proof' needs X_val in memory"):
+        sj.fit_path(CASE.X, CASE.y, STRENGTHS, X_val=open_rows(rows), prune="proof", **settings)
+    with pytest.raises(ValueError, match="X_val has 4 features, but the rows trained on have 3"):
+        sj.fit_path(CASE.X[:, :3], CASE.y, STRENGTHS, X_val=open_rows(rows), **settings)
+
+
 def test_the_data_are_surveyed_once_and_starts_save_passes():
     source = Counting(CASE.X)
     result = sj.fit_path(source, CASE.y, STRENGTHS, tol=TOL)

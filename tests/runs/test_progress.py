@@ -12,7 +12,7 @@ import pytest
 
 from softmax_jax.fitting.single import fit
 from softmax_jax.runs import progress
-from softmax_jax.runs.progress import ProgressLine, StepLine, seconds_left
+from softmax_jax.runs.progress import ProgressLine, RowsLine, StepLine, seconds_left
 from softmax_jax.solvers.driver import Progress
 
 
@@ -119,3 +119,13 @@ def test_the_line_of_several_probes_counts_them_and_says_the_time_left(clock):
     assert "2 of 6 probes  layer1  test accuracy 0.7500  20 s left" in terminal.getvalue()
     step.done = 6
     assert StepLine.text(step, 0.0).endswith("0.7500")
+
+
+def test_the_line_of_rows_counts_them_and_says_the_time_left(clock):
+    terminal = Terminal()
+    with RowsLine(100, "predicted", stream=terminal) as line:
+        clock[0] = 10.0
+        line(50)
+    assert "0 of 100 rows predicted" in terminal.getvalue()
+    assert "50 of 100 rows predicted  10 s left" in terminal.getvalue()
+    assert line.text(100, 20.0) == "100 of 100 rows predicted"

@@ -66,11 +66,13 @@ def some_rows(X: Any, rows: np.ndarray) -> Any:
 
     Args:
       X: (n, m) matrix, or a source of rows.
-      rows: indices; of a source ascending, each once.
+      rows: indices, each once; those of a source are read in ascending order.
     """
     if not isinstance(X, RowSource):
         return X[rows]
-    return ChosenRows(X, rows) if len(rows) else np.empty((0, X.shape[1]), X.dtype)
+    ascending = np.sort(rows)
+    drawn = None if np.array_equal(ascending, rows) else np.searchsorted(ascending, rows)
+    return ChosenRows(X, ascending, drawn) if len(rows) else np.empty((0, X.shape[1]), X.dtype)
 
 
 def in_memory(X: Any) -> Any:

@@ -23,6 +23,8 @@ class ChosenRows:
     Attributes:
       source: of all rows.
       rows: (r,) their indices, ascending, each once.
+      drawn: (r,) their places here in the order in which a split drew them, as it leaves them in memory, so that a
+        further split by a seed finds the same rows; None where that is their own order.
 
     Raises:
       ValueError: the indices are not so.
@@ -30,6 +32,7 @@ class ChosenRows:
 
     source: RowSource
     rows: np.ndarray
+    drawn: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Refuse an order in which a source cannot be read."""

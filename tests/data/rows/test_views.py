@@ -63,6 +63,9 @@ def test_blocks_of_a_source_are_those_of_the_matrix(source):
     np.testing.assert_array_equal(reading.in_memory(source), X)
     np.testing.assert_array_equal(reading.in_memory(reading.some_rows(source, np.array([3, 9]))), X[[3, 9]])
     assert reading.some_rows(source, np.arange(0)).shape == (0, M)
+    drawn = np.array([9, 3, 20])
+    chosen = reading.some_rows(source, drawn)
+    np.testing.assert_array_equal(reading.in_memory(chosen)[chosen.drawn], X[drawn])
 
 
 def test_what_is_not_finite_is_told_by_its_place(tmp_path):
