@@ -65,6 +65,16 @@ def scipy_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Param
     return sj.Params(found.x[: m * k].reshape(m, k), found.x[m * k :])
 
 
+def on_one_thread(contestant: Contestant) -> Contestant:
+    """A contestant that computes by BLAS, on one of its threads."""
+
+    def run(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
+        with blas_threads.limited(1):
+            return contestant(X, y, l2, tol)
+
+    return run
+
+
 def optax_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
     """optax.lbfgs with its zoom line search on `jax.grad` of the objective; tol bounds the gradient's norm."""
     with scope(X.dtype):
@@ -144,6 +154,7 @@ THEIRS: dict[str, Contestant] = {
     "scikit-learn newton-cg, 1 thread": scikit_learn("newton-cg", 1),
     "scikit-learn newton-cholesky, 1 thread": scikit_learn("newton-cholesky", 1),
     "scipy L-BFGS-B": scipy_lbfgs,
+    "scipy L-BFGS-B, 1 thread": on_one_thread(scipy_lbfgs),
     "optax lbfgs": optax_lbfgs,
 }
 if importlib.util.find_spec("torch"):

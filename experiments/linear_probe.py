@@ -61,16 +61,20 @@ def probe(name: str) -> dict[str, Any]:
     X, y = data(name)
     order = np.random.default_rng(0).permutation(len(y))
     train, val, test = np.split(order, [int(0.7 * len(y)), int(0.85 * len(y))])
+    rows = X[train], y[train], X[val], y[val]
+
+    def tuned() -> Any:
+        return sj.linear_probe(*rows, preset="clip", standardise=False, tol=GAP)  # they are standardised
+
+    first_s, _ = timed(tuned)  # compiles
     with watched() as load:
-        seconds, found = timed(
-            lambda: sj.linear_probe(X[train], y[train], X[val], y[val], preset="clip", standardise=False, tol=GAP)
-        )  # they are
+        seconds, found = timed(tuned)
     accuracy = found.score(X[test], y[test])
     show(name, found)
     with watched() as their_load:
         theirs = faster(X[train], y[train], found.path)
     value, why = ratio(theirs["theirs_s"] if theirs["their worst gap"] <= GAP else None, seconds, load, their_load)
-    rows = [
+    table = [
         {"lambda": s, "l2": l, "gap": g, "status": w, "n_passes": p, "val_accuracy": a}
         for s, l, g, w, p, a in zip(
             found.strengths.tolist(),
@@ -90,6 +94,7 @@ def probe(name: str) -> dict[str, Any]:
     }
     return {
         "shape": [len(train), *found.result.params.W.shape],
+        "first_s": first_s,
         "ours_s": seconds,
         "refit": refit,
         **theirs,
@@ -97,7 +102,7 @@ def probe(name: str) -> dict[str, Any]:
         "their load": their_load,
         "ratio": value,
         "why no ratio": why,
-        "rows": rows,
+        "rows": table,
     }
 
 

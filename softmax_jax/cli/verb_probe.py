@@ -91,13 +91,15 @@ def _one(given: ProbeOptions) -> int:
 
 def _several(given: ProbeOptions) -> int:
     """Several features, seeds or shots."""
-    from softmax_jax.probing.several import probe_several, summary_of_several, write_several
+    from softmax_jax.probing.several import draw_several, probe_several, summary_of_several, write_several
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.progress import StepLine
+    from softmax_jax.storage.before import search_before
 
     settings = given.settings() | given.several()
     data, test = given.open_several()
     folder = options.folder_for(given.out, "--out")
+    say_before(search_before(given.checkpoint))
     heads = ("features", "seed", "shots", "l1" if given.sparse else "l2", "validation", "test")
     rows = None if given.as_json else Rows(heads, _OF_STEPS)
     with StepLine() as line:
@@ -110,6 +112,11 @@ def _several(given: ProbeOptions) -> int:
 
         found = probe_several(data, test, callback=tell, **settings)
     written = [*write_several(found, folder), write_settings(given, folder, "probe")]
+    try:
+        written.append(draw_several(found, folder))
+    except KeyboardInterrupt:
+        say("interrupted", f"{' and '.join(map(str, written))} are written, the picture is not.")
+        return INTERRUPTED_BUT_SAVED
     if given.as_json:
         print(to_json(summary_of_several(found)))
     else:

@@ -47,6 +47,7 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
       message: of the library.
       options: argument -> option.
     """
+    message, listed, names = message.partition("columns: ")  # which are the user's
     for words, option in _SWITCHES.items():
         message = re.sub(rf"{_FREE}{re.escape(words)}", option, message)
     for name, option in options.items():
@@ -62,7 +63,7 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
             message = re.sub(advised, option, message)
     for name, words in _AT_START.items():
         message = re.sub(rf"(?:^|(?<=: )){name}{_VERBS}", words, message)
-    return re.sub(r"^(--\S+ must be) None\b", r"\1 left out", message)
+    return re.sub(r"^(--\S+ must be) None\b", r"\1 left out", message) + listed + names
 
 
 @contextmanager

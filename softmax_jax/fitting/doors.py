@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from softmax_jax.conventions import l2_from_sklearn_c
-from softmax_jax.solvers.hyperparameters import solver_record
+from softmax_jax.solvers.hyperparameters import SOLVERS, solver_record
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,9 +65,10 @@ def door(function: Callable[P, R]) -> Callable[P, R]:
             name = next(name for name in kwargs if name not in known)
             words = _answer(name, kwargs[name], known, _counts(known, args, kwargs))
             raise TypeError(f"{named}() has no argument {name!r}" + (f": {words}." if words else "."))
-        if isinstance(kwargs.get("solver"), str) and function.__name__ != "__init__":
+        name: Any = kwargs.get("solver")
+        if isinstance(name, str) and name in SOLVERS and function.__name__ != "__init__":  # others are refused within
             most: Any = kwargs.get("max_iter", known["max_iter"].default if "max_iter" in known else 100)
-            kwargs["solver"] = solver_record(kwargs["solver"], max_epochs=most)
+            kwargs["solver"] = solver_record(name, max_epochs=most)
         return function(*args, **kwargs)
 
     return wrapper

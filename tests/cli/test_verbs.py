@@ -216,7 +216,7 @@ def test_no_iteration_is_no_curve_but_a_model(capsys):
         ("fit iris.csv --target kind --drop note --weights kind", "another column"),
         ("fit iris.npz --weights w", "no array 'w'"),
         ("fit iris --weights w", "weights is for files"),
-        ("fit iris --every 5", "every"),
+        ("fit iris --every 5", "--every must be left out"),
         ("fit iris --report model.safetensors", "--report"),
         ("fit --images iris.csv --labels iris.csv --weights w", "--weights"),
         ("check iris --rows 1", "--rows"),

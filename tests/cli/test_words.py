@@ -35,6 +35,7 @@ def test_arguments_become_options(said):
         "max_iter.csv: no such column 'max_iter'; columns: 'target', 'labels'.",
         "data/target/test.npy: it holds labels of the test.",
         "l2 = 0.1 was given, not tuned.",
+        "no such column; columns: a, sample_weight, max_iter.",
         "give a text file of their labels by --labels.",
         "--test-file must be given once for each DATA, got 2 for 1.",
     ],
