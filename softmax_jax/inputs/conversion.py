@@ -40,7 +40,6 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
       TypeError: X is sparse, a numpy.matrix, a plan of polars that is not collected, or does not convert.
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
-    X = as_plain(X, name)
     if hasattr(X, "toarray") or hasattr(X, "todense"):  # not densified silently
         raise TypeError(
             f"{name} is sparse ({type(X).__name__}), which is not supported; dense, by {name}.toarray(), it would take "
@@ -53,6 +52,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} must have no masked entries, got {np.ma.count_masked(X)}: fill or drop them.")
     check_columns(X, name)
+    X = as_plain(X, name)
     try:
         return np.asarray(X)
     except ValueError as error:
