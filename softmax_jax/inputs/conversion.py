@@ -42,7 +42,6 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
     refuse_path(X, name)
-    X = as_plain(X, name)
     if hasattr(X, "toarray") or hasattr(X, "todense"):  # not densified silently
         raise TypeError(
             f"{name} is sparse ({type(X).__name__}), which is not supported; dense, by {name}.toarray(), it would take "
@@ -55,6 +54,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} must have no masked entries, got {np.ma.count_masked(X)}: fill or drop them.")
     check_columns(X, name)
+    X = as_plain(X, name)
     try:
         return np.asarray(X)
     except ValueError as error:
