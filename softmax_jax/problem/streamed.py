@@ -38,6 +38,7 @@ from softmax_jax.problem.prefetch import read_ahead
 from softmax_jax.problem.sampling import sampled
 from softmax_jax.problem.tiles import CACHED, Tiles
 
+SURVEYED_BYTES = 2**25  # of a block in float64, of which the first pass makes several copies
 LARGEST_FACTORISED = 2048  # features up to which a sample of rows for the covariance is kept
 
 
@@ -197,13 +198,14 @@ def survey(source: RowSource, w: np.ndarray, size: int, wide: np.dtype) -> Surve
     Args:
       source: of X (n, m).
       w: (n,) float64, summing to one.
-      size: rows of a block.
+      size: most rows of a block; fewer are looked at together where they would take much memory in `wide`.
       wide: dtype of the sums.
 
     Raises:
       ValueError: X is not finite; the source cannot be read.
     """
     n, m = source.shape
+    size = max(1, min(size, SURVEYED_BYTES // (m * wide.itemsize)))
     stride = -(-n // sampled_rows(m)) if m <= LARGEST_FACTORISED else n
     some = sampled(n, stride)
     sample = np.empty((len(some), m), source.dtype)

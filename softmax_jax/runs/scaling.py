@@ -23,7 +23,6 @@ from softmax_jax.dtypes import has_float64
 from softmax_jax.problem.streamed import survey
 
 _EPS = np.finfo(np.float64).eps
-_BYTES = 1 << 24  # of rows that are read at a time
 
 
 class Scaling(NamedTuple):
@@ -71,10 +70,10 @@ def scaling_of(X: np.ndarray | RowSource, weights: np.ndarray | None = None) -> 
 
 def _in_one_pass(X: RowSource, weights: np.ndarray | None) -> Scaling:
     """The scaling of rows that are read by blocks."""
-    n, m = X.shape
+    n = X.shape[0]
     s = np.ones(n) if weights is None else weights.astype(np.float64)
     wide = np.dtype(np.float64) if has_float64() else computed_in(X.dtype)
-    found = survey(X, s / s.sum(), min(n, max(1, _BYTES // (m * wide.itemsize))), wide)
+    found = survey(X, s / s.sum(), n, wide)
     return _scaling(found.mean, found.variance, np.float64(s.sum()))
 
 
