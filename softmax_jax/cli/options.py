@@ -33,9 +33,9 @@ of_output = functools.partial(typer.Option, rich_help_panel="Output")
 of_several = functools.partial(typer.Option, rich_help_panel="Several features, seeds and shots")
 
 Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .npz file the array.")]
-L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
-L1 = Annotated[float, of_problem(help="L1 strength, nats per unit: weights that do not help are exactly zero.")]
-Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
+L2 = Annotated[float, of_problem(help="Penalty: l2/2 times the sum of squared weights is added to the mean loss.")]
+L1 = Annotated[float, of_problem(help="Penalty: l1 times the sum of absolute weights; useless ones become zero.")]
+Tol = Annotated[float, of_problem(help="How near to the least possible cost to come, proven; nats per sample.")]
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
 Stream = Annotated[
     bool | None,

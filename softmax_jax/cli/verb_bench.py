@@ -15,7 +15,7 @@ from softmax_jax.cli.terminal import print_table, verdict
 if TYPE_CHECKING:
     from softmax_jax.runs.benchmark import Entry, Race
 
-_HEADS = ("solver", "time, warm", "iterations", "least gap", "first run", "")
+_HEADS = ("solver", "time, warm", "iterations", "came within", "first run", "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ _OF_STEPS = (16, 5, 5, 9, 10, 8)
 
 @options.takes(ProbeOptions)
 def probe(given: ProbeOptions) -> int:
-    """Tune the L2 strength by a published protocol on validation rows, and fit the winner to all but the test.
+    """Tune the penalty by a published protocol on validation rows, and fit the winner to all but the test.
 
     For example:
 
@@ -129,19 +129,22 @@ def _several(given: ProbeOptions) -> int:
 
 
 class _Strengths:
-    """The table of the search, a row for each strength as it is done."""
+    """The table of the search, a row for each penalty as it is done."""
 
     def __init__(self, sparse: int | None) -> None:
-        from softmax_jax.probing.words import heads
-
-        self._rows = Rows(("so far", *heads(sparse)[1:]), _WIDTHS)
+        self._sparse, self._rows = sparse, None
 
     def __call__(self, p: ProbeProgress) -> None:
-        from softmax_jax.probing.words import row_cells
+        from softmax_jax.probing.words import heads, row_cells
 
+        if self._rows is None:
+            names = ("so far", *heads(p.unit, self._sparse)[1:])
+            self._rows = Rows(names, _WIDTHS[:2] + _WIDTHS[-len(names) + 2 :])
         mark = "best" if p.is_best else ""
         penalty = p.l2 if p.n_features is None else p.n_features
-        self._rows.row(row_cells(mark, p.strength, penalty, p.duality_gap, p.status, p.val_loss, p.val_accuracy))
+        self._rows.row(
+            row_cells(mark, p.unit, p.strength, penalty, p.duality_gap, p.status, p.val_loss, p.val_accuracy)
+        )
 
 
 def _print(run: ProbeRun, written: list[Path]) -> None:
@@ -165,7 +168,7 @@ def _print(run: ProbeRun, written: list[Path]) -> None:
 def _verdict(run: ProbeRun) -> int:
     probe = run.probe
     if probe.status == "interrupted":
-        done = f"{len(probe.strengths)} strengths are done; the best of them is written"
+        done = f"{len(probe.strengths)} penalties are done; the best of them is written"
         return verdict("interrupted", f"{done}, as it was found on the training rows." if probe.stopped else f"{done}.")
     ended = [status for status in (*probe.path.status, probe.result.status) if status != "dropped"]
     short = [status for status in ended if status != "converged"]

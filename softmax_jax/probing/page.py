@@ -19,7 +19,7 @@ from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.atomic import write_atomically
 
 _CAPTION = (
-    "Bars are one standard error of the validation accuracy, from the number of rows alone; strengths in the band are "
+    "Bars are one standard error of the validation accuracy, from the number of rows alone; penalties in the band are "
     "as good as the best one as far as these rows can tell. Below: how far each fit is from its optimum, at most."
 )
 _OF_FEW = (
@@ -83,7 +83,7 @@ def _search(probe: Any) -> list[str]:
 
 
 def _table(probe: Any) -> str:
-    return parts.grid(words.heads(probe.sparse), [words.cells(probe, i) for i in range(len(probe.strengths))])
+    return parts.grid(*words.table(probe))
 
 
 def _test(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> dict[str, list[str]]:

@@ -243,7 +243,7 @@ class ProbeResult(NamedTuple):
         more = {
             "protocol": self.protocol.name,
             "fits": str(self.n_fits),
-            "best": f"{strength:.3g} (validation accuracy {accuracy:.4f})",
+            "best": f"{self.protocol.unit} {strength:.3g} (validation accuracy {accuracy:.4f})",
         }
         status, gaps = [*self.path.status, self.result.status], [*self.path.duality_gap, self.result.duality_gap]
         return one_line("ProbeResult", status, gaps, self.result.params, **more)
@@ -253,13 +253,11 @@ class ProbeResult(NamedTuple):
         of = words.facts(self)
         width = max(map(len, of))
         lines = [f"{name.ljust(width)}   {text}" for name, text in of.items()]
-        rows = [words.cells(self, i) for i in range(len(self.strengths))]
-        return "\n".join([words.title(self), text_table(words.heads(self.sparse), rows), *lines])
+        return "\n".join([words.title(self), text_table(*words.table(self)), *lines])
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
-        rows = [words.cells(self, i) for i in range(len(self.strengths))]
-        return facts(words.facts(self), title=words.title(self)) + grid(words.heads(self.sparse), rows)
+        return facts(words.facts(self), title=words.title(self)) + grid(*words.table(self))
 
     def _net_input(self, X: Any) -> np.ndarray:
         if is_source(X):

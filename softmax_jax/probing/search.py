@@ -34,6 +34,7 @@ class ProbeProgress(NamedTuple):
       left_s: seconds that the rest will take if all fits take as long as those before, the winner's included; NaN
         while nothing is known.
       n_features: that it uses, in probes of few features; None in others.
+      unit: what the protocol calls a strength.
     """
 
     n_fits: int
@@ -47,6 +48,7 @@ class ProbeProgress(NamedTuple):
     is_best: bool = False
     left_s: float = float("nan")
     n_features: int | None = None
+    unit: str = "strength"
 
 
 class Trials(Protocol):
@@ -171,6 +173,7 @@ class Search:
             n_fits=len(self._told),
             most=self.most,
             strength=float(self.protocol.strengths[i]),
+            unit=self.protocol.unit,
             l2=float(path.l2_values[position]),
             duality_gap=float(path.duality_gap[position]),
             val_accuracy=accuracy,

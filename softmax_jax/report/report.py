@@ -136,10 +136,10 @@ def _extent(X: Any) -> tuple[float, float, int]:
 
 def _settings(summary: dict[str, Any]) -> list[str]:
     settings = {
-        "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
+        "l2": f"{summary['l2']:g} times half the sum of squared weights is part of J; the bias is not penalised",
         "l1": _l1_words(summary),
         "solver": summary["solver"],
-        "tol": f"{summary['tol']:g} nats per sample",
+        "tol": f"{summary['tol']:g} nats per sample: as near to the least possible J the fit was to come",
         "features": _SCALED if summary["standardised"] else "as they are",
         "seed": summary["seed"],
     }
@@ -156,7 +156,8 @@ def _settings(summary: dict[str, Any]) -> list[str]:
 def _l1_words(summary: dict[str, Any]) -> str:
     if not summary.get("l1"):
         return ""
-    return f"{summary['l1']:g} nats per unit of " + ("a feature's norm" if summary["group"] else "an absolute weight")
+    of = "norms of each feature's weights" if summary["group"] else "absolute weights"
+    return f"{summary['l1']:g} times the sum of {of} is part of J"
 
 
 def _weights(run: TrainingRun) -> list[str]:

@@ -103,7 +103,7 @@ class ProgressLine(_Line):
             "n": f"iteration {last.n_iter}" if self.epochs is None else f"epoch {last.n_iter} of {self.epochs}",
             "J": f"J {last.objective:.6f}",
             "gap": f"gap {last.duality_gap:.1e}, to reach {self.tol:.0e}" if math.isfinite(last.duality_gap) else "",
-            "pace": f"{self._passes_per_s():.3g} passes/s",
+            "pace": f"data read {self._passes_per_s():.3g} times/s",
             "left": "" if left_s is None else f"{_duration(left_s)} left" if left_s else "certifying",
         }
         words = {name: word for name, word in words.items() if word}
@@ -154,7 +154,8 @@ class SearchLine(_Line):
         """The line after this fit."""
         p = progress
         left = f"  {_duration(p.left_s)} left" if math.isfinite(p.left_s) else ""
-        words = f"{p.n_fits} of at most {p.most} fits{left}  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
+        penalty = f"l2 {p.l2:.3g}" if p.n_features is None else f"l1 {p.strength:.3g}"
+        words = f"{p.n_fits} of at most {p.most} fits{left}  {penalty}  gap {p.duality_gap:.1e}"
         return f"{words}  validation accuracy {p.val_accuracy:.4f}"
 
 
