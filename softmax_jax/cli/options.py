@@ -39,7 +39,7 @@ Tol = Annotated[float, of_problem(help="How near to the least possible cost to c
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
 Stream = Annotated[
     bool | None,
-    of_data("--stream/--no-stream", help="Read rows by blocks, never all into memory; by their size.", show_default=""),
+    of_data("--stream/--no-stream", help="Read rows by blocks, never all into memory.", show_default="by size"),
 ]
 NoCache = Annotated[bool, of_problem("--no-cache", help="Neither keep nor reuse compiled programs.")]
 AsJson = Annotated[bool, of_output("--json", help="Print JSON for machines.")]

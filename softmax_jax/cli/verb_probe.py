@@ -31,7 +31,6 @@ def probe(given: ProbeOptions) -> int:
 
       softmax-jax probe digits --preset dinov2 --report report
 
-
       softmax-jax probe features.npy --labels labels.npy --sparse 10
 
       softmax-jax probe layer1.npy layer2.npy --labels labels.npy --seeds 5
