@@ -2,7 +2,8 @@
 
 A .npy file of float32 is written, block by block; each verb runs on it with --stream in a process of its own, whose
 peak of resident memory and wall time the system tells. Rows are read by read(), so that no page of a map counts. The
-probe tries --strengths strengths to a gap of --tol, and fits the better again. On Linux only.
+probe tries --strengths to a gap of --tol, and fits the better again. The folder for temporary files (TMPDIR) needs room
+for the file. On Linux only.
 """
 
 from __future__ import annotations
@@ -68,9 +69,8 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--tol", default="1e-5")
     parser.add_argument("--strengths", default="1e-4,1e-2")
-    parser.add_argument("--folder", type=Path, default=None, help="where there is room for the file")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as place:
+    with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write(folder, options.rows, options.features, options.classes)
         os.chdir(folder)
