@@ -57,12 +57,12 @@ def page_html(probe: Any, test: tuple[np.ndarray, Any] | None, name: str) -> str
     good, gap, (m, k) = probe.status == "converged", probe.result.duality_gap, probe.result.params.W.shape
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     cards = {"validation accuracy": f"{probe.val_accuracy:.4f}", "its standard error": f"{probe.standard_error:.4f}"}
-    sections = {"Search": _search(probe), "Strengths": [_table(probe)]}
+    sections = {"Search": _search(probe), "Penalties tried": [_table(probe)]}
     if test is not None:
         O, y = np.asarray(test[0]), np.asarray(test[1])
         cards = {"accuracy, test rows": f"{measure(O, y, probe.classes).accuracy:.4f}"} | cards
         sections |= _test(O, y, probe.classes)
-    cards["certified distance to J*"] = f"{gap:.1e}" if math.isfinite(gap) else "none"
+    cards["most it can be above the optimum"] = f"{gap:.1e}" if math.isfinite(gap) else "none"
     verdict = "✓ converged: every fit is proven" if good else f"! {probe.status}: not every fit is proven"
     return page(
         name=name,

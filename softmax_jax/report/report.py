@@ -67,7 +67,7 @@ def report_html(run: TrainingRun) -> str:
             **({"accuracy, test rows": f"{summary['accuracy_test']:.4f}"} if summary["n_test"] else {}),
             "accuracy, training rows": f"{summary['accuracy_train']:.4f}",
             "objective J, nats per sample": f"{run.result.objective:.6g}",
-            "certified distance to J*": f"{gap:.1e}" if math.isfinite(gap) else "none",
+            "most it can be above the optimum": f"{gap:.1e}" if math.isfinite(gap) else "none",
             "for the fit": f"{summary['fit_wall_s']:.2f} s",
         },
         sections={
