@@ -34,7 +34,7 @@ from softmax_jax.data.rows.tensors import is_tensor_file
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
 from softmax_jax.data.streaming import bytes_in_memory, open_arrays, refuse_streamed, streamed_note
 from softmax_jax.data.tables import DELIMITERS, CsvTable
-from softmax_jax.data.tensors import read_tensor_features, read_tensors
+from softmax_jax.data.tensors import open_tensor_features, read_tensor_features, read_tensors
 
 _ARRAYS = (".npz", ".npy")
 Loaded = TypeVar("Loaded", Dataset, Features)
@@ -96,7 +96,7 @@ def load_data(
     if is_tensor_file(source):
         if drop:
             raise ValueError(f"drop is for tables; {source} has no names of columns.")
-        return read_tensors(source, target, labels=labels, weights=weights)
+        return _told_streamed(read_tensors(source, target, labels=labels, weights=weights, streamed=streamed))
     if labels is not None and path.is_file() and is_idx(path):
         return read_images(path, labels)
     raise ValueError(_unknown(source, path))
@@ -133,7 +133,7 @@ def load_features(
       ImportError: pandas or pyarrow is needed and not installed.
     """
     path = Path(source)
-    if streamed and bytes_in_memory(path) is None:
+    if streamed and bytes_in_memory(source) is None:
         refuse_streamed(source)
     form = TextFormat(delimiter, header, decimal, thousands)
     table = None if source in NAMES else _table(path, form, streamed=streamed)
@@ -148,7 +148,7 @@ def load_features(
     elif _is_arrays(path):
         X, available, _, notes = open_arrays(path) if streamed else read_array_features(path)
     elif is_tensor_file(source):
-        X, available, _ = read_tensor_features(source)
+        X, available, _ = open_tensor_features(source) if streamed else read_tensor_features(source)
     elif path.is_file() and is_idx(path):
         X, available, _ = read_pixels(path)
     else:

@@ -1,6 +1,7 @@
 """Files whose features need not be in memory: how large they would be there, and their rows, read by blocks.
 
-.npy files, folders of .npy or Parquet shards, and Parquet files are such; all others are read whole.
+.npy files, folders of .npy or Parquet shards, Parquet files and matrices of safetensors files are such; all others are
+read whole.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from softmax_jax.data.parquet_schema import contents
 from softmax_jax.data.rows.npy import open_npy
 from softmax_jax.data.rows.shards import ShardedRows
 from softmax_jax.data.rows.source import RowSource, computed_in, storage_dtype
+from softmax_jax.data.rows.tensors import chosen_tensor, is_tensor_file, numbers_of, tensor_path
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
 
-FORMS = ".npy files, folders of .npy or Parquet shards, and Parquet files"
+FORMS = ".npy files, folders of .npy or Parquet shards, Parquet files and matrices of safetensors files"
 
 
 def bytes_in_memory(source: str | Path) -> int | None:
@@ -32,6 +34,8 @@ def bytes_in_memory(source: str | Path) -> int | None:
       ValueError: a file cannot be read.
       ImportError: a Parquet file without pyarrow.
     """
+    if is_tensor_file(source):
+        return _of_tensor(source)
     path = Path(source)
     if path.is_dir() and has_shards(path):
         files = find_shards(path).features
@@ -84,6 +88,12 @@ def _of_npy(path: Path) -> int | None:
     except TypeError:
         return None  # of longdouble, or what no reader takes
     return None if by_columns and len(shape) > 2 else math.prod(shape) * computed_in(stored).itemsize
+
+
+def _of_tensor(source: str | Path) -> int | None:
+    path, name = tensor_path(source)
+    tensor = chosen_tensor(path, name)
+    return math.prod(tensor.shape) * computed_in(numbers_of(tensor, path)).itemsize if len(tensor.shape) == 2 else None
 
 
 def _of_parquet(path: Path) -> int:

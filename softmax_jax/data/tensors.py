@@ -21,20 +21,34 @@ from softmax_jax.data.columns import checked_weights, positions
 from softmax_jax.data.dataset import Dataset
 from softmax_jax.data.files import told
 from softmax_jax.data.labels import checked_labels
-from softmax_jax.data.rows.tensors import Tensor, chosen_tensor, listed, numbers_of, tensor_path, tensors_of
+from softmax_jax.data.rows.source import RowSource
+from softmax_jax.data.rows.tensors import (
+    Tensor,
+    chosen_tensor,
+    listed,
+    numbers_of,
+    open_tensor,
+    tensor_path,
+    tensors_of,
+)
 from softmax_jax.inputs import checks
 
 
 class TensorFeatures(NamedTuple):
-    """X (n, m), its names, and (height, width) where its rows are images."""
+    """X (n, m), in memory or as a source of rows, its names, and (height, width) where its rows are images."""
 
-    X: np.ndarray
+    X: np.ndarray | RowSource
     names: tuple[str, ...]
     image_shape: tuple[int, ...] | None
 
 
 def read_tensors(
-    source: str | Path, target: str | None = None, *, labels: str | Path | None = None, weights: str | None = None
+    source: str | Path,
+    target: str | None = None,
+    *,
+    labels: str | Path | None = None,
+    weights: str | None = None,
+    streamed: bool = False,
 ) -> Dataset:
     """Features and labels from a safetensors file.
 
@@ -43,6 +57,7 @@ def read_tensors(
       target: the tensor of labels in the same file.
       labels: a .npy or text file of labels instead.
       weights: the tensor of sample weights.
+      streamed: whether X is to be a source of rows, read by blocks; a tensor of two dimensions alone can be.
 
     Returns:
       Dataset; float16, float32 and float64 stay as they are, bfloat16 and uint8 become float32, other integers float64.
@@ -57,12 +72,13 @@ def read_tensors(
             "name the tensor of labels by target (--target), or give a .npy or text file of them by labels (--labels)"
         )
         raise ValueError(f"{path} needs labels: {what}, one of both; it has {listed(tensors_of(path))}.")
-    X, names, image_shape = read_tensor_features(source)
+    X, names, image_shape = open_tensor_features(source) if streamed else read_tensor_features(source)
+    n = X.shape[0]
     where = f"{path}: {target}" if labels is None else str(labels)
-    y = checked_labels(read_labels(labels) if labels is not None else _vector(path, str(target), len(X)), where)
-    if len(y) != len(X):
-        raise ValueError(f"{where} holds {len(y)} labels, but X in {path} has {len(X)} rows.")
-    w = None if weights is None else checked_weights(_vector(path, weights, len(X)), len(X), f"{path}: {weights}")
+    y = checked_labels(read_labels(labels) if labels is not None else _vector(path, str(target), n), where)
+    if len(y) != n:
+        raise ValueError(f"{where} holds {len(y)} labels, but X in {path} has {n} rows.")
+    w = None if weights is None else checked_weights(_vector(path, weights, n), n, f"{path}: {weights}")
     return Dataset(name or path.stem, X, y, names, image_shape, w)
 
 
@@ -82,6 +98,19 @@ def read_tensor_features(source: str | Path) -> TensorFeatures:
         array = array.astype(np.float32)
     X = checks.features(array.reshape(len(array), -1) if array.ndim > 2 and len(array) else array, name=where)
     return TensorFeatures(X, positions(X.shape[1]), tensor.shape[1:] if len(tensor.shape) == 3 else None)
+
+
+def open_tensor_features(source: str | Path) -> TensorFeatures:
+    """X from a safetensors file, as rows where they are.
+
+    Args:
+      source: as for `read_tensors`.
+
+    Raises:
+      ValueError, TypeError: as of `read_tensors`; also where the tensor has not two dimensions.
+    """
+    X = open_tensor(*tensor_path(source))
+    return TensorFeatures(X, positions(X.shape[1]), None)
 
 
 def _vector(path: Path, name: str, n: int) -> np.ndarray:

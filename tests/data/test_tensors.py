@@ -108,8 +108,25 @@ def test_files_that_are_damaged_or_models_or_of_other_numbers_are_refused():
         open_rows("f8.safetensors")
 
 
+def test_loaders_give_a_matrix_as_rows_where_it_is():
+    told = load_data("two.safetensors:layer2", "y", weights="w", streamed=True)
+    np.testing.assert_array_equal(rows_of(told.X), (10 * X).astype(np.float16))
+    np.testing.assert_array_equal(told.y, Y)
+    assert told.weights is not None and "streamed: 480 bytes" in told.notes[0]
+    np.testing.assert_array_equal(
+        rows_of(load_features("one.safetensors", ["0", "1", "2"], streamed=True).X)[:, 2], X[:, 2].astype("f4")
+    )
+    save_file({"images": X.reshape(10, 4, 3), "y": Y[:10]}, "images.safetensors")
+    with pytest.raises(ValueError, match=r"--stream.*matrices of safetensors files; images.safetensors is read whole"):
+        load_data("images.safetensors", "y", streamed=True)
+
+
 def test_the_command_line_takes_them(capsys):
     assert run(["fit", "two.safetensors:layer1", "--target", "y", "--test", "0", "--out", "m.safetensors"]) == 0
+    streamed = ["--stream", "--target", "y", "--test", "0", "--out", "s.safetensors"]
+    assert run(["fit", "two.safetensors:layer1", *streamed]) == 0
+    by_blocks, whole = (sj.load(f"{name}.safetensors").predict_proba(X) for name in "sm")
+    np.testing.assert_allclose(by_blocks, whole, atol=1e-3)
     assert run(["evaluate", "m.safetensors", "two.safetensors:layer1", "--labels", "y.npy"]) == 0
     assert run(["predict", "m.safetensors", "two.safetensors:layer1", "--out", "p.csv"]) == 0
     capsys.readouterr()
