@@ -59,7 +59,7 @@ experiments: $(VENV)/installed-dev
 	$(BIN)/python experiments/run_all.py $(FULL)
 
 clean:
-	rm -rf $(VENV) $(VENV)_aot softmax_jax_output build dist *.egg-info
+	rm -rf $(VENV) $(VENV)_aot softmax_jax_output softmax-jax-fit softmax-jax-probe build dist *.egg-info
 
 # The environment; a python3 without ensurepip (as some Linux systems split it off) gets pip from its own pip.
 $(BIN)/python:

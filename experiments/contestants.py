@@ -11,10 +11,10 @@ import numpy as np
 import optax
 import scipy.optimize
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
+from softmax_jax.runs import blas_threads
 
 Contestant = Callable[[np.ndarray, np.ndarray, float, float], sj.Params]
 MAX_ITER = 10_000
@@ -34,7 +34,7 @@ def scikit_learn(solver: str, threads: int | None = None) -> Contestant:
 
     def run(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
         model = LogisticRegression(C=1 / (l2 * len(y)), solver=solver, tol=tol, max_iter=MAX_ITER)
-        with threadpool_limits(threads, user_api="blas"):
+        with blas_threads.limited(threads):
             model.fit(X, y)
         return sj.Params(model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64))
 
@@ -63,6 +63,16 @@ def scipy_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Param
         value_and_gradient, np.zeros((m + 1) * k), jac=True, method="L-BFGS-B", options=options
     )
     return sj.Params(found.x[: m * k].reshape(m, k), found.x[m * k :])
+
+
+def on_one_thread(contestant: Contestant) -> Contestant:
+    """A contestant that computes by BLAS, on one of its threads."""
+
+    def run(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
+        with blas_threads.limited(1):
+            return contestant(X, y, l2, tol)
+
+    return run
 
 
 def optax_lbfgs(X: np.ndarray, y: np.ndarray, l2: float, tol: float) -> sj.Params:
@@ -144,6 +154,7 @@ THEIRS: dict[str, Contestant] = {
     "scikit-learn newton-cg, 1 thread": scikit_learn("newton-cg", 1),
     "scikit-learn newton-cholesky, 1 thread": scikit_learn("newton-cholesky", 1),
     "scipy L-BFGS-B": scipy_lbfgs,
+    "scipy L-BFGS-B, 1 thread": on_one_thread(scipy_lbfgs),
     "optax lbfgs": optax_lbfgs,
 }
 if importlib.util.find_spec("torch"):

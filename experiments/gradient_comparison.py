@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from recording import RESULTS, record
 from rich.console import Console
 from rich.table import Table
+from timing import in_words, ratio, watched
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
@@ -39,18 +40,19 @@ def compare(n: int, m: int, k: int, dtype: str, device: Any) -> dict[str, Any]:
         compiled = {name: jax.jit(gradient) for name, gradient in METHODS.items()}
         results = {name: f(*placed, 1e-4) for name, f in compiled.items()}
         walls: dict[str, list[float]] = {name: [] for name in METHODS}
-        for _ in range(REPEATS):
-            for name, f in compiled.items():
-                start = time.perf_counter()
-                jax.block_until_ready(f(*placed, jnp.asarray(1e-4, dtype)))
-                walls[name].append(time.perf_counter() - start)
+        with watched() as row["load"]:
+            for _ in range(REPEATS):
+                for name, f in compiled.items():
+                    start = time.perf_counter()
+                    jax.block_until_ready(f(*placed, jnp.asarray(1e-4, dtype)))
+                    walls[name].append(time.perf_counter() - start)
         for name, result in results.items():
             row[f"{name} error"] = max(
                 float(np.abs(np.asarray(r, np.float64) - t).max() / np.abs(t).max())
                 for r, t in zip(result, truth, strict=True)
             )
             row[f"{name} ms"] = 1e3 * float(np.median(walls[name][1:]))
-    row["time ratio"] = row["autodiff ms"] / row["closed form ms"]
+    row["time ratio"], row["why no ratio"] = ratio(row["autodiff ms"], row["closed form ms"], row["load"])
     return row
 
 
@@ -65,7 +67,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             r["dtype"],
             *(f"{r[name]:.1e}" for name in ("closed form error", "autodiff error")),
             *(f"{r[name]:.3f}" for name in ("closed form ms", "autodiff ms")),
-            f"{r['time ratio']:.2f}",
+            "-" if r["time ratio"] is None else f"{r['time ratio']:.2f}",
         )
     Console(width=120).print(table)
 
@@ -91,20 +93,23 @@ def draw(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Compare on every device present."""
-    rows = [
-        compare(*shape, dtype, device)
-        for device in jax.devices()
-        for dtype in (DTYPES if device.platform != "tpu" else ["float32"])
-        for shape in SHAPES
-    ]
+    with watched() as load:
+        rows = [
+            compare(*shape, dtype, device)
+            for device in jax.devices()
+            for dtype in (DTYPES if device.platform != "tpu" else ["float32"])
+            for shape in SHAPES
+        ]
     for row in rows:
         limit = 1e-12 if row["dtype"] == "float64" else 1e-5
         assert row["closed form error"] < limit and row["autodiff error"] < limit, row
     show(rows)
     draw(rows)
-    ratio = float(np.exp(np.mean([np.log(r["time ratio"]) for r in rows])))
-    print(f"autodiff / closed form, geometric mean of the time ratios: {ratio:.2f}")
-    print(f"written: {record('gradient_comparison', {'rows': rows, 'time_ratio_geometric_mean': ratio})}")
+    means = {name: float(np.exp(np.mean([np.log(r[f"{name} ms"] / 1e3) for r in rows]))) for name in METHODS}
+    mean = ratio(means["autodiff"], means["closed form"], load)
+    print(f"autodiff / closed form, geometric mean of the time ratios: {in_words(mean)}")
+    found = {"rows": rows, "time_ratio_geometric_mean": mean.value, "why no ratio": mean.why, "load": load}
+    print(f"written: {record('gradient_comparison', found)}")
 
 
 if __name__ == "__main__":

@@ -2,17 +2,19 @@
 
 A paper says "L2 strength v", and a reader must guess which objective that was in. Each reading of the same v is
 converted to l2 by `softmax_jax.conventions`, fitted to a gap of 1e-6 on the training rows, and judged on the test rows.
+--redraw draws what was recorded.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from held_out import HeldOut, guesses, problems, wants_full
 from matplotlib.figure import Figure
-from recording import RESULTS, record
+from recording import RESULTS, record, recorded
 from rich.console import Console
 from rich.table import Table
 
@@ -78,7 +80,7 @@ def draw(found: list[dict[str, Any]]) -> None:
             ax.plot(reading["l2"], reading["accuracy"], label=name, zorder=3, **look)
         ax.set_xscale("log")
         ax.set_title(f"{problem['problem']}: {100 * spread(row):.1f} points apart", loc="left", fontsize=10)
-        ax.set_xlabel("l2  [nats per squared weight]")
+        ax.set_xlabel("l2, strength of the penalty (right: stronger)")
         ax.grid(color=PALE, linewidth=0.8)
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("test accuracy")
@@ -103,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    draw(recorded("penalty_conventions")["found"]) if sys.argv[1:] == ["--redraw"] else main()

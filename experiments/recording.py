@@ -30,6 +30,11 @@ def environment() -> dict[str, Any]:
     }
 
 
+def recorded(name: str) -> dict[str, Any]:
+    """The result of experiments/results/<name>.json, such as to draw its figure anew."""
+    return json.loads((RESULTS / f"{name}.json").read_text())["result"]
+
+
 def record(name: str, result: dict[str, Any]) -> Path:
     """Write experiments/results/<name>.json: the environment and the result."""
     RESULTS.mkdir(exist_ok=True)

@@ -20,7 +20,8 @@ from contestants import torch_minimise, torch_parameters
 from recording import record
 from rich.console import Console
 from rich.table import Table
-from solver_race import GAP, TooSlow, timed
+from solver_race import GAP, TooSlow, limited
+from timing import in_words, ratio, watched
 
 import softmax_jax as sj
 from softmax_jax.dtypes import scope
@@ -146,8 +147,8 @@ def runs_of(name: str, rival: Rival, problem: Problem, device: Any) -> list[dict
     for tol in TOLERANCES[name == "softmax_jax"]:
         call = functools.partial(rival, problem.X, problem.y, problem.l2s, tol, device)
         try:
-            first_s = timed(call, limit_s)[1] if not runs else None
-            found, wall_s = timed(call, limit_s)
+            first_s = limited(call, limit_s)[0] if not runs else None
+            wall_s, found = limited(call, limit_s)
         except TooSlow:
             return [*runs, {"tol": tol, "wall_s": None, "stopped_after_s": limit_s}]
         gap = largest_gap(found, problem, device)
@@ -171,26 +172,28 @@ def raced(
     for job, l2s in JOBS.items():
         problem = prepared(shape, l2s, data, device)
         for name, rival in contestants.items():
-            runs = runs_of(name, rival, problem, device)
+            with watched() as load:
+                runs = runs_of(name, rival, problem, device)
             reached = [run["wall_s"] for run in runs if run["wall_s"] and run["gap"] <= GAP]
-            row = {"problem": size, "shape": shape, "job": job, "solver": name, "runs": runs}
+            row = {"problem": size, "shape": shape, "job": job, "solver": name, "load": load, "runs": runs}
             rows.append({**row, "seconds to 1e-5": min(reached) if reached else None})
             print(f"{size}, {job}, {name}: {rows[-1]['seconds to 1e-5'] or 'not reached'}", flush=True)
     return rows
 
 
 def table(rows: list[dict[str, Any]], device: Any) -> Table:
-    """A line for each run of a rival that got there, with how many times as long as ours it took."""
+    """A line for each run of a rival that got there, with how many times as long as ours it took, or why not."""
     shown = Table("problem", "job", "solver", "s to 1e-5", "first call, s", "gap", "ours is x times as fast")
     shown.title = f"{device.device_kind}: J - J* <= {GAP:g} at every strength"
-    best = {(r["problem"], r["job"]): r["seconds to 1e-5"] for r in rows if r["solver"] == "softmax_jax"}
+    best = {(r["problem"], r["job"]): r for r in rows if r["solver"] == "softmax_jax"}
     for r in rows:
         mine, seconds, first = best[r["problem"], r["job"]], r["seconds to 1e-5"], r["runs"][0].get("first_s")
-        ratio = f"{seconds / mine:.2g}" if seconds and mine and r["solver"] != "softmax_jax" else ""
+        found = ratio(seconds, mine["seconds to 1e-5"], mine["load"], r["load"])
+        times = in_words(found) if r is not mine else ""
         gaps = [run["gap"] for run in r["runs"] if "gap" in run]
         words = f"{seconds:.3g}" if seconds else "not reached"
         gap = f"{min(gaps):.1e}" if gaps else "-"
-        shown.add_row(r["problem"], r["job"], r["solver"], words, f"{first:.3g}" if first else "-", gap, ratio)
+        shown.add_row(r["problem"], r["job"], r["solver"], words, f"{first:.3g}" if first else "-", gap, times)
     return shown
 
 
@@ -204,4 +207,4 @@ def race(device: Any, data: Generator, *, full: bool) -> None:
             continue
         rows += raced(device, size, shape, data, contestants)
         print(f"written: {record(f'rivals_{device.platform}', {'gap': GAP, 'rows': rows})}")
-    Console(width=140).print(table(rows, device))
+    Console(width=180).print(table(rows, device))

@@ -1,10 +1,11 @@
-"""How time and memory grow with n, m, k and devices: python experiments/scaling.py [--full].
+"""How time and memory grow with n, m, k and devices: python experiments/scaling.py [--full | --redraw].
 
 From one base size each axis is varied alone. Each point is a fresh process: a first fit, which compiles, then a warm
 one, whose time and peak memory beyond what the process held before (its own X among that) are reported, and a third, in
 which the passes of L-BFGS (its direction and line search included) are timed between chunks. Both contestants end
 within `TOL` of the optimum: ours by its certificate, scikit-learn's lbfgs by the loosest of its tolerances that gets
-there, until it runs out of time; its time per pass is that of an iteration. A slope is that of a straight line through
+there, until it runs out of time, on one BLAS thread or on all, whichever is faster; its time per pass is that of an
+iteration. The load of the machine is recorded with each point (`timing`). A slope is that of a straight line through
 the last three points in log-log scale: 1 is linear.
 
 `--full` takes sizes for an accelerator with 40 GiB and more. Several devices on a CPU are fake: they share its cores,
@@ -26,7 +27,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from recording import RESULTS, record
+from recording import RESULTS, record, recorded
+from timing import watched
 
 L2, TOL = 1e-4, 1e-5
 SIZES = {
@@ -156,18 +158,31 @@ def fresh(contestant: str, size: dict[str, int], limit_s: float, best: float = 0
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={size['devices']}"
     command = [sys.executable, __file__, "child", contestant, json.dumps(size), repr(best)]
     try:
-        done = subprocess.run(
-            command, env=os.environ | {"XLA_FLAGS": flags}, stdout=subprocess.PIPE, timeout=limit_s, check=True
-        )
+        with watched() as load:
+            done = subprocess.run(
+                command, env=os.environ | {"XLA_FLAGS": flags}, stdout=subprocess.PIPE, timeout=limit_s, check=True
+            )
     except subprocess.TimeoutExpired:
         return None
-    return json.loads(done.stdout)
+    return {**json.loads(done.stdout), "load": load}
+
+
+def faster(size: dict[str, int], limit_s: float, best: float) -> dict[str, Any] | None:
+    """What scikit-learn measures on one BLAS thread or on all, where it is faster; None where both run out of time."""
+    found = {way: fresh(f"scikit-learn {way}", size, limit_s, best) for way in ("one", "all")}
+    there = [row | {"BLAS threads": way} for way, row in found.items() if row]
+    return min(there, key=lambda row: row["fit_s"], default=None)
 
 
 def child(contestant: str, size: dict[str, int], best: float) -> dict[str, Any]:
     """Measure one contestant in this process."""
+    from softmax_jax.runs import blas_threads
+
     X, y = data(size["n"], size["m"], size["k"])
-    return ours(X, y, size["devices"]) if contestant == "softmax_jax" else theirs(X, y, best)
+    if contestant == "softmax_jax":
+        return ours(X, y, size["devices"])
+    with blas_threads.limited(1 if contestant.endswith("one") else None):
+        return theirs(X, y, best)
 
 
 def sweep(axis: str, sizes: dict[str, Any], known: dict[str, Any]) -> list[dict[str, Any]]:
@@ -181,7 +196,7 @@ def sweep(axis: str, sizes: dict[str, Any], known: dict[str, Any]) -> list[dict[
             known[key] = [mine, None]
         mine, other = known[key]
         if mine and other is None and in_time:
-            other = known[key][1] = fresh("scikit-learn", size, sizes["limit_s"], mine["J"])
+            other = known[key][1] = faster(size, sizes["limit_s"], mine["J"])
             in_time = other is not None  # a larger one would take longer still
         row = {"axis": axis, "value": value, "softmax_jax": mine, "scikit-learn": other}
         row["ran out of time"] = other is None and axis != "devices"
@@ -213,6 +228,13 @@ def slopes(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def memory_ratios(rows: list[dict[str, Any]], axis: str) -> tuple[float, float]:
+    """The least and the largest of our peak memory over scikit-learn's, along an axis; NaN where it has none."""
+    both = [r for r in rows if r["axis"] == axis and r["softmax_jax"] and r["scikit-learn"]]
+    found = [r["softmax_jax"]["peak_mib"] / r["scikit-learn"]["peak_mib"] for r in both]
+    return min(found, default=float("nan")), max(found, default=float("nan"))
+
+
 def draw(rows: list[dict[str, Any]], sizes: dict[str, Any]) -> None:
     """A column for each axis, a row for each metric."""
     axes = [axis for axis in AXES if any(r["axis"] == axis for r in rows)]
@@ -229,6 +251,9 @@ def draw(rows: list[dict[str, Any]], sizes: dict[str, Any]) -> None:
             fixed = ", ".join(f"{other} = {base[other]}" for other in ("n", "m", "k") if other != axis)
             ax.set(xscale="log", yscale="log", xlabel=axis)
             ax.set_title(fixed if metric == "pass_s" else "", fontsize=9)
+            if metric == "peak_mib" and axis != "devices":
+                words = "ours: {:.1f} to {:.1f} times scikit-learn's"
+                ax.set_title(words.format(*memory_ratios(rows, axis)), fontsize=9)
             ax.set_xticks(sizes[axis], [f"{v:,}" for v in sizes[axis]])
             ax.minorticks_off()
             ax.grid(color="#e8e8e8", lw=0.6)
@@ -272,8 +297,16 @@ def main() -> None:
         for metric, by_axis in by_metric.items():
             words = ", ".join(f"{axis} {value:.2f}" for axis, value in by_axis.items() if value is not None)
             print(f"{name}: slopes of {METRICS[metric]}: {words}")
+    for axis in AXES[:-1]:
+        print("memory along {}: {:.1f} to {:.1f} times scikit-learn's".format(axis, *memory_ratios(rows, axis)))
     print(f"written: {record('scaling', {'l2': L2, 'tol': TOL, 'sizes': sizes, 'slopes': found, 'rows': rows})}")
 
 
+def redraw() -> None:
+    """Draw what was recorded."""
+    result = recorded("scaling")
+    draw(result["rows"], result["sizes"])
+
+
 if __name__ == "__main__":
-    main()
+    redraw() if sys.argv[1:] == ["--redraw"] else main()

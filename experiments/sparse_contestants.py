@@ -5,9 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 import sklearn
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
+from timing import timed
 
 import softmax_jax as sj
 from softmax_jax.conventions import adelie_lambda_from_penalties, sklearn_c_from_penalties
+from softmax_jax.runs import blas_threads
 
 Answer = tuple[float, np.ndarray, np.ndarray]  # seconds, W (m, k), b (k,)
 TOL = 1e-5
@@ -43,7 +41,7 @@ def saga(X: Any, y: np.ndarray, l1: float, l2: float, epochs: int, threads: int 
         C=C, l1_ratio=l1_ratio, solver="saga", tol=0.0, max_iter=epochs, random_state=0, **_ELASTIC
     )
     X = _short_indices(X)
-    with threadpool_limits(threads, user_api="blas"):
+    with blas_threads.limited(threads):
         seconds, _ = timed(lambda: model.fit(X, y))
     return seconds, model.coef_.T, model.intercept_
 
@@ -74,15 +72,6 @@ def adelie_path(
         found = np.load(answer)
         np.testing.assert_allclose(found["lmda"], lmda, rtol=1e-9)  # every strength, in this order
         return float(found["seconds"]), list(zip(found["W"], found["b"], strict=True))
-
-
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds and the result."""
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = call()
-    return time.perf_counter() - start, result
 
 
 def adelie_version(python: str = sys.executable) -> str | None:

@@ -19,6 +19,7 @@ from recording import record
 from sparse_contestants import TOL, adelie_path, adelie_version, our_path, ours
 from sparse_judge import Judge
 from sparse_race import LIMIT_S, REPEATS, counted, show, shown, told
+from timing import watched
 
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)  # 1e-7 is adelie's default
 STRENGTHS = np.geomspace(1, 0.01, 50)  # of l1_max
@@ -97,7 +98,9 @@ def main() -> None:
     results = {}
     for name in chosen.names or SPARSE:
         print(name, flush=True)
-        results[name] = race(SPARSE[name], chosen.rivals, chosen.adelie)
+        with watched() as load:
+            results[name] = race(SPARSE[name], chosen.rivals, chosen.adelie)
+        results[name]["load"] = load
         if not chosen.rivals:
             print(f"written: {record(f'sparse_path_race_{name}', {'gap': TOL, **results[name]})}")
     show(results)

@@ -4,14 +4,12 @@ Both sides must bring every fit of a job to a true gap of 1e-4 (ours: a proven o
 included. scikit-learn runs with each of its solvers, with one and two processes where it can, with one BLAS thread and
 with all, at falling tolerances until its worst fit is within 1e-4; its time is the fastest of those. The judge is
 float64: J of its answer less a lower bound of J* from a certified fit. Ours is timed once to compile, then the best
-of three.
+of three. The load of the machine is recorded, and there is no ratio where it was busy (`timing`).
 """
 
 from __future__ import annotations
 
 import sys
-import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits
+from timing import in_words, ratio, timed, watched
 
 import softmax_jax as sj
+from softmax_jax.runs import blas_threads
 
 GAP = 1e-4
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
@@ -110,7 +109,7 @@ def path(dtype: str) -> dict[str, Any]:
         pairs = zip(fits, strengths, strict=True)
         return [(sj.Params(W.T.astype(np.float64), b.astype(np.float64)), case.X, T, l2) for (W, b), l2 in pairs]
 
-    best = fastest([("newton-cg", 1, None)], theirs, answer, least)
+    best = fastest([("newton-cg", 1, threads) for threads in (None, 1)], theirs, answer, least)
     ours = {
         "ours_s": seconds,
         "first_s": first,
@@ -163,7 +162,7 @@ def fastest(
     tried, best = [], {"theirs_s": None, "way": None}
     for solver, jobs, threads in ways:
         for tol in TOLERANCES:
-            with threadpool_limits(threads, user_api="blas"):
+            with blas_threads.limited(threads):
                 seconds, found = timed(run(solver, tol, jobs))
             rows = answer(found)
             worst = max(float(sj.objective(p, X, T, l2)) - J for (p, X, T, l2), J in zip(rows, least, strict=True))
@@ -190,15 +189,6 @@ def fastest(
     return {**best, "tried": tried}
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds and the result."""
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = call()
-    return time.perf_counter() - start, result
-
-
 def timed_warm(call: Callable[[], Any], repeats: int = 3) -> tuple[float, float, Any]:
     """Wall seconds of the first call, the least of some warm ones, and the result."""
     first = timed(call)[0]
@@ -221,17 +211,18 @@ def main() -> None:
     dtype = "float64" if "--float64" in sys.argv else "float32"
     table = Table("job", "dtype", "softmax_jax, s", "scikit-learn, s", "way", "ratio")
     for name in [a for a in sys.argv[1:] if a in JOBS] or JOBS:
-        result = JOBS[name](dtype)
+        with watched() as load:
+            result = JOBS[name](dtype)
         result["n_passes"] = int(np.sum(result["n_passes"]))
-        result["ratio"] = result["theirs_s"] / result["ours_s"] if result["theirs_s"] else None
+        found = ratio(result["theirs_s"], result["ours_s"], load)
+        result |= {"load": load, "ratio": found.value, "why no ratio": found.why}
         record(
             f"sweep_race_{name}" + ("_float64" if dtype == "float64" else ""), {"dtype": dtype, "gap": GAP, **result}
         )
         theirs = f"{result['theirs_s']:.3g}" if result["theirs_s"] else "not reached"
-        ratio = f"{result['ratio']:.1f}" if result["ratio"] else "-"
-        table.add_row(name, dtype, f"{result['ours_s']:.3g}", theirs, result["way"] or "", ratio)
+        table.add_row(name, dtype, f"{result['ours_s']:.3g}", theirs, result["way"] or "", in_words(found))
         print({key: value for key, value in result.items() if key != "tried"}, flush=True)
-    Console(width=120).print(table)
+    Console(width=160).print(table)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from .probing.comparison import compare_probes
 from .probing.files import load, save
 from .probing.linear import linear_probe
 from .probing.shots import few_shot_curve
+from .runs.versions import show_versions
 from .solvers import LBFGS, SGD, Newton, NewtonCG, ProximalNewton
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "one_hot_encode",
     "penalty",
     "save",
+    "show_versions",
     "softmax",
     "solve_implicit",
     "to_classlabel",

@@ -22,6 +22,7 @@ from scipy.optimize import brentq
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import column_names
 from softmax_jax.inputs.pairing import paired
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
 
 _RANGE, _PRECISION = (-690.0, 690.0), 1e-13  # of log c
@@ -29,6 +30,7 @@ _BLOCK = 1 << 20  # elements of Z at a time
 _SUM_TOLERANCE = 1e-2  # of a row of probabilities, which may be of 16 bits
 
 
+@with_documented_fields
 class TemperatureScaling(NamedTuple):
     """The best temperature and what it gains.
 
@@ -47,6 +49,7 @@ class TemperatureScaling(NamedTuple):
     status: str
 
 
+@with_documented_fields
 class ReliabilityTable(NamedTuple):
     """Samples by confidence, one entry per bin (lower, upper].
 

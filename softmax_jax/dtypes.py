@@ -18,6 +18,7 @@ from jax.core import Tracer
 from softmax_jax.runtime.forks import refuse_fork
 from softmax_jax.runtime.host import transfers_allowed
 from softmax_jax.runtime.meshes import with_auto_axes
+from softmax_jax.runtime.tensors import plain_tensor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,14 +45,14 @@ def follows_dtype(function: Function) -> Function:
     Floating arguments of a narrower dtype are promoted with it, so that a gradient is float64 where X is, whatever the
     params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
     operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
-    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py). Transfer guards are lifted, but not
-    under a transformation. In a forked process: RuntimeError.
+    a mesh with Explicit axes are read as over one with Auto axes (see meshes.py), tensors of torch as arrays (see
+    tensors.py). Transfer guards are lifted, but not under a transformation. In a forked process: RuntimeError.
     """
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         refuse_fork()
-        args, kwargs = jax.tree.map(with_auto_axes, (args, kwargs))
+        args, kwargs = jax.tree.map(lambda leaf: with_auto_axes(plain_tensor(leaf)), (args, kwargs))
         leaves = jax.tree.leaves((args, kwargs))
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)
         wide = any(isinstance(leaf, np.ndarray) and leaf.dtype == np.float64 for leaf in leaves)

@@ -19,6 +19,7 @@ from softmax_jax.dtypes import compute_dtype, scope
 from softmax_jax.gradients import both_gradients
 from softmax_jax.losses import normalised_weights, objective
 from softmax_jax.model import Params
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
 
@@ -26,6 +27,7 @@ MOST_COORDINATES = 256  # differentiated numerically; more parameters are sample
 EPS = float(np.finfo(np.float64).eps)
 
 
+@with_documented_fields
 class Difference(NamedTuple):
     """How far two gradients of one parameter are apart.
 
@@ -39,6 +41,7 @@ class Difference(NamedTuple):
     relative: float
 
 
+@with_documented_fields
 class GradientReport(NamedTuple):
     """The gradient of J by three methods; each comparison is Params(W=Difference, b=Difference).
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from softmax_jax.dtypes import compute_dtype, follows_dtype
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.forks import refuse_fork
 from softmax_jax.runtime.host import transfers_allowed
 
@@ -20,6 +21,7 @@ from softmax_jax.runtime.host import transfers_allowed
 PRECISION = jax.lax.Precision.HIGHEST
 
 
+@with_documented_fields
 class Params(NamedTuple):
     """Weights and bias.
 

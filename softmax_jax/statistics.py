@@ -32,6 +32,7 @@ from softmax_jax.model import Params, check_shapes, net_input
 from softmax_jax.penalties import smooth_only
 from softmax_jax.placement.place import place
 from softmax_jax.problem.problem import Point, Problem
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.conjugate_gradients import conjugate_gradients
 from softmax_jax.solvers.newton import Newton
@@ -46,6 +47,7 @@ MAX_PRODUCTS = 5000
 COLLINEAR = 1e-13  # smallest eigenvalue of the correlation matrix that float64 can tell from zero
 
 
+@with_documented_fields
 class Posterior(NamedTuple):
     """The Laplace posterior around `params`; made by `laplace_posterior`, read by the functions here.
 
@@ -66,6 +68,7 @@ class Posterior(NamedTuple):
     columns: Sequence[Any] = ()
 
 
+@with_documented_fields
 class Predictive(NamedTuple):
     """Predictions that know their error.
 

@@ -14,11 +14,13 @@ import jax
 from softmax_jax.dtypes import follows_dtype
 from softmax_jax.losses import objective
 from softmax_jax.model import Params
+from softmax_jax.runtime.fields import with_documented_fields
 
 if TYPE_CHECKING:
     import optax
 
 
+@with_documented_fields
 class Update(NamedTuple):
     """What an update gives.
 

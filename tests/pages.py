@@ -91,7 +91,8 @@ def _is_here(block: Block) -> bool:
 
 
 def _run_python(block: Block, path: Path, names: dict[str, object]) -> None:
-    code = compile("\n" * block.line + block.code, str(path), "exec")  # so that tracebacks name the page's line
+    # a traceback names the line of the page; what this file has from __future__ is not handed on
+    code = compile("\n" * block.line + block.code, str(path), "exec", dont_inherit=True)
     if not _is_here(block):
         return
     printed = io.StringIO()

@@ -80,3 +80,17 @@ def test_all_accelerators_give_the_fit_of_one():
     one, several = (sj.fit(X, y, l2=1e-3, solver=sj.LBFGS(), devices=d) for d in (devices[0], devices))
     assert several.status == "converged"
     assert abs(several.objective - one.objective) <= 1e-6
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_a_tensor_of_torch_on_a_gpu_is_fitted_as_its_array_on_the_host(dtype):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available() or not _accelerators():
+        pytest.skip("torch sees no GPU")
+    X, y = _data()
+    tensor = torch.from_numpy(X).to(getattr(torch, dtype))
+    there = sj.fit(tensor.cuda().requires_grad_(), torch.from_numpy(y).cuda(), l2=1e-3)
+    here = sj.fit(tensor, y, l2=1e-3)
+    assert there.status == here.status == "converged"
+    assert abs(there.objective - here.objective) <= 1e-6

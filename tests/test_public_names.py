@@ -47,6 +47,7 @@ NAMES = [
     "SoftmaxRegressionCV",
     "save",
     "load",
+    "show_versions",
     "__version__",
 ]
 

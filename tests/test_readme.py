@@ -1,22 +1,33 @@
-"""The README's Python runs as it stands, in the order of the page, and its files exist."""
+"""The README's blocks run as they stand, in the order of the page, and the files that pages name exist."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 
+import matplotlib
 import pytest
+from pages import blocks_of, run_page
 from places import ROOT
 
+matplotlib.use("Agg")
+
+README = ROOT / "README.md"
+MOST_LINES = 160
 PAGES = ["README.md", "ARCHITECTURE.md", "experiments/README.md"]
 
 
-def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 3
-    names: dict = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+def test_the_code_of_the_readme_runs_and_its_commands_too(tmp_path):
+    assert {block.language for block in blocks_of(README)} == {"python", "bash"}
+    run_page(README, tmp_path)
+    assert (tmp_path / "predictions.csv").exists() and (tmp_path / "probe.safetensors").exists()
+
+
+def test_the_readme_is_two_screens_and_its_first_command_installs_all_that_its_blocks_need():
+    assert len(README.read_text().splitlines()) <= MOST_LINES
+    assert next(b.code for b in blocks_of(README) if b.language == "bash").startswith("pip install '.[all]'")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["all"] == ["softmax_jax[cli,data,export,onnx]"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from softmax_jax._version import __version__
-from softmax_jax.cli import verb_bench, verb_check, verb_evaluate, verb_fit, verb_predict, verb_probe
+from softmax_jax.cli import verb_bench, verb_check, verb_evaluate, verb_export, verb_fit, verb_predict, verb_probe
 from softmax_jax.cli.terminal import BAD_INPUT, INTERRUPTED, INTERRUPTED_BUT_SAVED, say
 
 _UsageError: Any = typer.BadParameter.__bases__[0]  # its own name is private in some versions of typer
@@ -24,6 +24,7 @@ app.command("fit")(verb_fit.fit)
 app.command("predict")(verb_predict.predict)
 app.command("evaluate")(verb_evaluate.evaluate)
 app.command("probe")(verb_probe.probe)
+app.command("export")(verb_export.export)
 app.command("check")(verb_check.check)
 app.command("bench")(verb_bench.bench)
 

@@ -50,14 +50,14 @@ class FitOptions(options.Source):
     tol: options.Tol = 1e-6
     max_iter: Annotated[int, options.of_problem(help="Most iterations.")] = 1000
     eta: Annotated[float | None, options.of_problem(help="Learning rate; selects gradient descent.")] = None
-    epochs: Annotated[int | None, options.of_problem(help="Passes over the data; selects it too.")] = None
+    epochs: Annotated[int | None, options.of_problem(help="Times that all rows are used; selects it too.")] = None
     minibatches: Annotated[int | None, options.of_problem(help="Samples per update; selects it too.")] = None
     seed: options.Seed = 0
     no_cache: options.NoCache = False
     out: Annotated[
         Path,
         options.of_output(help="Folder for pictures, numbers and the model; or a .safetensors file for the model."),
-    ] = Path("softmax_jax_output")
+    ] = Path("softmax-jax-fit")
     report: Annotated[Path | None, options.of_output(help="Folder for a report in HTML.")] = None
     checkpoint: Annotated[Path | None, options.of_output(help="Folder to save the state to, and to resume from.")] = (
         None

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from softmax_jax.data import Dataset
 
 Record = TypeVar("Record")
-FORMS = "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz or .npy file; a folder of shards."
+FORMS = (
+    "iris, digits, wine, breast_cancer; a .csv, .tsv (also .gz), .parquet, .npz, .npy or .safetensors file, this also "
+    "with :NAME of a tensor; a folder of shards."
+)
 MODEL = ".safetensors"
 
 of_data = functools.partial(typer.Option, rich_help_panel="Data")  # by panels of --help
@@ -30,13 +33,13 @@ of_output = functools.partial(typer.Option, rich_help_panel="Output")
 of_several = functools.partial(typer.Option, rich_help_panel="Several features, seeds and shots")
 
 Weights = Annotated[str | None, of_data(help="Column of sample weights; of an .npz file the array.")]
-L2 = Annotated[float, of_problem(help="L2 strength, nats per squared weight.")]
-L1 = Annotated[float, of_problem(help="L1 strength, nats per unit: weights that do not help are exactly zero.")]
-Tol = Annotated[float, of_problem(help="Duality gap to prove, nats per sample.")]
+L2 = Annotated[float, of_problem(help="Penalty: l2/2 times the sum of squared weights is added to the mean loss.")]
+L1 = Annotated[float, of_problem(help="Penalty: l1 times the sum of absolute weights; useless ones become zero.")]
+Tol = Annotated[float, of_problem(help="How near to the least possible cost to come, proven; nats per sample.")]
 Seed = Annotated[int, of_problem(help="Of everything that is drawn at random.")]
 Stream = Annotated[
     bool | None,
-    of_data("--stream/--no-stream", help="Read rows by blocks, never all into memory; by their size.", show_default=""),
+    of_data("--stream/--no-stream", help="Read rows by blocks, never all into memory.", show_default="by size"),
 ]
 NoCache = Annotated[bool, of_problem("--no-cache", help="Neither keep nor reuse compiled programs.")]
 AsJson = Annotated[bool, of_output("--json", help="Print JSON for machines.")]

@@ -11,6 +11,7 @@ import typer
 
 from softmax_jax.cli import options
 from softmax_jax.cli.settings import FromConfig
+from softmax_jax.cli.words import spoken
 
 if TYPE_CHECKING:
     from softmax_jax.data import Dataset
@@ -54,16 +55,16 @@ class ProbeOptions(options.Source):
     preset: Annotated[PresetName, options.of_problem(metavar="NAME", help="clip, dinov2 or simclr.")] = PresetName.clip
     l2_grid: Annotated[
         str | None,
-        options.of_problem(metavar="FROM:TO:COUNT", help="Strengths as l2, or such as 1e-3,1e-2; not the preset's."),
+        options.of_problem(metavar="FROM:TO:COUNT", help="Values of l2, or such as 1e-3,1e-2; not the preset's."),
     ] = None
     sparse: Annotated[
-        int | None, options.of_problem(metavar="N", help="At most so many features, along l1; not by a preset.")
+        int | None, options.of_problem(metavar="N", help="Use at most N features, by an l1 penalty; not by a preset.")
     ] = None
     tol: options.Tol = 1e-6
     max_iter: Annotated[int, options.of_problem(help="Most iterations of a fit.")] = 1000
     prune: Annotated[
         PruneRule | None,
-        options.of_problem(metavar="RULE", help="proof or validation: give up strengths that cannot win."),
+        options.of_problem(metavar="RULE", help="proof or validation: give up penalties that cannot win."),
     ] = None
     seed: options.Seed = 0
     seeds: Annotated[int, options.of_several(help="Splits of DATA, from --seed on.")] = 1
@@ -72,7 +73,7 @@ class ProbeOptions(options.Source):
     ] = None
     no_cache: options.NoCache = False
     out: Annotated[Path, options.of_output(help="Folder for picture, numbers and the model.")] = Path(
-        "softmax_jax_output"
+        "softmax-jax-probe"
     )
     report: Annotated[Path | None, options.of_output(help="Folder for a report in HTML.")] = None
     checkpoint: Annotated[Path | None, options.of_output(help="Folder to keep every fit in, and to resume from.")] = (
@@ -196,7 +197,8 @@ class ProbeOptions(options.Source):
         self, source: str | None, labels: str | None, name: str, name_of_labels: str, streamed: bool
     ) -> Dataset | None:
         if source is not None:
-            return self._open(source, labels, streamed)
+            with spoken(labels=name_of_labels):
+                return self._open(source, labels, streamed)
         if labels is not None:
             raise ValueError(f"{name_of_labels} belongs to {name}; give both.")
         return None

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from softmax_jax.cli.words import in_options
 from softmax_jax.display.text_table import aligned
 
 NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -24,7 +25,17 @@ def say(kind: str, message: object) -> None:
       kind: what it is, such as error or note.
       message: its words, or an object that has them as its text.
     """
-    print(f"softmax-jax: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"softmax-jax: {kind}: {in_options(' '.join(str(message).split()))}", file=sys.stderr)
+
+
+def say_before(before: object | None) -> None:
+    """Say where a run goes on from, where it does.
+
+    Args:
+      before: of `storage.before`; None where it starts anew.
+    """
+    if before is not None:
+        say("note", before)
 
 
 def verdict(status: str, words: str, *, aloud: bool = True) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from softmax_jax.runs.gradient_audit import Finding
 
 _COMPARED = ("autodiff_closed_form", "autodiff_finite", "closed_form_finite")
-_HEADS = ("", "at", "auto - closed", "auto - finite", "closed - finite", "of allowed")
+_HEADS = ("", "at", "auto - closed", "auto - finite", "closed - finite", "of tolerance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Options(options.Source):
 def check(given: Options) -> int:
     """Compare the gradient in closed form, by autodiff and by finite differences, on every device at hand.
 
-    At random parameters and at the optimum, in float32 and float64; differences are judged by what rounding explains.
+    At random parameters and at the optimum, in float32 and float64. The tolerance is what rounding alone may make.
     Below, how exactly each device multiplies, by measuring: solvers take the precision that is marked.
 
     For example:
@@ -59,14 +59,15 @@ def check(given: Options) -> int:
         print(to_json({**told, "passed": passed, "worst": worst, **found}))
         return 0 if passed else 1
     print(f"{dataset.name}: {n} x {m}, l2 = {l2:g}", *dataset.notes, sep="\n")
-    print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences")
+    print("largest difference of an entry of dJ/dW and of dJ/db: autodiff, closed form, finite differences;")
+    print("of tolerance: the largest one, divided by what rounding alone may make")
     print_table([_cells(finding) for finding in findings], _HEADS)
     dtypes = " and ".join(dict.fromkeys(finding.report.dtype for finding in findings))
     words = "PASS: all three agree" if passed else "FAIL: they do not agree"
     devices = ", ".join(dict.fromkeys(finding.report.device for finding in findings))
     rows = [[p.device, p.precision, f"{p.error:.0e}", "taken" if p.is_auto else ""] for p in products]
     print_table(rows, ("device", "products in float32", "relative error", "by solvers"))
-    print(f"{words} on {devices} in {dtypes}; the largest difference is {worst:.2g} times what rounding explains")
+    print(f"{words} on {devices} in {dtypes}; the largest difference is {worst:.2g} times the tolerance")
     return 0 if passed else 1
 
 

@@ -38,7 +38,7 @@ def evaluate(given: Options) -> int:
 
       softmax-jax evaluate model.safetensors test.csv --target species
 
-      softmax-jax evaluate softmax_jax_output test.npy --labels test_labels.npy --json
+      softmax-jax evaluate softmax-jax-fit test.npy --labels test_labels.npy --json
     """
     from softmax_jax.cli.models import load_model, note_columns
     from softmax_jax.data import load_labelled

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import functools
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softmax_jax.cli import options
+from softmax_jax.cli.ctrl_c import CtrlC
 from softmax_jax.cli.distributed import fit_over_processes
 from softmax_jax.cli.fit_options import FitOptions
 from softmax_jax.cli.settings import write_settings
-from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_facts, say, verdict
+from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, print_facts, say, say_before, verdict
 
 if TYPE_CHECKING:
     from softmax_jax.runs.painter import Painter
-    from softmax_jax.runs.progress import ProgressLine
     from softmax_jax.runs.summary import TrainingRun
 
 
@@ -59,9 +55,12 @@ def _fit(given: FitOptions, painter: Painter) -> int:
     settings = {name: getattr(given, name) for name in ("l2", "tol", "max_iter", "seed")} | {"solver": record}
     settings |= {} if given.distributed else penalty
     try:
-        run, written = (
-            fit_over_processes(given, settings) if given.distributed else _fit_alone(given, settings, painter)
-        )
+        if given.distributed:
+            run, written = fit_over_processes(given, settings)
+        else:
+            run, written = _fit_alone(given, settings, painter)
+            if isinstance(written, Path):
+                return _told_of_model(run, written)
     except KeyboardInterrupt:  # a second one, or before the first step
         if given.checkpoint is None or not any(given.checkpoint.glob("*.safetensors")):
             raise
@@ -85,11 +84,12 @@ def _fit(given: FitOptions, painter: Painter) -> int:
     return verdict(run.result.status, words, aloud=bool(written))
 
 
-def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) -> tuple[TrainingRun, list[Path]]:
-    """The run, and what it has written."""
-    from softmax_jax.runs.artifacts import write_run
+def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) -> tuple[TrainingRun, list[Path] | Path]:
+    """The run, and what it has written; the path of the model alone where Ctrl-C ended what comes after it."""
+    from softmax_jax.runs.artifacts import write_fitted, write_run
     from softmax_jax.runs.progress import ProgressLine
     from softmax_jax.runs.training import train
+    from softmax_jax.storage.before import fit_before
 
     dataset = given.open(weights=given.weights, streamed=given.streamed())
     out, reports = options.place_for(given.out), []  # before the fit: its result must not be lost
@@ -101,27 +101,22 @@ def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) ->
     settings |= {"checkpoint": given.checkpoint, "every": given.every}
     settings |= {"test": given.test, "standardise": not given.no_standardise}
     epochs = getattr(settings["solver"], "epochs", None)
-    with ProgressLine(given.tol, epochs=epochs) as line, _told_of_stopping(line, given.checkpoint):
-        run = train(dataset, callback=line, **settings)
-    return run, [*write_run(run, out, painter.draw), *(write(run) for write in reports)]
+    say_before(fit_before(given.checkpoint))
+    with ProgressLine(given.tol, epochs=epochs) as line, CtrlC(line) as pressed:
+        keep = functools.partial(pressed.keep, functools.partial(write_fitted, out=out))
+        try:
+            run = train(dataset, callback=pressed, fitted=keep, **settings)
+            written = write_run(run, out, painter.draw, model=pressed.model)
+            return run, [*written, *(write(run) for write in reports)]
+        except KeyboardInterrupt:
+            if pressed.model is None or pressed.run is None:
+                raise
+            return pressed.run, pressed.model
 
 
-@contextmanager
-def _told_of_stopping(line: ProgressLine, checkpoint: Path | None) -> Iterator[None]:
-    """Within it Ctrl-C, which `fit` answers by certifying what it has reached, is also answered on the line.
-
-    With a checkpoint, `fit` has a handler of its own, which would hand the signal on to this one.
-    """
-    if checkpoint is not None or threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
-        return
-
-    def _handle(number: int, frame: Any) -> None:
-        line.stopping()
-        signal.default_int_handler(number, frame)
-
-    before = signal.signal(signal.SIGINT, _handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _told_of_model(run: TrainingRun, model: Path) -> int:
+    """Say that there is the model alone, and how its fit ended."""
+    r = run.result
+    ended = f"{r.status} after {r.n_iter} iterations with a gap of {r.duality_gap:.1e}"
+    say("interrupted", f"The model is written to {model} ({ended}); numbers and pictures may be missing.")
+    return INTERRUPTED_BUT_SAVED

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softmax_jax.cli import options
+from softmax_jax.cli.ctrl_c import CtrlC
 from softmax_jax.cli.probe_options import ProbeOptions
 from softmax_jax.cli.settings import write_settings
-from softmax_jax.cli.terminal import Rows, print_facts, say, verdict
+from softmax_jax.cli.terminal import INTERRUPTED_BUT_SAVED, Rows, print_facts, say, say_before, verdict
 
 if TYPE_CHECKING:
     from softmax_jax.probing.run import ProbeRun
@@ -21,14 +23,13 @@ _OF_STEPS = (16, 5, 5, 9, 10, 8)
 
 @options.takes(ProbeOptions)
 def probe(given: ProbeOptions) -> int:
-    """Tune the L2 strength by a published protocol on validation rows, and fit the winner to all but the test.
+    """Tune the penalty by a published protocol on validation rows, and fit the winner to all but the test.
 
     For example:
 
       softmax-jax probe features.npy --labels labels.npy
 
       softmax-jax probe digits --preset dinov2 --report report
-
 
       softmax-jax probe features.npy --labels labels.npy --sparse 10
 
@@ -50,26 +51,36 @@ def probe(given: ProbeOptions) -> int:
 
 def _one(given: ProbeOptions) -> int:
     """A probe of one set of features."""
-    from softmax_jax.probing.run import train_probe, write_probe  # JAX loads here, so that --help stays quick
+    from softmax_jax.probing.run import train_probe, write_probe, write_winner  # JAX loads here: --help stays quick
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.progress import SearchLine
+    from softmax_jax.storage.before import search_before
 
     settings, (data, val, test) = given.settings(), given.open_all()
     folder = options.folder_for(given.out, "--out")  # before the work, whose result must not be lost
     page = None if given.report is None else options.folder_for(given.report, "--report") / "report.html"
     rows = None if given.as_json else _Strengths(given.sparse)
-    with SearchLine() as line:
+    say_before(search_before(given.checkpoint))
+    with SearchLine() as line, CtrlC(line) as pressed:
 
         def tell(progress: ProbeProgress) -> None:
             line(progress)
             if rows is not None:
                 rows(progress)
 
-        run = train_probe(data, val, test, test=given.test_share(), seed=given.seed, callback=tell, **settings)
-    written = [*write_probe(run, folder), write_settings(given, folder, "probe")]
-    if page is not None:
-        tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
-        written.append(run.probe.write_report(page, *tested, name=data.name))
+        keep = functools.partial(pressed.keep, lambda probe: write_winner(probe, data.feature_names, folder))
+        settings |= {"test": given.test_share(), "seed": given.seed, "callback": tell, "fitted": keep}
+        try:
+            run = train_probe(data, val, test, **settings)
+            written = [*write_probe(run, folder, model=pressed.model), write_settings(given, folder, "probe")]
+            if page is not None:
+                tested = (run.X_test, run.y_test) if len(run.y_test) else (None, None)
+                written.append(run.probe.write_report(page, *tested, name=data.name))
+        except KeyboardInterrupt:
+            if pressed.model is None:
+                raise
+            say("interrupted", f"The model is written to {pressed.model}; numbers and pictures may be missing.")
+            return INTERRUPTED_BUT_SAVED
     if given.as_json:
         print(to_json(run.summary))
     else:
@@ -79,13 +90,15 @@ def _one(given: ProbeOptions) -> int:
 
 def _several(given: ProbeOptions) -> int:
     """Several features, seeds or shots."""
-    from softmax_jax.probing.several import probe_several, summary_of_several, write_several
+    from softmax_jax.probing.several import draw_several, probe_several, summary_of_several, write_several
     from softmax_jax.runs.artifacts import to_json
     from softmax_jax.runs.progress import StepLine
+    from softmax_jax.storage.before import search_before
 
     settings = given.settings() | given.several()
     data, test = given.open_several()
     folder = options.folder_for(given.out, "--out")
+    say_before(search_before(given.checkpoint))
     heads = ("features", "seed", "shots", "l1" if given.sparse else "l2", "validation", "test")
     rows = None if given.as_json else Rows(heads, _OF_STEPS)
     with StepLine() as line:
@@ -98,6 +111,11 @@ def _several(given: ProbeOptions) -> int:
 
         found = probe_several(data, test, callback=tell, **settings)
     written = [*write_several(found, folder), write_settings(given, folder, "probe")]
+    try:
+        written.append(draw_several(found, folder))
+    except KeyboardInterrupt:
+        say("interrupted", f"{' and '.join(map(str, written))} are written, the picture is not.")
+        return INTERRUPTED_BUT_SAVED
     if given.as_json:
         print(to_json(summary_of_several(found)))
     else:
@@ -110,19 +128,22 @@ def _several(given: ProbeOptions) -> int:
 
 
 class _Strengths:
-    """The table of the search, a row for each strength as it is done."""
+    """The table of the search, a row for each penalty as it is done."""
 
     def __init__(self, sparse: int | None) -> None:
-        from softmax_jax.probing.words import heads
-
-        self._rows = Rows(("so far", *heads(sparse)[1:]), _WIDTHS)
+        self._sparse, self._rows = sparse, None
 
     def __call__(self, p: ProbeProgress) -> None:
-        from softmax_jax.probing.words import row_cells
+        from softmax_jax.probing.words import heads, row_cells
 
+        if self._rows is None:
+            names = ("so far", *heads(p.unit, self._sparse)[1:])
+            self._rows = Rows(names, _WIDTHS[:2] + _WIDTHS[-len(names) + 2 :])
         mark = "best" if p.is_best else ""
         penalty = p.l2 if p.n_features is None else p.n_features
-        self._rows.row(row_cells(mark, p.strength, penalty, p.duality_gap, p.status, p.val_loss, p.val_accuracy))
+        self._rows.row(
+            row_cells(mark, p.unit, p.strength, penalty, p.duality_gap, p.status, p.val_loss, p.val_accuracy)
+        )
 
 
 def _print(run: ProbeRun, written: list[Path]) -> None:
@@ -146,7 +167,7 @@ def _print(run: ProbeRun, written: list[Path]) -> None:
 def _verdict(run: ProbeRun) -> int:
     probe = run.probe
     if probe.status == "interrupted":
-        done = f"{len(probe.strengths)} strengths are done; the best of them is written"
+        done = f"{len(probe.strengths)} penalties are done; the best of them is written"
         return verdict("interrupted", f"{done}, as it was found on the training rows." if probe.stopped else f"{done}.")
     ended = [status for status in (*probe.path.status, probe.result.status) if status != "dropped"]
     short = [status for status in ended if status != "converged"]

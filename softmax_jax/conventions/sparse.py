@@ -60,7 +60,7 @@ def sklearn_c_from_penalties(l1: Any, l2: Any, n_samples: float, n_classes: int)
 
     Args:
       l1: strength >= 0, nats per unit of W, or an array of them.
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: factor >= 0 of half the sum of squared weights, or an array of them.
       n_samples: n, or the sum of the sample weights, class weights included.
       n_classes: k, at least 2; two are the binomial model.
 
@@ -105,7 +105,7 @@ def cuml_c_from_penalties(
 
     Args:
       l1: strength >= 0, nats per unit of W, or an array of them.
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: factor >= 0 of half the sum of squared weights, or an array of them.
       n_samples: n, the number of rows.
       n_classes: k, at least 2; two are the binomial model.
       penalty_normalized: as given to cuML; True is its default.
@@ -155,7 +155,7 @@ def glmnet_lambda_from_penalties(l1: Any, l2: Any, *, binomial: bool = False) ->
 
     Args:
       l1: strength >= 0, nats per unit of W, or an array of them.
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: factor >= 0 of half the sum of squared weights, or an array of them.
       binomial: the other model has one column (a sigmoid) for two classes.
 
     Raises:
@@ -201,7 +201,7 @@ def adelie_lambda_from_penalties(
 
     Args:
       l1: strength >= 0 of the norms of W's rows, or an array of them.
-      l2: strength >= 0, nats per squared weight, or an array of them.
+      l2: factor >= 0 of half the sum of squared weights, or an array of them.
       n_classes: k >= 2, the columns of its y.
       row_weight: what its `penalty` argument holds for every feature; None is its default, sqrt(k).
 

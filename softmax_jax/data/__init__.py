@@ -1,4 +1,4 @@
-"""Reading data: named sets of scikit-learn; CSV, TSV, Parquet, NumPy and IDX files; rows larger than memory.
+"""Reading data: sets of scikit-learn; CSV, TSV, Parquet, NumPy, safetensors and IDX files; rows larger than memory.
 
 loading         the one door: from a name or a path to features and labels
 dataset         what every reader returns
@@ -11,6 +11,7 @@ parquet_schema  what a Parquet file holds
 label_columns   which of its columns may be labels
 arrays          .npz and .npy files and folders of them into memory
 npy             the header of a .npy file
+tensors         safetensors files into memory
 idx             images and labels in the format of MNIST
 named           the data sets of scikit-learn
 labels          what labels are, however a file writes them
@@ -21,6 +22,9 @@ rows.opening    from a path, a function or an object to rows that are read by bl
 rows.source     what a source of rows is
 rows.npy        rows of a .npy file or a memory map
 rows.parquet    rows of Parquet files; in memory they are these, read whole
+rows.arrow      from Arrow's batches to matrices
+rows.datasets   rows of a Hugging Face Dataset
+rows.tensors    rows of a tensor in a safetensors file
 rows.shards     several sources as one
 rows.iterable   rows from blocks that the user's code yields
 rows.views      rows chosen or changed while they are read
@@ -37,6 +41,7 @@ from softmax_jax.data.parquet import read_parquet
 from softmax_jax.data.rows.opening import open_rows
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.tables import read_table
+from softmax_jax.data.tensors import read_tensors
 
 __all__ = [
     "NAMES",
@@ -55,4 +60,5 @@ __all__ = [
     "read_npy",
     "read_parquet",
     "read_table",
+    "read_tensors",
 ]

@@ -55,7 +55,7 @@ def read_arrays(
     if not npz and (target is not None or weights is not None):
         name = "target" if target is not None else "weights"
         raise ValueError(
-            f"{name} is for .npz files and tables; {path} has no names in it. Give its labels by --labels."
+            f"{name} is for .npz files and tables; {path} has no names in it. Give its labels by labels (--labels)."
         )
     name = path.absolute().name.split(".")[0]
     if path.is_dir():
@@ -63,7 +63,7 @@ def read_arrays(
         y, found = _all_labels(shards), open_arrays(path) if streamed else _stacked(shards)
         return Dataset(name, found.X, y, found.names, found.image_shape, notes=found.notes)
     if labels is None and not npz:
-        raise ValueError(f"{path} holds features only; give a .npy or text file of their labels by --labels.")
+        raise ValueError(f"{path} holds features only; give a .npy or text file of their labels by labels (--labels).")
     X, names, image_shape, _ = open_arrays(path) if streamed else read_array_features(path)
     n = X.shape[0]
     if labels is not None:
@@ -136,7 +136,7 @@ def _shard_labels(shards: Shards) -> Callable[[Path], np.ndarray]:
     if not shards.labels:
         raise ValueError(
             f"{shards.folder} holds features only ({shards.notes[0]}); keep their labels beside them (y-3.npy for "
-            "X-3.npy, or y.npy for all), or give a .npy or text file of them by --labels."
+            "X-3.npy, or y.npy for all), or give a .npy or text file of them by labels (--labels)."
         )
     if len(shards.labels) == len(shards.features):
         files = dict(zip(shards.features, shards.labels, strict=True))

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from softmax_jax.runtime.fields import with_documented_fields
 
+
+@with_documented_fields
 class Dataset(NamedTuple):
     """Features and labels; the labels are in memory.
 
@@ -29,6 +32,7 @@ class Dataset(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+@with_documented_fields
 class Features(NamedTuple):
     """Features alone, as a fitted model expects them.
 

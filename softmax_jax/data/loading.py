@@ -7,6 +7,7 @@
 | .npz | the array y, or `target` | the array `weights` |
 | .npy, or a folder of .npy or .parquet shards | the file `labels`, or y*.npy in the folder | |
 | a folder of .parquet shards | the column `target` | the column `weights` |
+| .safetensors, .safetensors:NAME | the tensor `target`, or the file `labels` | the tensor `weights` |
 | IDX images, as of MNIST | the IDX file `labels` | |
 """
 
@@ -29,9 +30,11 @@ from softmax_jax.data.numerals import TextFormat
 from softmax_jax.data.parquet import ParquetTable
 from softmax_jax.data.rows.reading import some_columns
 from softmax_jax.data.rows.source import RowSource
+from softmax_jax.data.rows.tensors import is_tensor_file
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
 from softmax_jax.data.streaming import bytes_in_memory, open_arrays, refuse_streamed, streamed_note
 from softmax_jax.data.tables import DELIMITERS, CsvTable
+from softmax_jax.data.tensors import read_tensor_features, read_tensors
 
 _ARRAYS = (".npz", ".npy")
 Loaded = TypeVar("Loaded", Dataset, Features)
@@ -90,6 +93,10 @@ def load_data(
         if drop:
             raise ValueError(f"drop is for tables; {path} has no names of columns.")
         return _told_streamed(read_arrays(path, target, labels=labels, weights=weights, streamed=streamed))
+    if is_tensor_file(source):
+        if drop:
+            raise ValueError(f"drop is for tables; {source} has no names of columns.")
+        return read_tensors(source, target, labels=labels, weights=weights)
     if labels is not None and path.is_file() and is_idx(path):
         return read_images(path, labels)
     raise ValueError(_unknown(source, path))
@@ -140,6 +147,8 @@ def load_features(
         X, available = data.X, data.feature_names
     elif _is_arrays(path):
         X, available, _, notes = open_arrays(path) if streamed else read_array_features(path)
+    elif is_tensor_file(source):
+        X, available, _ = read_tensor_features(source)
     elif path.is_file() and is_idx(path):
         X, available, _ = read_pixels(path)
     else:
@@ -231,8 +240,8 @@ def _is_arrays(path: Path) -> bool:
 
 def _unknown(source: str, path: Path) -> str:
     expected = (
-        f"DATA must be {', '.join(NAMES)}, or a .csv, .tsv, .parquet, .npz or .npy file, or a folder of .npy or "
-        ".parquet shards"
+        f"DATA must be {', '.join(NAMES)}, or a .csv, .tsv, .parquet, .npz, .npy or .safetensors file, or a folder "
+        "of .npy or .parquet shards"
     )
     if path.is_dir():
         return f"{expected}; {source} is a folder without .npy or .parquet files of features."

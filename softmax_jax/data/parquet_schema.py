@@ -6,7 +6,8 @@ float64; dictionaries are their values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -112,7 +113,7 @@ def contents(path: Path) -> Contents:
         schema, n = file.schema_arrow, file.metadata.num_rows
         if n == 0:
             raise ValueError(f"{path} has columns but no rows of data, expected at least one row.")
-        columns = [_column(file, field) for field in schema]
+        columns = [column_of_field(field, functools.partial(_first_value, file)) for field in schema]
     found = distinct([(normalised(column.name), column) for column in columns], path)
     return Contents(path, n, found, tuple(map(normalised, _index_columns(schema))), state)
 
@@ -128,7 +129,13 @@ def numbers(values: pa.Array) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _column(file: ParquetFile, field: pa.Field) -> Column:
+def column_of_field(field: pa.Field, first_value: Callable[[str], Any]) -> Column:
+    """What a column holds, by its field of an Arrow schema.
+
+    Args:
+      field: its name and type.
+      first_value: from a name to what the column has in the first row.
+    """
     import pyarrow.types as kinds
 
     kind = field.type
@@ -139,7 +146,7 @@ def _column(file: ParquetFile, field: pa.Field) -> Column:
         return Column(field.name, kind, None)
     if kinds.is_fixed_size_list(kind):
         return Column(field.name, kind.value_type, kind.list_size)
-    return Column(field.name, kind.value_type, len(_first_value(file, field.name) or ()))
+    return Column(field.name, kind.value_type, len(first_value(field.name) or ()))
 
 
 def _first_value(file: ParquetFile, name: str) -> Any:

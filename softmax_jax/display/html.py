@@ -108,7 +108,7 @@ def path_html(title: str, path: Any) -> str:
         "objective": [float(v) for v in path.objective],
         "duality gap": [bound_text(v) for v in path.duality_gap],
         "iterations": list(path.n_iter),
-        "passes": list(path.n_passes),
+        "passes over the data": list(path.n_passes),
         "validation loss": [float(v) for v in path.val_loss],
         "validation accuracy": [float(v) for v in path.val_accuracy],
         "dropped": list(path.dropped),

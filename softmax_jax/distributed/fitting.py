@@ -25,6 +25,7 @@ from softmax_jax.distributed.row_hashes import joint_fingerprint
 from softmax_jax.distributed.stopping import AgreedStop
 from softmax_jax.dtypes import compute_dtype
 from softmax_jax.fitting.arguments import iterations, strength, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.single import FitResult, run_solver
 from softmax_jax.fitting.starts import class_mass, start_params, without_massless
 from softmax_jax.inputs import checks
@@ -104,12 +105,13 @@ def initialise(
 
 
 @on_host
+@door
 def fit_distributed(
     X: Any,
     y: Any,
     *,
     l2: float = 1e-4,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -130,7 +132,7 @@ def fit_distributed(
       X: (n_p, m) dense features of this process, as in `fit`; n_p >= 1 may differ, m and dtype may not.
       y: (n_p,) labels, of which the classes are those of all processes together, or soft targets (n_p, k).
       l2: as in `fit`.
-      solver: an exact solver, or None.
+      solver: an exact solver's record or name, or None.
       tol: as in `fit`.
       max_iter: as in `fit`.
       sample_weight: (n_p,) >= 0, on one scale for all processes, not all zero on one of them.
@@ -224,7 +226,7 @@ def read_shards(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Any]]) ->
     return X, y
 
 
-def _rows(X: Any, y: Any, sample_weight: Any, solver: Solver | None) -> _Rows:
+def _rows(X: Any, y: Any, sample_weight: Any, solver: Any) -> _Rows:
     """The rows of this process, alone."""
     if is_record(solver) and not solver.is_exact:
         raise ValueError("Gradient descent (SGD) runs on one device; give an exact solver to fit_distributed.")

@@ -21,6 +21,7 @@ from softmax_jax.estimators.folds import Splits, fold_weights, splits_of, splitt
 from softmax_jax.estimators.scoring import held_out_score, routed
 from softmax_jax.estimators.sparse_folds import is_along_l1, penalties, swept
 from softmax_jax.fitting.arguments import Given, check_strengths, iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs.class_weight import row_weights
@@ -31,6 +32,7 @@ from softmax_jax.model_selection.choice import TIE, best_strength
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.placement.place import checked_rows, kind_of
 from softmax_jax.prediction import host_net_input
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.runtime.meshes import with_auto_axes
 from softmax_jax.solvers.protocol import Solver
@@ -41,6 +43,7 @@ DEFAULT_STRENGTHS = tuple(np.geomspace(1e-6, 1e1, 15))
 LANE_ELEMENTS = 2**28  # logits of all folds, beyond which the folds are swept one after the other
 
 
+@with_documented_fields
 class CrossValidation(NamedTuple):
     """What is found in F folds at L strengths, in the order in which the strengths were given.
 
@@ -114,6 +117,7 @@ class CrossValidation(NamedTuple):
 
 
 @on_host
+@door
 def cross_validate(
     X: Any,
     y: Any,
@@ -126,7 +130,7 @@ def cross_validate(
     class_weight: Any = None,
     params: dict[str, Any] | None = None,
     fit_intercept: bool = True,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     devices: Any = None,
@@ -157,7 +161,7 @@ def cross_validate(
       class_weight: as of SoftmaxRegression; used in the fits only.
       params: what else the scorer and the splitter requested by metadata routing, by name.
       fit_intercept: whether the bias is free.
-      solver: None, or an exact solver's record.
+      solver: None, or an exact solver's record or name.
       tol: bound on J - J* to prove for each fit, nats per sample.
       max_iter: most iterations for a strength.
       devices: as for `fit`.

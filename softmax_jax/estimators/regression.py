@@ -15,6 +15,7 @@ from softmax_jax.dtypes import compute_dtype
 from softmax_jax.estimators.base import UNPROVEN
 from softmax_jax.estimators.fitting import CertifiedClassifier, DegenerateDataWarning, unchanged_on_error
 from softmax_jax.fitting.data_warnings import data_warnings
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.fitting.sparse_solver import record_for
@@ -82,7 +83,7 @@ class SoftmaxRegression(CertifiedClassifier):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "l2": [Interval(Real, 0, None, closed="both")],
-        "solver": [StrOptions(set(SOLVERS)), *RECORDS],
+        "solver": [StrOptions(set(SOLVERS)), *RECORDS, None],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "eta": [Interval(Real, 0, None, closed="neither"), None],
@@ -98,6 +99,7 @@ class SoftmaxRegression(CertifiedClassifier):
         "group": [StrOptions({"features"}), None],
     }
 
+    @door
     def __init__(
         self,
         *,

@@ -15,6 +15,7 @@ from softmax_jax.display.user_warnings import warn_user
 from softmax_jax.estimators.cross_validation import CrossValidation, cross_validate
 from softmax_jax.estimators.fitting import CertifiedClassifier, unchanged_on_error
 from softmax_jax.estimators.scoring import metadata_router
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult, fit
 from softmax_jax.fitting.sparse_solver import record_for
@@ -66,7 +67,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         "cv": ["cv_object"],
         "scoring": "no_validation",
         "refit": ["boolean"],
-        "solver": [StrOptions(set(SOLVERS) - {"sgd"}), *RECORDS],
+        "solver": [StrOptions(set(SOLVERS) - {"sgd"}), *RECORDS, None],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "fit_intercept": ["boolean"],
@@ -78,6 +79,7 @@ class SoftmaxRegressionCV(CertifiedClassifier):
         "group": [StrOptions({"features"}), None],
     }
 
+    @door
     def __init__(
         self,
         *,

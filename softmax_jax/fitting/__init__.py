@@ -3,6 +3,7 @@
 single         `fit` and its result
 sparse         fits with l1: the data placed once, solved at one strength after the other
 returned       outcomes of transformed data as those of the data given
+doors          solvers by their names; others' arguments answered with ours
 arguments      what fits have in common, checked at their entry
 starts         where a fit starts, classes without mass aside
 sparse_solver  from names of solvers and l1 to records

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from softmax_jax.display.html import result_html
 from softmax_jax.fitting.arguments import given, iterations, strength, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.predicting import predict, predict_proba
 from softmax_jax.fitting.returned import SHARE_OF_TOL, continued, from_span, shifted_back
 from softmax_jax.fitting.sparse import SparseFits, checked_sparse, fit_sparse
@@ -25,6 +26,7 @@ from softmax_jax.placement.padding import Padding, padding_for
 from softmax_jax.placement.place import Kind, place
 from softmax_jax.placement.span import pays, spanned
 from softmax_jax.problem.problem import Data
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.driver import Progress, optimise
 from softmax_jax.solvers.gradient_descent import SGD, descend
@@ -36,6 +38,7 @@ from softmax_jax.storage.resuming import checked_interval, session_for
 from softmax_jax.storage.saving import Saving
 
 
+@with_documented_fields
 class FitResult(NamedTuple):
     """The parameters and what is proven about them.
 
@@ -98,12 +101,13 @@ class FitResult(NamedTuple):
 
 
 @on_host
+@door
 def fit(
     X: Any,
     y: Any,
     *,
     l2: float = 1e-4,
-    solver: Record | None = None,
+    solver: Record | str | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -131,7 +135,8 @@ def fit(
       y: (n,) labels of any one kind, or soft targets T (n, k) whose rows sum to 1.
       l2: strength of the penalty l2/2 ||W||^2, >= 0; b is not penalised.
       solver: None to choose by size, or `LBFGS()`, `NewtonCG()`, `Newton()`, `SGD(eta, epochs, minibatches)`; with
-        l1 None or `ProximalNewton()`.
+        l1 None or `ProximalNewton()`; or "auto", "lbfgs", "newton-cg", "newton", "sgd" (its epochs are max_iter),
+        "proximal-newton".
       tol: bound on J - J* to prove, nats per sample; with l2 = 0 the norm of the gradient, each column's entries times
         its largest deviation over its variance, so that units do not matter.
       max_iter: most iterations; gradient descent counts `epochs` instead.
@@ -178,7 +183,8 @@ def fit(
         found = fit_sparse(fits, classes, sparse, l2, init=init, tol=tol, max_iter=max_iter, **kept)
         result = FitResult(found.params, classes, *found[1:], l2=l2, l1=sparse.l1, group=sparse.group)
         if speaks:
-            warn_of_fit(result, X, solver=solver, l2=l2, l1=sparse.l1, tol=tol, max_iter=max_iter)
+            rows = fits.sets.data.exact.rows if kind.is_streamed else None
+            warn_of_fit(result, X, solver=solver, l2=l2, l1=sparse.l1, tol=tol, max_iter=max_iter, rows=rows)
         return result
     chosen = choose_solver(solver, kind, k, l2)
     way = {"minibatches": not chosen.is_exact, "by_blocks": kind.is_streamed}
@@ -191,14 +197,17 @@ def fit(
     others = fallbacks(chosen, *inner) if solver is None else ()
     settings = {"l2": l2, "tol": tol, "fit_intercept": bool(fit_intercept), "seed": seed}
 
+    seen: list[Any] = []  # rows that were read by blocks, with what the first pass found
     free, shares = bool(fit_intercept), np.full(n, 1 / n) if weight is None else weight / weight.sum()
 
     def run(rows: int | None) -> Outcome:
         can = chosen.is_exact and l2 > 0 and padding is None and pays(kind, device, rows)
-        wide = spanned(X, T, shares, l2, free, solver or LBFGS(), device) if can else None
+        needs: Any = solver or LBFGS()
+        wide = spanned(X, T, shares, l2, free, needs, device) if can else None
         used, then = (chosen, others) if wide is None else solvers_in_span(solver, wide.inner, k)
         pad = None if rows else padding
         data = place(X, T, weight, l2, free, chosen, device, rows, pad) if wide is None else wide.inner
+        seen[:] = [data.exact.rows] if kind.is_streamed else []
         start = start_params(init, used, m, len(classes), np.dtype(data.training.dtype), seed)
         if free and used.is_exact:
             start = without_massless(start, class_mass(T, weight, len(classes)))
@@ -223,7 +232,8 @@ def fit(
     outcome = within_memory(run, block, kind, k, device)
     result = FitResult(outcome.params, classes, *outcome[1:], l2=l2)
     if speaks:
-        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter)
+        rows = seen[0] if seen else None
+        warn_of_fit(result, X, solver=solver, l2=l2, tol=tol, max_iter=max_iter, rows=rows)
     return result
 
 

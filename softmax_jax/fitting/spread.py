@@ -17,18 +17,21 @@ _ROWS = 1024  # that are looked at
 _FEWEST = 10  # of which deviations are told: of two or three rows they differ by chance
 
 
-def spread_message(X: Any) -> str:
+def spread_message(X: Any, rows: Any = None) -> str:
     """A sentence where the columns of X differ by more than LARGEST_SPREAD in spread, with the cure; else "".
 
     Args:
-      X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at.
+      X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at by themselves.
+      rows: of their problem, whose first pass has found the deviations of all of them (`problem.streamed`); else None.
     """
-    deviations = _deviations(X)
-    if len(deviations) < 2 or deviations.max() <= LARGEST_SPREAD * deviations.min():
+    deviations = _deviations(X) if rows is None else _surveyed(rows)
+    if len(deviations) < 2 or deviations.max() / LARGEST_SPREAD <= deviations.min():
         return ""
     low, high = deviations.min(), deviations.max()
+    with np.errstate(over="ignore"):
+        factor = high / low
     return (
-        f"The columns of X differ in spread by a factor of {high / low:.1e} (standard deviations {low:.1e} to "
+        f"The columns of X differ in spread by a factor of {factor:.1e} (standard deviations {low:.1e} to "
         f"{high:.1e}): one penalty cannot suit them all. Standardise them: linear_probe and softmax-jax do "
         "(standardise=True), elsewhere (X - X.mean(axis=0)) / X.std(axis=0) or a StandardScaler does."
     )
@@ -44,17 +47,40 @@ def _deviations(X: Any) -> np.ndarray:
     if rows.shape[0] < _FEWEST:
         return np.zeros(0)
     rounding = 8 * float(np.finfo(X.dtype).eps if X.dtype.kind == "f" else 2.0**-8)
+    largest = _largest(rows)
+    unit = np.where(largest > 0, largest, 1)  # squares of what is as large as its dtype holds overflow
     if is_sparse(rows):
-        mean, square = _moments(rows)
+        mean, square = _moments(rows, unit)
         found, largest = np.sqrt(np.maximum(square - mean**2, 0)), np.sqrt(square)
     else:
-        wide = np.asarray(rows, np.float64)
-        found, largest = (wide - wide[:1]).std(axis=0), np.abs(wide).max(axis=0)  # of a constant exactly 0
-    return found[found > rounding * largest]
+        wide = np.asarray(rows, np.float64) / unit
+        found, largest = (wide - wide[:1]).std(axis=0), largest > 0  # of a constant exactly 0
+    return (found * unit)[found > rounding * largest]
 
 
-def _moments(rows: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Means (m,) of the entries of a CSR matrix, and of their squares."""
+def _largest(rows: Any) -> np.ndarray:
+    """The largest magnitudes (m,) of columns, dense or CSR."""
+    if not is_sparse(rows):
+        return np.abs(np.asarray(rows, np.float64)).max(axis=0)
+    found = np.zeros(rows.shape[1])
+    np.maximum.at(found, rows.indices, np.abs(rows.data.astype(np.float64)))
+    return found
+
+
+def _surveyed(rows: Any) -> np.ndarray:
+    """As `_deviations`, of what the first pass over the rows of a source found, in the units of the source."""
+    seen, scale = rows.survey, np.asarray(rows.scale, np.float64)
+    if rows.source.shape[0] < _FEWEST:
+        return np.zeros(0)
+    found = np.sqrt(seen.variance) / scale
+    largest = np.maximum(np.abs(seen.low), np.abs(seen.high)) / scale + np.abs(np.asarray(rows.offset, np.float64))
+    dtype = np.dtype(rows.source.dtype)
+    rounding = 8 * float(np.finfo(dtype).eps if dtype.kind == "f" else 2.0**-8)
+    return found[np.isfinite(largest) & (found > rounding * largest)]
+
+
+def _moments(rows: Any, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means (m,) of the entries of a CSR matrix in a unit of each column, and of their squares."""
     n, m = rows.shape
-    values = rows.data.astype(np.float64)
+    values = rows.data.astype(np.float64) / unit[rows.indices]
     return tuple(np.bincount(rows.indices, v, m) / n for v in (values, values**2))  # type: ignore[return-value] # two

@@ -16,7 +16,9 @@ from softmax_jax.fitting.spread import spread_message
 _AS_MEANT = ("converged", "interrupted", "dropped")  # nothing that the caller does not know
 
 
-def warn_of_fit(result: Any, X: Any, *, solver: Any, l2: float, tol: float, max_iter: int, l1: float = 0.0) -> None:
+def warn_of_fit(
+    result: Any, X: Any, *, solver: Any, l2: float, tol: float, max_iter: int, l1: float = 0.0, rows: Any = None
+) -> None:
     """Warn where one fit did not converge, or its columns differ in spread.
 
     Gradient descent that ends its epochs, and max_iter=0, which certifies the start, do what they were asked to.
@@ -29,6 +31,7 @@ def warn_of_fit(result: Any, X: Any, *, solver: Any, l2: float, tol: float, max_
       tol: bound to prove.
       max_iter: most iterations.
       l1: strength of Omega.
+      rows: of the problem, where X is read by blocks; else None.
     """
     descent = solver is not None and not solver.is_exact
     ended = result.status == "max_iter" and (descent or max_iter == 0)
@@ -38,10 +41,10 @@ def warn_of_fit(result: Any, X: Any, *, solver: Any, l2: float, tol: float, max_
         and (words := convergence_message(result, solver=solver, l2=l2, tol=tol, l1=l1))
     ):
         warn_user(words, NotConvergedWarning)
-    warn_of_spread(X, matters=l2 > 0 or l1 > 0)
+    warn_of_spread(X, matters=l2 > 0 or l1 > 0, rows=rows)
 
 
-def warn_of_fits(status: Iterable[str], X: Any, *, tol: float, max_iter: int) -> None:
+def warn_of_fits(status: Iterable[str], X: Any, *, tol: float, max_iter: int, rows: Any = None) -> None:
     """Warn where some of many fits did not converge, or their columns differ in spread.
 
     Args:
@@ -49,10 +52,11 @@ def warn_of_fits(status: Iterable[str], X: Any, *, tol: float, max_iter: int) ->
       X: (n, m) checked features.
       tol: bound to prove for each.
       max_iter: most iterations of each.
+      rows: of the problem, where X is read by blocks; else None.
     """
     if words := unconverged_message(status, tol=tol, max_iter=max_iter):
         warn_user(words, NotConvergedWarning)
-    warn_of_spread(X)
+    warn_of_spread(X, rows=rows)
 
 
 def unconverged_message(status: Iterable[str], *, tol: float, max_iter: int) -> str:
@@ -75,12 +79,13 @@ def unconverged_message(status: Iterable[str], *, tol: float, max_iter: int) -> 
     )
 
 
-def warn_of_spread(X: Any, *, matters: bool = True) -> None:
+def warn_of_spread(X: Any, *, matters: bool = True, rows: Any = None) -> None:
     """Warn where columns differ in spread.
 
     Args:
       X: (n, m) checked features.
       matters: whether there is a penalty, without which scales do not matter.
+      rows: of the problem, where X is read by blocks; else None.
     """
-    if matters and (words := spread_message(X)):
+    if matters and (words := spread_message(X, rows)):
         warn_user(words, SpreadWarning)

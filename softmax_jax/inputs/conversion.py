@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.inputs.foreign import as_plain
 from softmax_jax.inputs.objects import from_objects
+from softmax_jax.inputs.paths import refuse_path
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _BLOCK = 1 << 20  # elements of a block in the searches
@@ -32,13 +34,14 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
     """X as a NumPy array of whatever dtype it has.
 
     Args:
-      X: array-like.
+      X: array-like; a tensor of torch, or a column of lists, too.
       name: what error messages call it.
 
     Raises:
       TypeError: X is sparse, a numpy.matrix, a plan of polars that is not collected, or does not convert.
       ValueError: masked entries, duplicate column names, rows of different lengths.
     """
+    refuse_path(X, name)
     if hasattr(X, "toarray") or hasattr(X, "todense"):  # not densified silently
         raise TypeError(
             f"{name} is sparse ({type(X).__name__}), which is not supported; dense, by {name}.toarray(), it would take "
@@ -51,6 +54,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError(f"{name} must have no masked entries, got {np.ma.count_masked(X)}: fill or drop them.")
     check_columns(X, name)
+    X = as_plain(X, name)
     try:
         return np.asarray(X)
     except ValueError as error:
@@ -60,7 +64,7 @@ def as_numpy(X: Any, name: str) -> np.ndarray:
 
 
 def check_columns(X: Any, name: str) -> None:
-    """Raise ValueError for duplicate names and categorical columns of a data frame.
+    """Raise for duplicate names of a data frame, and columns of categories, dates or lists.
 
     Args:
       X: anything.
@@ -73,6 +77,17 @@ def check_columns(X: Any, name: str) -> None:
     for column, dtype in zip(names, getattr(X, "dtypes", ()) if names else (), strict=False):
         if str(dtype) == "category":
             raise ValueError(f"{name} must hold numbers, got the categorical column {column!r}: encode it first.")
+    for column, dtype in () if hasattr(X, "iloc") else _stored_types(X, names):
+        if dtype.startswith(("date", "time", "duration")):  # of polars, NumPy would read them as numbers
+            raise TypeError(f"{name} must hold numbers, got dates or durations in column {column!r}: convert them.")
+        if dtype.startswith(("list", "large_list", "fixed_size_list", "array")):
+            raise TypeError(f"{name} must hold numbers, got lists in column {column!r}: pass that column alone.")
+
+
+def _stored_types(X: Any, names: list[Any]) -> list[tuple[Any, str]]:
+    """The columns of a polars or Arrow table with their types, in small letters."""
+    types = getattr(X, "dtypes", None) or getattr(getattr(X, "schema", None), "types", ())
+    return [(name, str(kind).lower()) for name, kind in zip(names, types, strict=False)]
 
 
 def column_names(X: Any) -> list[Any]:

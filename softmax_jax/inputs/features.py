@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.inputs.conversion import check_finite, is_jax, is_sparse, narrowed, real
+from softmax_jax.inputs.foreign import as_plain
 from softmax_jax.inputs.frames import as_matrix
 from softmax_jax.inputs.sparse_input import compressed_rows
 
@@ -26,9 +27,9 @@ def features(
     """The feature matrix X (n, m) as a finite floating array of float16, bfloat16, float32 or float64.
 
     Args:
-      X: 2-d array-like or data frame of real numbers. A JAX array stays a JAX array where it is; anything
-        else becomes a NumPy array. float16 to float64 are kept as they are, longdouble is narrowed to
-        float64, bool and integers become float64 (in JAX arrays: JAX's default float dtype).
+      X: 2-d array-like or data frame of real numbers, a tensor of torch, or a column of lists. A JAX array stays
+        one where it is, as a tensor on a GPU becomes one; anything else becomes a NumPy array. float16 to float64 are
+        kept, longdouble is narrowed to float64, bool and integers become float64 (in JAX arrays: JAX's default).
       name: what error messages call X.
       n_features: m that a fitted model expects.
       dtype: dtype to convert to; by default as above.
@@ -47,7 +48,8 @@ def features(
         _check_shape(X.shape, name, n_features)
         array = compressed_rows(X, name, dtype=dtype)
     else:
-        array = X if is_jax(X) else as_matrix(X, name)
+        array = as_plain(X, name)
+        array = array if is_jax(array) else as_matrix(array, name)
         _check_shape(array.shape, name, n_features)
         array = real(array, X, name)
         if dtype is not None and array.dtype != np.dtype(dtype):

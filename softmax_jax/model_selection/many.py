@@ -17,6 +17,7 @@ import numpy as np
 from softmax_jax.display.one_line import one_line
 from softmax_jax.dtypes import compute_dtype, has_float64, scope
 from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.returned import SHARE_OF_TOL
 from softmax_jax.fitting.starts import class_mass, without_massless
 from softmax_jax.model import Params
@@ -28,6 +29,7 @@ from softmax_jax.placement.span import Span, pays, span_of
 from softmax_jax.problem.device_rows import DeviceRows
 from softmax_jax.problem.features import DenseFeatures
 from softmax_jax.problem.problem import Problem, padded_rows
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.batched import advance_batch, at_rounded, begin_batch
 from softmax_jax.solvers.batched_passes import Batch, certify, prepare
@@ -40,6 +42,7 @@ from softmax_jax.solvers.stopping import still
 GROUP_ELEMENTS = 2**25  # logits, features and memory of the problems solved at a time
 
 
+@with_documented_fields
 class ManyResult(NamedTuple):
     """What is found for each of B problems.
 
@@ -67,12 +70,13 @@ class ManyResult(NamedTuple):
 
 
 @on_host
+@door
 def fit_many(
     X: Any,
     Y: Any,
     *,
     l2: Any = 1e-4,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
@@ -86,7 +90,7 @@ def fit_many(
       X: (n, m) features that all problems share, or (B, n, m) a stack.
       Y: (B, n) labels, a row per problem; (n,) for the same labels on a stack; or soft targets (B, n, k).
       l2: strength > 0, or (B,) one per problem, of the penalty l2/2 ||W||^2.
-      solver: None for L-BFGS, or an exact solver's record.
+      solver: None for L-BFGS, or an exact solver's record or name.
       tol: bound on J - J* to prove, nats per sample.
       max_iter: most iterations of a problem.
       sample_weight: None, (n,), or (B, n) >= 0.
@@ -102,15 +106,15 @@ def fit_many(
     max_iter = iterations(max_iter, least=1)
     check_exact(solver)
     stack = checked_stack(X, Y, l2, sample_weight, fit_intercept)
-    solver = LBFGS() if solver is None else solver
+    record: Any = LBFGS() if solver is None else solver
     B, n, k, m = len(stack.T), stack.X.shape[-2], len(stack.classes), stack.X.shape[-1]
     r, own = min(n, m) if _pays(stack) else m, stack.X.ndim == 3
-    memory = 2 * getattr(solver, "memory", 1) * r * k + 4 * n * k
+    memory = 2 * getattr(record, "memory", 1) * r * k + 4 * n * k
     memory += n * m + (4 * m * m if r == m else n * n) if own else 0
-    memory += 3 * (k * (r + 1)) ** 2 if solver.always_float64 else 0
+    memory += 3 * (k * (r + 1)) ** 2 if record.always_float64 else 0
     size = max(1, min(B, GROUP_ELEMENTS // memory))
     size = -(-B // -(-B // size))  # groups of nearly the same size, so that one program serves them
-    found = [_solve(group(stack, first, size), solver, tol, max_iter) for first in range(0, B, size)]
+    found = [_solve(group(stack, first, size), record, tol, max_iter) for first in range(0, B, size)]
     params, *numbers = joined(found, B)
     return ManyResult(params, stack.classes, *numbers)
 

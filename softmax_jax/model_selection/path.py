@@ -15,6 +15,7 @@ from softmax_jax.data.rows.opening import is_source
 from softmax_jax.display.html import path_html
 from softmax_jax.display.one_line import one_line, range_text
 from softmax_jax.fitting.arguments import check_strengths, given, iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.sparse import checked_sparse
 from softmax_jax.fitting.starts import checked_params
 from softmax_jax.fitting.warned import warn_of_fits
@@ -26,6 +27,7 @@ from softmax_jax.model_selection.sparse_path import SparseSweep, sparse_fits, sp
 from softmax_jax.model_selection.sweep import Sweep
 from softmax_jax.model_selection.sweep_checkpoint import SweepStore, store_for
 from softmax_jax.model_selection.validation import checked_validation, columns_of, validation_scores
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
 from softmax_jax.solvers.selection import check_exact
@@ -34,6 +36,7 @@ from softmax_jax.solvers.solutions import Solutions
 COARSE = 100.0  # times tol: the gap at which a proof is tried before the rest of the fit is paid for
 
 
+@with_documented_fields
 class PathResult(NamedTuple):
     """What is found at each strength, in the order in which the strengths were given.
 
@@ -133,6 +136,7 @@ class PathResult(NamedTuple):
 
 
 @on_host
+@door
 def fit_path(
     X: Any,
     y: Any,
@@ -141,7 +145,7 @@ def fit_path(
     tol: float = 1e-6,
     X_val: Any = None,
     y_val: Any = None,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     max_iter: int = 1000,
     sample_weight: Any = None,
     fit_intercept: bool = True,
@@ -167,7 +171,7 @@ def fit_path(
       X_val: (n_val, m) features to score on, or a source of rows, which is read once for each strength. Columns of
         frames and Parquet files are paired by name with those of X.
       y_val: (n_val,) labels, all of which occur in y; or soft targets, whose columns are paired likewise.
-      solver: None, or an exact solver's record.
+      solver: None, or an exact solver's record or name.
       max_iter: most iterations for a strength.
       sample_weight: (n,) >= 0, of any scale.
       fit_intercept: whether the bias is free.
@@ -198,6 +202,7 @@ def fit_path(
     tol, max_iter = tolerance(tol), iterations(max_iter, least=1)
     strengths = np.zeros(0) if sparse else check_strengths(l2_values)
     check_exact(solver)
+    record: Any = solver
     name, rule = ("retire", retire) if prune is None else ("prune", prune)
     if rule not in RULES:
         raise ValueError(f"{name} must be one of {RULES}, got {rule!r}.")
@@ -220,11 +225,11 @@ def fit_path(
     k, free = len(classes), bool(fit_intercept)
     if sparse:
         checked_sparse(1.0, group, solver)
-        fits = sparse_fits(data, group=group, fit_intercept=free, solver=solver, devices=devices)
+        fits = sparse_fits(data, group=group, fit_intercept=free, solver=record, devices=devices)
         strengths, beside = sparse_strengths(fits, l1_values, n_l1, l1_ratio, l2)
         sweep: Sweep | SparseSweep = SparseSweep(fits, strengths, beside, max_iter)
     else:
-        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=solver, max_iter=max_iter, devices=devices)
+        sweep = Sweep(X, T, s, n_classes=k, fit_intercept=free, solver=record, max_iter=max_iter, devices=devices)
         beside = None
     if init is not None:
         sweep.start_from(checked_params(init, kind.shape[1], k, sweep.dtype))
@@ -239,7 +244,9 @@ def fit_path(
     except KeyboardInterrupt:
         pass  # what is not solved keeps the status "interrupted"
     if not isinstance(named, Samples):  # who gives these tells in another way
-        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter)
+        placed = sweep.fits.sets.data if isinstance(sweep, SparseSweep) else sweep.data
+        rows = placed.exact.rows if kind.is_streamed else None
+        warn_of_fits(collected.result.status, X, tol=tol, max_iter=max_iter, rows=rows)
     return collected.result
 
 

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax.conventions import l2_from_cuml_c, l2_from_sum_lambda, l2_from_unhalved_sum_lambda
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
 
 
+@with_documented_fields
 class Protocol(NamedTuple):
     """How a probe is tuned.
 
@@ -26,7 +28,7 @@ class Protocol(NamedTuple):
       name: of the protocol.
       source: where it is described.
       strengths: (L,) nominal strengths in the convention of the source, ascending.
-      convention: what these numbers mean.
+      convention: what these numbers mean: the name of one, a colon, and the objective that it is a part of.
       to_l2: (strengths, n_samples, n_classes) -> l2.
       coarse: indices into `strengths` at which a peak search starts; () where all strengths are tried.
       val_fraction: of the training rows, held out where there is no validation set.
@@ -43,6 +45,12 @@ class Protocol(NamedTuple):
     val_fraction: float = 0.1
     refit_on_all: bool = True
     standardised: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What the source calls a strength, such as lambda or C."""
+        name, colon, _ = self.convention.partition(":")
+        return name.split()[0] if colon and name else "strength"
 
     def l2(self, n_samples: int, n_classes: int) -> np.ndarray:
         """The strengths (L,) as l2 for fits on n_samples rows.
@@ -127,7 +135,7 @@ def grid(l2_values: Any) -> Protocol:
     if (np.diff(strengths) == 0).any():
         raise ValueError(f"l2_values must all be different, got {strengths[1:][np.diff(strengths) == 0][0]:g} twice.")
     convention = "l2: mean of losses + l2/2 ||W||^2"
-    return Protocol("grid", "strengths of your own", strengths, convention, _as_it_is, standardised=True)
+    return Protocol("grid", "values of your own", strengths, convention, _as_it_is, standardised=True)
 
 
 def _as_it_is(strengths: Any, n: float, k: int) -> Any:

@@ -31,7 +31,7 @@ def of_few_features(most: Any) -> Protocol:
         name=f"at most {most} features",
         source="group lasso, Yuan and Lin 2006",
         strengths=np.zeros(0),
-        convention="strength = l1 of the sum over features of the norm of their weights, l2 = 0",
+        convention="l1: mean of losses + l1 times the sum over features of the norms of their weights",
         to_l2=lambda strengths, n_samples, n_classes: np.zeros_like(strengths),
         standardised=True,  # the penalty counts weights of different columns alike
     )

@@ -15,16 +15,19 @@ import numpy as np
 import optax
 
 from softmax_jax.dtypes import compute_dtype, scope
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.implicit import solve_implicit
 from softmax_jax.inputs import checks
 from softmax_jax.losses import cross_entropy
 from softmax_jax.model import Params
 from softmax_jax.model_selection.validation import checked_validation, columns_of
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 
 LOWEST, HIGHEST = np.log(1e-12), np.log(1e6)  # log l2 is kept between
 
 
+@with_documented_fields
 class TunedL2(NamedTuple):
     """The best strength met on the way.
 
@@ -44,6 +47,7 @@ class TunedL2(NamedTuple):
 
 
 @on_host
+@door
 def tune_l2(
     X: Any,
     y: Any,

@@ -7,8 +7,8 @@ own displays do not know (certificate, path, weights, confidence of several clas
 confusion matrices and decision boundaries of an estimator scikit-learn's ConfusionMatrixDisplay and
 DecisionBoundaryDisplay do as well.
 
-loss, confusion, convergence, regularisation, sparse_path, validation, weights, regions, reliability, race, probe,
-comparison: each of a picture or two
+loss, confusion, confused_pairs, convergence, regularisation, sparse_path, validation, weights, feature_weights,
+regions, reliability, race, probe, comparison: each of a picture or two
 displays  the same from results and estimators
 style     colours, names and axes that they share, and how they are saved
 

@@ -1,6 +1,7 @@
 """The public names of the pictures; see __init__.py."""
 
 from .comparison import plot_comparison, plot_few_shot
+from .confused_pairs import plot_confused_pairs
 from .confusion import plot_confusion_matrix
 from .convergence import plot_convergence
 from .displays import (
@@ -11,6 +12,7 @@ from .displays import (
     ValidationCurveDisplay,
     WeightsDisplay,
 )
+from .feature_weights import plot_feature_weights
 from .loss import plot_loss_curve
 from .probe import plot_probe
 from .race import plot_gap_against_time
@@ -29,9 +31,11 @@ __all__ = [
     "ValidationCurveDisplay",
     "WeightsDisplay",
     "plot_comparison",
+    "plot_confused_pairs",
     "plot_confusion_matrix",
     "plot_convergence",
     "plot_decision_regions",
+    "plot_feature_weights",
     "plot_few_shot",
     "plot_gap_against_time",
     "plot_loss_curve",

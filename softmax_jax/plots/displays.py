@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.plots.convergence import plot_convergence
+from softmax_jax.plots.feature_weights import plot_feature_weights
 from softmax_jax.plots.regularisation import plot_regularisation_path
 from softmax_jax.plots.reliability import plot_reliability_diagram
 from softmax_jax.plots.sparse_path import plot_sparse_path
@@ -122,7 +123,7 @@ class ValidationCurveDisplay(Display):
 
     @classmethod
     def from_result(cls, path: PathResult, *, kind: str = "loss", **options: Any) -> Self:
-        """Draw a result of `fit_path` with validation rows.
+        """Draw a result of `fit_path` with validation rows; the mark is at `path.best_by(kind)`.
 
         Args:
           path: the result.
@@ -130,24 +131,33 @@ class ValidationCurveDisplay(Display):
           **options: those of `plot`.
         """
         values = path.val_accuracy if kind == "accuracy" else path.val_loss
-        return cls(path.l2_values, values, kind=kind, dropped=path.dropped).plot(**options)
+        return cls(path.l2_values, values, kind=kind, dropped=path.dropped, best=path.best_by(kind)).plot(**options)
+
+
+def _weights(W: Any, image_shape: tuple[int, ...] | None, **options: Any) -> Axes:
+    if image_shape is None:
+        return plot_feature_weights(W, **options)
+    return plot_weights(W, image_shape, **options)
 
 
 class WeightsDisplay(Display):
-    """Weights as images, see `plot_weights`."""
+    """Weights as images, see `plot_weights`, or where features are no pixels as `plot_feature_weights` shows them."""
 
-    _draw = staticmethod(plot_weights)
+    _draw = staticmethod(_weights)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, image_shape: tuple[int, ...], **options: Any) -> Self:
+    def from_estimator(cls, estimator: Any, image_shape: tuple[int, ...] | None = None, **options: Any) -> Self:
         """Draw a fitted `SoftmaxRegression`.
 
         Args:
           estimator: the model.
-          image_shape: (height, width) of the pixels that its features are.
+          image_shape: (height, width) of the pixels that its features are; None where they are no pixels.
           **options: those of `plot`.
         """
-        return cls(estimator.params_.W, image_shape, classes=estimator.classes_).plot(**options)
+        named: Any = {"classes": estimator.classes_}
+        if image_shape is None:
+            named["feature_names"] = getattr(estimator, "feature_names_in_", None)
+        return cls(estimator.params_.W, image_shape, **named).plot(**options)
 
 
 class ReliabilityDisplay(Display):

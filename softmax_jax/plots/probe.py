@@ -8,10 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
-from softmax_jax.plots.style import BLUE, GREY, ORANGE, figure_of, finish, new_axes, stacked_axes, strengths
+from softmax_jax.plots.style import BLUE, GREY, L2_AXIS, ORANGE, figure_of, finish, new_axes, stacked_axes, strengths
 from softmax_jax.runtime.host import in_numpy
-
-_L2 = "l2, strength of the penalty (right: stronger)"
 
 
 @in_numpy
@@ -66,7 +64,7 @@ def plot_probe(
         _losses(axes[1], l2, values, best)
     if "duality_gap" in values:
         _gaps(axes[-1], l2, values["duality_gap"])
-    axes[-1].set_xlabel(_L2)
+    axes[-1].set_xlabel(L2_AXIS)
     return axes[0]
 
 
@@ -101,7 +99,7 @@ def _accuracies(ax: Axes, l2: np.ndarray, values: dict[str, np.ndarray], best: i
     ax.margins(y=0.14)
     ax.set_ylabel("accuracy")
     if last:
-        ax.set_xlabel(_L2)
+        ax.set_xlabel(L2_AXIS)
     return finish(ax, f"{words} at l2 = {l2[best]:.3g}")
 
 

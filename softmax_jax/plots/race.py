@@ -40,7 +40,7 @@ def plot_gap_against_time(
         marker = MARKERS[i % len(MARKERS)]
         ax.plot(seconds, gaps, linestyle=style, marker=marker, markersize=5, linewidth=1.5, color=colour, label=name)
     if target is not None:
-        ax.axhline(target, color=GREY, linestyle="--", linewidth=1.2, label=f"target {target:.0e}")
+        ax.axhline(target, color=GREY, linestyle=":", linewidth=1.4, label=f"counts as done: {target:.0e}")
     ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="J − J*  [nats per sample]")
     return finish(ax)
 

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from softmax_jax.calibration import check_indices
 from softmax_jax.model import Params
 from softmax_jax.plots.confusion import class_positions
-from softmax_jax.plots.style import MARKERS, TITLE, colours, new_axes, short
+from softmax_jax.plots.style import MARKERS, TITLE, colours, new_axes, short, show_legend
 from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.runtime.host import in_numpy
 
@@ -61,7 +61,7 @@ def plot_decision_regions(
     ax.set(xlabel=names[0], ylabel=names[1])
     ax.set_title(f"{right.sum()} of {len(y)} right: {right.mean():.4f}", **TITLE)
     if k <= len(MARKERS):
-        ax.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
+        show_legend(ax)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

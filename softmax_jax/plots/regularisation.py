@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from softmax_jax.plots.style import COLOURS, GREY, MARKERS, colours, finish, names, new_axes, strengths
+from softmax_jax.plots.style import COLOURS, GREY, L2_AXIS, MARKERS, colours, finish, names, new_axes, strengths
 from softmax_jax.runtime.host import in_numpy
 
 _KINDS = {
@@ -63,7 +63,7 @@ def plot_regularisation_path(
         ax.set_yscale("log")
     else:
         ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set(xlabel="l2  [nats per squared weight]", ylabel=_KINDS[of])
+    ax.set(xlabel=L2_AXIS, ylabel=_KINDS[of])
     words = f"{curves.shape[1]} {of}, {len(l2)} strengths"
     return finish(ax, words, loc="upper left", bbox_to_anchor=(1.01, 1))
 

@@ -14,8 +14,8 @@ from softmax_jax.plots.style import (
     GREY,
     MARKERS,
     ORANGE,
+    axes_below,
     colours,
-    figure_of,
     finish,
     names,
     new_axes,
@@ -26,6 +26,7 @@ from softmax_jax.runtime.host import in_numpy
 
 _WHAT = {"features": "norm of a feature's weights", "coefficients": "weight"}
 _SCORES = {"accuracy": "validation\naccuracy", "loss": "validation\nloss"}
+_L1 = "l1, strength of the penalty (falls to the right)"
 _COUNTS = 8  # numbers of features along the top
 _HEIGHTS = (2.4, 1.0)  # of weights and scores, in parts
 
@@ -84,7 +85,7 @@ def plot_sparse_path(
     ax.set_xscale("log")
     ax.set_xlim(float(l1[order[0]]) * 1.02, float(l1[order[-1]]) / 1.02)
     ax.set_ylabel(_WHAT[of] + of_class)
-    ax.set_xlabel("l1")
+    ax.set_xlabel(_L1)
     _counts_on_top(ax, l1[order], n_features[order])
     words = f"{np.count_nonzero(curves[order].any(axis=0))} of {W.shape[1]} features, {len(order)} strengths"
     if best is not None:
@@ -154,16 +155,9 @@ def _counts_on_top(ax: Axes, l1: np.ndarray, counts: np.ndarray) -> None:
 
 
 def _scores_below(ax: Axes, l1: np.ndarray, scores: np.ndarray, best: tuple[float, float], kind: str) -> None:
-    place = ax.get_subplotspec()
-    if place is None:
-        raise ValueError("ax must be a part of a grid, such as those of plt.subplots, where scores are drawn below.")
-    above, under = place.subgridspec(2, 1, height_ratios=_HEIGHTS)
-    ax.set_subplotspec(above)
-    below = figure_of(ax).add_subplot(under, sharex=ax)
-    ax.tick_params(axis="x", labelbottom=False, which="both")
-    ax.set_xlabel("")
+    below = axes_below(ax, _HEIGHTS)
     below.plot(l1, scores, color=BLUE, linewidth=1.8, marker="o", markersize=3)
     below.plot(*best, "*", color=ORANGE, markersize=14, zorder=4, clip_on=False)
     below.axvline(best[0], color=ORANGE, linewidth=0.9, zorder=1)
-    below.set(xlabel="l1", ylabel=_SCORES[kind])
+    below.set(xlabel=_L1, ylabel=_SCORES[kind])
     finish(below)

@@ -17,6 +17,7 @@ BLUE, ORANGE, GREY = "#1f5f99", "#d9730d", "#6b6b6b"
 PALE = "#e3e3e3"  # of grids and of what stands in the background
 COLOURS = (BLUE, ORANGE, "#0b8a6f", "#b5477e", "#7a5cc0", "#b8960c", "#4ba3d9", "#8a4b2a")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # beside the colours, so that no picture rests on these alone
+L2_AXIS = "l2, strength of the penalty (right: stronger)"
 TITLE: Any = {"loc": "left", "fontsize": 11}  # of the finding, above the left end of the axes
 _MANY_ITERATIONS = 100  # from which their axis is logarithmic: the first ones do most
 
@@ -43,8 +44,40 @@ def finish(ax: Axes, words: str = "", **legend: Any) -> Axes:
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(words, **TITLE)
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=9, **legend)
+        show_legend(ax, **legend)
     return ax
+
+
+def show_legend(ax: Axes, **legend: Any) -> None:
+    """A legend on white, above the lines: none is drawn through its words.
+
+    Args:
+      ax: where something has a label.
+      **legend: further options of `Axes.legend`.
+    """
+    look: Any = {"fontsize": 9, "framealpha": 0.9, "facecolor": "white", "edgecolor": "none"} | legend
+    ax.legend(**look).set_zorder(6)
+
+
+def axes_below(ax: Axes, heights: tuple[float, float]) -> Axes:
+    """Axes that take the lower part of the place of others, and share their horizontal axis.
+
+    Args:
+      ax: a part of a grid, such as those of `plt.subplots`; its own labels of the horizontal axis go.
+      heights: of the two, in proportion.
+
+    Raises:
+      ValueError: ax is not a part of a grid.
+    """
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("ax must be a part of a grid, such as those of plt.subplots: some of it is drawn below.")
+    above, under = place.subgridspec(2, 1, height_ratios=heights)
+    ax.set_subplotspec(above)
+    below = figure_of(ax).add_subplot(under, sharex=ax)
+    ax.tick_params(axis="x", labelbottom=False, which="both")
+    ax.set_xlabel("")
+    return below
 
 
 def figure_of(ax: Axes) -> Figure:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from softmax_jax.model_selection import choice
-from softmax_jax.plots.style import BLUE, GREY, ORANGE, finish, new_axes, strengths
+from softmax_jax.plots.style import BLUE, GREY, L2_AXIS, ORANGE, finish, new_axes, strengths
 from softmax_jax.runtime.host import in_numpy
 
 _UNITS = {"loss": "validation loss  [nats per sample]", "accuracy": "validation accuracy"}
@@ -23,9 +23,10 @@ def plot_validation_curve(
     kind: str = "loss",
     dropped: Sequence[Any] | np.ndarray | None = None,
     training: Any = None,
+    best: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """One value per strength; the best of those not dropped is marked, the strongest penalty among equals.
+    """One value per strength, and a mark at the best.
 
     Args:
       l2_values: (L,) strengths above 0, in any order.
@@ -33,13 +34,15 @@ def plot_validation_curve(
       kind: "loss", of which the least is best, or "accuracy", of which the largest is.
       dropped: (L,) true, or a reason, where a strength was given up before its fit was done.
       training: (L,) the same value on the training rows, drawn beside it where given.
+      best: index of the strength to mark, such as `path.best`; where not given, that of the best value among those
+        not dropped, of equals the strongest.
       ax: where to draw; a new figure where not given.
 
     Returns:
       Axes.
 
     Raises:
-      ValueError: lengths disagree, kind is unknown, or no strength has a value.
+      ValueError: lengths disagree, kind is unknown, no strength has a value, or best is not the index of one that has.
     """
     l2 = strengths(l2_values)
     if kind not in _UNITS:
@@ -47,7 +50,10 @@ def plot_validation_curve(
     scores = _same_length(values, l2, "values")
     gone = np.zeros(len(l2), bool) if dropped is None else np.array([bool(reason) for reason in dropped])
     _same_length(gone, l2, "dropped")
-    best = best_strength(l2, scores, kind=kind, dropped=gone)
+    if best is None:
+        best = best_strength(l2, scores, kind=kind, dropped=gone)
+    elif not (0 <= best < len(l2) and np.isfinite(scores[best])):
+        raise ValueError(f"best must be the index of a strength with a value, in [0, {len(l2)}), got {best}.")
     order = np.argsort(l2)
     ax = ax if ax is not None else new_axes((6.4, 4.0))
     if training is not None:
@@ -58,7 +64,7 @@ def plot_validation_curve(
     ax.plot(l2[best], scores[best], "*", color=ORANGE, markersize=16, zorder=4, label=f"best: l2 = {l2[best]:.3g}")
     ax.axvline(l2[best], color=ORANGE, linewidth=0.8, zorder=1)
     ax.set_xscale("log")
-    ax.set(xlabel="l2  [nats per squared weight]", ylabel=_UNITS[kind])
+    ax.set(xlabel=L2_AXIS, ylabel=_UNITS[kind])
     edge = " (at the end of the range: widen it)" if len(l2) > 1 and best in (order[0], order[-1]) else ""
     return finish(ax, f"{kind} {scores[best]:.4g} at l2 = {l2[best]:.3g}{edge}")
 

@@ -36,7 +36,10 @@ def plot_weights(
     W = np.asarray(W, np.float64)
     shape = tuple(int(size) for size in image_shape)
     if W.ndim != 2 or len(shape) != 2 or shape[0] * shape[1] != len(W):
-        raise ValueError(f"image_shape must be (height, width) of the m features of W {W.shape}, got {image_shape}.")
+        raise ValueError(
+            f"image_shape must be (height, width) of the m features of W {W.shape}, got {image_shape}; "
+            "where features are no pixels, plot_feature_weights shows their weights."
+        )
     k = W.shape[1]
     labels = names(classes, k, "classes", length=12)
     shown = min(k, _MOST_CLASSES)

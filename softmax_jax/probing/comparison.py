@@ -11,16 +11,19 @@ import numpy as np
 
 from softmax_jax.display.html import grid
 from softmax_jax.display.text_table import text_table
+from softmax_jax.fitting.doors import door
 from softmax_jax.probing.linear import linear_probe
 from softmax_jax.probing.paired import Difference, difference
 from softmax_jax.probing.result import ProbeResult
 from softmax_jax.probing.trials import Step, labels_of, matrices, quiet, seeds_of, split, warn_of_probes
 from softmax_jax.probing.uncertainty import standard_error
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 
 _MOST_PAIRED = 5  # features beyond which each is compared with the best alone
 
 
+@with_documented_fields
 class ProbeComparison(NamedTuple):
     """What F features are worth to a linear probe, under S seeds.
 
@@ -132,6 +135,7 @@ class ProbeComparison(NamedTuple):
 
 
 @on_host
+@door
 def compare_probes(
     features: Any,
     y: Any,

@@ -92,6 +92,7 @@ class _Told:
             n_fits=i + 1,
             most=sparse_search.STRENGTHS,
             strength=float(path.strengths[i]),
+            unit="l1",
             l2=float(path.l2_values[i]),
             duality_gap=float(path.duality_gap[i]),
             val_accuracy=accuracy,

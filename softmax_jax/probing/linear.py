@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from softmax_jax.fitting.arguments import iterations, tolerance
+from softmax_jax.fitting.doors import door
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
 from softmax_jax.model_selection.path import PathResult
@@ -27,9 +28,11 @@ from softmax_jax.probing.streamed_rows import streamed_rows_of
 from softmax_jax.probing.uncertainty import peaks
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers.protocol import Solver
+from softmax_jax.storage.before import search_before
 
 
 @on_host
+@door
 def linear_probe(
     X: Any,
     y: Any,
@@ -43,7 +46,7 @@ def linear_probe(
     normalise: bool = False,
     tol: float = 1e-6,
     max_iter: int = 1000,
-    solver: Solver | None = None,
+    solver: Solver | str | None = None,
     prune: str | None = None,
     retire: str | None = None,
     checkpoint: Any = None,
@@ -71,7 +74,7 @@ def linear_probe(
       normalise: whether rows are scaled to unit length, before that.
       tol: bound on J - J* to prove for every fit, nats per sample.
       max_iter: most iterations of a fit.
-      solver: None, or an exact solver's record.
+      solver: None, or an exact solver's record or name.
       prune: None, "proof" or "validation": strengths that cannot win are given up, as by `fit_path`.
       retire: the former name of `prune`.
       checkpoint: directory to keep every fit in; the same call goes on from there.
@@ -92,7 +95,7 @@ def linear_probe(
       ValueError, TypeError: an argument is not as described; the message names it.
       CheckpointError: the checkpoint is of other data or settings, or damaged.
     """
-    start = time.perf_counter()
+    start, before = time.perf_counter(), search_before(checkpoint)
     of_l2 = {"l2_values": l2_values, "folds": folds, "prune": prune, "retire": retire}
     most = 0 if sparse is None else check_few(sparse, of_l2)
     protocol, rule = chosen_protocol(preset, l2_values), _rule(prune, retire, folds)
@@ -130,7 +133,7 @@ def linear_probe(
         train_loss=loss,
         train_accuracy=accuracy,
         columns=rows.columns,
-        wall_s=time.perf_counter() - start,
+        wall_s=time.perf_counter() - start + (before.wall_s if before else 0.0),
         tol=settings["tol"],
         max_iter=settings["max_iter"],
         sparse=most,

@@ -19,7 +19,7 @@ from softmax_jax.runtime.host import in_numpy
 from softmax_jax.storage.atomic import write_atomically
 
 _CAPTION = (
-    "Bars are one standard error of the validation accuracy, from the number of rows alone; strengths in the band are "
+    "Bars are one standard error of the validation accuracy, from the number of rows alone; penalties in the band are "
     "as good as the best one as far as these rows can tell. Below: how far each fit is from its optimum, at most."
 )
 _OF_FEW = (
@@ -57,12 +57,12 @@ def page_html(probe: Any, test: tuple[np.ndarray, Any] | None, name: str) -> str
     good, gap, (m, k) = probe.status == "converged", probe.result.duality_gap, probe.result.params.W.shape
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     cards = {"validation accuracy": f"{probe.val_accuracy:.4f}", "its standard error": f"{probe.standard_error:.4f}"}
-    sections = {"Search": _search(probe), "Strengths": [_table(probe)]}
+    sections = {"Search": _search(probe), "Penalties tried": [_table(probe)]}
     if test is not None:
         O, y = np.asarray(test[0]), np.asarray(test[1])
         cards = {"accuracy, test rows": f"{measure(O, y, probe.classes).accuracy:.4f}"} | cards
         sections |= _test(O, y, probe.classes)
-    cards["certified distance to J*"] = f"{gap:.1e}" if math.isfinite(gap) else "none"
+    cards["most it can be above the optimum"] = f"{gap:.1e}" if math.isfinite(gap) else "none"
     verdict = "✓ converged: every fit is proven" if good else f"! {probe.status}: not every fit is proven"
     return page(
         name=name,
@@ -83,7 +83,7 @@ def _search(probe: Any) -> list[str]:
 
 
 def _table(probe: Any) -> str:
-    return parts.grid(words.heads(probe.sparse), [words.cells(probe, i) for i in range(len(probe.strengths))])
+    return parts.grid(*words.table(probe))
 
 
 def _test(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> dict[str, list[str]]:
@@ -94,5 +94,5 @@ def _test(O: np.ndarray, y: np.ndarray, classes: np.ndarray) -> dict[str, list[s
     found = {"Test": [parts.facts(told(measure(O, y, classes)))]}
     if not known.any():
         return found
-    found |= {"Metrics per class": [metrics(judged), mistakes(judged)], "Confusion matrix": [confusion(judged)]}
+    found |= {"Metrics per class": [metrics(judged), mistakes(judged)], "Confusion": [confusion(judged)]}
     return found | ({"Calibration": calibration(judged)} if len(classes) > 1 else {})

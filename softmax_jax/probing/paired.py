@@ -15,10 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from softmax_jax.runtime.fields import with_documented_fields
+
 LEVEL = 0.95
 _DRAWS = 10_000
 
 
+@with_documented_fields
 class Difference(NamedTuple):
     """How much better the first model is on the test rows.
 

@@ -17,10 +17,12 @@ from softmax_jax.data.rows.source import RowSource, computed_in
 from softmax_jax.data.rows.views import MappedRows
 from softmax_jax.inputs.conversion import is_sparse
 from softmax_jax.runs.scaling import Scaling, scaling_of
+from softmax_jax.runtime.fields import with_documented_fields
 
 _BLOCK = 1 << 24  # elements at a time
 
 
+@with_documented_fields
 class Preparation(NamedTuple):
     """What was done to the features of a probe, to be done to those it predicts for.
 

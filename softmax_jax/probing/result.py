@@ -21,9 +21,11 @@ from softmax_jax.prediction import host_net_input, host_softmax
 from softmax_jax.probing import words
 from softmax_jax.probing.preparation import Preparation, prepared_rows
 from softmax_jax.probing.uncertainty import standard_error, within
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import in_numpy
 
 
+@with_documented_fields
 class ProbeResult(NamedTuple):
     """What a protocol found.
 
@@ -46,7 +48,7 @@ class ProbeResult(NamedTuple):
       train_accuracy: (L,) share of the training rows predicted right.
       columns: names of the features, where they came in a frame.
       stopped: whether Ctrl-C or the callback ended the search: other strengths may be better.
-      wall_s: of everything, compilation included.
+      wall_s: of everything, compilation included; with a checkpoint, of the runs before, too.
       tol: bound that every fit was to prove, nats per sample.
       max_iter: most iterations of a fit.
       l1: the winner's strength on the rows of `result`, as l1; 0 where the probe is not of few features.
@@ -241,7 +243,7 @@ class ProbeResult(NamedTuple):
         more = {
             "protocol": self.protocol.name,
             "fits": str(self.n_fits),
-            "best": f"{strength:.3g} (validation accuracy {accuracy:.4f})",
+            "best": f"{self.protocol.unit} {strength:.3g} (validation accuracy {accuracy:.4f})",
         }
         status, gaps = [*self.path.status, self.result.status], [*self.path.duality_gap, self.result.duality_gap]
         return one_line("ProbeResult", status, gaps, self.result.params, **more)
@@ -251,13 +253,11 @@ class ProbeResult(NamedTuple):
         of = words.facts(self)
         width = max(map(len, of))
         lines = [f"{name.ljust(width)}   {text}" for name, text in of.items()]
-        rows = [words.cells(self, i) for i in range(len(self.strengths))]
-        return "\n".join([words.title(self), text_table(words.heads(self.sparse), rows), *lines])
+        return "\n".join([words.title(self), text_table(*words.table(self)), *lines])
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
-        rows = [words.cells(self, i) for i in range(len(self.strengths))]
-        return facts(words.facts(self), title=words.title(self)) + grid(words.heads(self.sparse), rows)
+        return facts(words.facts(self), title=words.title(self)) + grid(*words.table(self))
 
     def _net_input(self, X: Any) -> np.ndarray:
         if is_source(X):

@@ -6,6 +6,7 @@ The command `softmax-jax probe` without the command line.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +56,7 @@ def train_probe(
     *,
     test: float = 0.2,
     seed: int = 0,
+    fitted: Callable[[ProbeResult], Any] = lambda probe: None,
     **settings: Any,
 ) -> ProbeRun:
     """Split, tune, fit the winner to training and validation rows, and test it.
@@ -65,6 +67,7 @@ def train_probe(
       test_data: test rows, likewise; None to take a part of `data`.
       test: that part, in [0, 1); neither tuning nor fitting sees it. Not used where there is `test_data`.
       seed: of both splits.
+      fitted: called with what was found before it is tested.
       **settings: further arguments of `linear_probe`. Fits that did not converge are in the summary, not warned of.
 
     Raises:
@@ -78,6 +81,7 @@ def train_probe(
         probe = linear_probe(split.X_train, split.y_train, X_val, y_val, seed=seed, **settings)
     if not is_positions(data.feature_names):
         probe = probe._replace(columns=data.feature_names)
+    fitted(probe)
     metrics = None
     if len(y_test):
         blocks = predict_blocks(probe, X_test)
@@ -170,26 +174,40 @@ def certificate_table(probe: ProbeResult) -> list[dict[str, Any]]:
     ]
 
 
-def write_probe(run: ProbeRun, folder: Path) -> list[Path]:
-    """Write validation_curve.png, or sparse_path.png of few features, results.json and model.safetensors.
+def write_probe(run: ProbeRun, folder: Path, *, model: Path | None = None) -> list[Path]:
+    """Write model.safetensors and results.json, and then validation_curve.png, or sparse_path.png of few features.
 
     Args:
       run: from `train_probe`.
       folder: an existing folder; files of these names in it are replaced.
+      model: where `write_winner` has written the model already.
 
     Returns:
       The paths written.
     """
+    model = write_winner(run.probe, run.names, folder) if model is None else model
+    (results := folder / "results.json").write_text(to_json(run.summary) + "\n", encoding="utf-8")
     from softmax_jax.plots import style  # matplotlib is an extra, and slow to import
 
     name = "sparse_path.png" if run.probe.sparse else "validation_curve.png"
     style.save(run.probe.plot(), picture := folder / name)
-    (results := folder / "results.json").write_text(to_json(run.summary) + "\n", encoding="utf-8")
-    if run.probe.preparation.normalise:
-        save(as_estimator(run.probe), model := folder / MODEL_FILE)
+    return [model, results, picture]
+
+
+def write_winner(probe: ProbeResult, names: Sequence[str], folder: Path) -> Path:
+    """Write the winner as a model that predicts, and return its path.
+
+    Args:
+      probe: what `linear_probe` returned.
+      names: of the features.
+      folder: an existing folder.
+    """
+    path = folder / MODEL_FILE
+    if probe.preparation.normalise:
+        save(as_estimator(probe), path)
     else:
-        save_described(*described(run.probe, run.names), model := folder / MODEL_FILE)
-    return [picture, results, model]
+        save_described(*described(probe, names), path)
+    return path
 
 
 def aligned(data: Dataset, other: Dataset, what: str) -> tuple[Any, np.ndarray]:

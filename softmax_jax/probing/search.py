@@ -14,8 +14,10 @@ from softmax_jax.model import Params
 from softmax_jax.model_selection import protocols
 from softmax_jax.model_selection.choice import best_strength
 from softmax_jax.model_selection.path import PathResult, fit_path
+from softmax_jax.runtime.fields import with_documented_fields
 
 
+@with_documented_fields
 class ProbeProgress(NamedTuple):
     """What is told after each fit of the search.
 
@@ -32,6 +34,7 @@ class ProbeProgress(NamedTuple):
       left_s: seconds that the rest will take if all fits take as long as those before, the winner's included; NaN
         while nothing is known.
       n_features: that it uses, in probes of few features; None in others.
+      unit: what the protocol calls a strength.
     """
 
     n_fits: int
@@ -45,6 +48,7 @@ class ProbeProgress(NamedTuple):
     is_best: bool = False
     left_s: float = float("nan")
     n_features: int | None = None
+    unit: str = "strength"
 
 
 class Trials(Protocol):
@@ -169,6 +173,7 @@ class Search:
             n_fits=len(self._told),
             most=self.most,
             strength=float(self.protocol.strengths[i]),
+            unit=self.protocol.unit,
             l2=float(path.l2_values[position]),
             duality_gap=float(path.duality_gap[position]),
             val_accuracy=accuracy,

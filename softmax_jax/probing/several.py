@@ -74,7 +74,7 @@ def summary_of_several(found: ProbeComparison | FewShotCurve) -> dict[str, Any]:
 
 
 def write_several(found: ProbeComparison | FewShotCurve, folder: Path) -> list[Path]:
-    """Write results.json and a picture; of a comparison the model of the best features, under the first seed, too.
+    """Write results.json; of a comparison the model of the best features, under the first seed, before it.
 
     Args:
       found: from `probe_several`.
@@ -83,16 +83,27 @@ def write_several(found: ProbeComparison | FewShotCurve, folder: Path) -> list[P
     Returns:
       The paths written.
     """
+    written = []
+    if not isinstance(found, FewShotCurve):
+        best = next(probe for probe in found.probes[found.best] if probe is not None)
+        save(as_estimator(best), model := folder / MODEL_FILE)
+        written.append(model)
+    (results := folder / "results.json").write_text(to_json(summary_of_several(found)) + "\n", encoding="utf-8")
+    return [*written, results]
+
+
+def draw_several(found: ProbeComparison | FewShotCurve, folder: Path) -> Path:
+    """Draw comparison.png, or few_shot.png, and return its path.
+
+    Args:
+      found: from `probe_several`.
+      folder: an existing folder.
+    """
     from softmax_jax.plots import style  # matplotlib is an extra, and slow to import
 
     picture = folder / ("few_shot.png" if isinstance(found, FewShotCurve) else "comparison.png")
     style.save(found.plot(), picture)
-    (results := folder / "results.json").write_text(to_json(summary_of_several(found)) + "\n", encoding="utf-8")
-    if isinstance(found, FewShotCurve):
-        return [picture, results]
-    best = next(probe for probe in found.probes[found.best] if probe is not None)
-    save(as_estimator(best), model := folder / MODEL_FILE)
-    return [picture, results, model]
+    return picture
 
 
 def _winner(probe: Any) -> dict[str, Any] | None:

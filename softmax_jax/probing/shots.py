@@ -20,16 +20,19 @@ import numpy as np
 from softmax_jax.display.html import grid
 from softmax_jax.display.text_table import text_table
 from softmax_jax.display.user_warnings import SpreadWarning
+from softmax_jax.fitting.doors import door
 from softmax_jax.inputs import checks
 from softmax_jax.probing.linear import chosen_protocol, linear_probe
 from softmax_jax.probing.preparation import prepared
 from softmax_jax.probing.trials import Step, labels_of, matrices, quiet, seeds_of, split, warn_of_probes
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.runtime.host import on_host
 
 SHOTS = (1, 2, 4, 8, 16)
 MOST_HELD = 4  # validation rows a class
 
 
+@with_documented_fields
 class FewShotCurve(NamedTuple):
     """Test accuracies of F features, H numbers of shots and S seeds.
 
@@ -106,6 +109,7 @@ class FewShotCurve(NamedTuple):
 
 
 @on_host
+@door
 def few_shot_curve(
     features: Any,
     y: Any,

@@ -14,8 +14,10 @@ from softmax_jax.display.user_warnings import NotConvergedWarning, warn_user
 from softmax_jax.inputs import checks
 from softmax_jax.inputs.conversion import is_jax
 from softmax_jax.runs.stratified import stratified_rows
+from softmax_jax.runtime.fields import with_documented_fields
 
 
+@with_documented_fields
 class Step(NamedTuple):
     """What is told after each probe of several.
 

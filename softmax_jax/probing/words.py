@@ -6,35 +6,45 @@ from typing import Any
 
 import numpy as np
 
-from softmax_jax.display.html import bound_text
+from softmax_jax.display.plain_words import MEANING, ended_words, gap_words
 from softmax_jax.probing.uncertainty import within
 
-_HEADS = ("", "strength", "l2", "gap", "status", "validation loss", "accuracy")
+_SCORES = ("gap", "status", "validation loss", "accuracy")
+_OURS = "mean of losses + l2/2 ||W||^2"
 _MOST_NAMED = 10  # features
 
 
-def heads(sparse: Any = 0) -> tuple[str, ...]:
+def heads(unit: str, sparse: Any = 0) -> tuple[str, ...]:
     """The names of the columns of a table of strengths.
 
     Args:
+      unit: what the protocol calls a strength; one column suffices where it is l2.
       sparse: whether the probe is of few features: their number stands in the place of l2, which is 0.
     """
-    return tuple("features" if sparse and name == "l2" else name for name in _HEADS)
+    return ("", "l2", *_SCORES) if unit == "l2" else ("", unit, "features" if sparse else "l2", *_SCORES)
 
 
 def title(probe: Any) -> str:
-    """The protocol, its source and convention."""
-    protocol = probe.protocol
-    return f"{protocol.name} ({protocol.source}); {protocol.convention}"
+    """The protocol and its source."""
+    return f"{probe.protocol.name} ({probe.protocol.source})"
+
+
+def penalty(probe: Any) -> str:
+    """What the protocol calls its penalty, and what that is as l2."""
+    unit, _, objective = probe.protocol.convention.partition(": ")
+    if not objective or probe.protocol.unit in ("l1", "l2"):
+        return probe.protocol.convention
+    return f"{unit} is the penalty as the source counts it ({objective}), l2 the same as counted here ({_OURS})"
 
 
 def row_cells(
-    mark: str, strength: float, penalty: float, gap: float, status: str, loss: float, accuracy: float
+    mark: str, unit: str, strength: float, penalty: float, gap: float, status: str, loss: float, accuracy: float
 ) -> list[str]:
     """The cells of one strength.
 
     Args:
       mark: such as "best".
+      unit: what the protocol calls a strength.
       strength: in the protocol's convention.
       penalty: the same as l2; or the number of features, in a probe of few.
       gap: proven, nats per sample.
@@ -43,7 +53,14 @@ def row_cells(
       accuracy: on these.
     """
     scores = ["" if np.isnan(score) else f"{score:.4f}" for score in (loss, accuracy)]
-    return [mark, f"{strength:.3g}", f"{penalty:.3g}", f"{gap:.1e}" if np.isfinite(gap) else "", status, *scores]
+    both = [f"{strength:.3g}"] if unit == "l2" else [f"{strength:.3g}", f"{penalty:.3g}"]
+    return [mark, *both, f"{gap:.1e}" if np.isfinite(gap) else "", status, *scores]
+
+
+def table(probe: Any) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The heads and the rows of a ProbeResult's table."""
+    rows = [cells(probe, i) for i in range(len(probe.strengths))]
+    return heads(probe.protocol.unit, probe.sparse), rows
 
 
 def cells(probe: Any, i: int) -> list[str]:
@@ -51,7 +68,8 @@ def cells(probe: Any, i: int) -> list[str]:
     path = probe.path
     numbers = (path.duality_gap[i], path.status[i], path.val_loss[i], path.val_accuracy[i])
     penalty = path.n_features[i] if probe.sparse else path.l2_values[i]
-    return row_cells("best" if i == probe.best else "", probe.strengths[i], penalty, *numbers)
+    mark = "best" if i == probe.best else ""
+    return row_cells(mark, probe.protocol.unit, probe.strengths[i], penalty, *numbers)
 
 
 def facts(probe: Any) -> dict[str, str]:
@@ -60,19 +78,25 @@ def facts(probe: Any) -> dict[str, str]:
     where = "training and validation rows" if probe.protocol.refit_on_all or probe.folds else "the training rows"
     fitted = "as found on the training rows" if probe.stopped else f"fitted again on {where}"
     told = {
+        "penalty": penalty(probe),
         "features": probe.preparation.words() + departure(probe),
         "validation": validation(probe),
-        "winner": f"strength {probe.strengths[probe.best]:.3g}, {fitted} with {strength(probe)}",
+        "winner": _winner(probe, fitted),
         "kept": kept(probe),
         "cost": f"{result.objective:.8g} nats per sample" if np.isfinite(result.objective) else "",
-        "duality gap": bound_text(result.duality_gap) if not probe.stopped or np.isfinite(result.duality_gap) else "",
-        "status": f"{result.status} after {result.n_iter} iterations, {result.n_passes} passes",
+        "duality gap": gap_words(result.duality_gap) if not probe.stopped or np.isfinite(result.duality_gap) else "",
+        "status": ended_words(result.status, result.n_iter, result.n_passes),
         "time": f"{probe.wall_s:.2f} s for {probe.n_fits} fits, compilation included"
         if np.isfinite(probe.wall_s)
         else "",
         "note": " ".join(notes(probe)),
     }
     return {name: words for name, words in told.items() if words}
+
+
+def _winner(probe: Any, fitted: str) -> str:
+    named = f"{probe.protocol.unit} = {probe.strengths[probe.best]:.3g}"
+    return f"{named}, {fitted}" + (f" with {strength(probe)}" if named != strength(probe) else "")
 
 
 def strength(probe: Any) -> str:
@@ -103,24 +127,28 @@ def validation(probe: Any) -> str:
     if not probe.n_val:
         return f"accuracy {probe.val_accuracy:.4f}"
     n, count = probe.n_within, int(np.isfinite(probe.scores).sum())
-    ties = "no other strength is within one" if n == 1 else f"{n} of {count} strengths are within one"
+    ties = "no other penalty is" if n == 1 else f"{n} of the {count} penalties tried are"
+    ties += " within one standard error of the best"
     error = f"accuracy {probe.val_accuracy:.4f}, standard error {probe.standard_error:.4f} ({held})"
     equal = within(probe.scores, probe.best, 0.0)
-    return f"{error}; {ties}" + (f", {equal} share this accuracy and the least loss decides" if equal > 1 else "")
+    by_loss = f"; {equal} share this accuracy, and the least validation loss decides" if equal > 1 else ""
+    return f"{error}; {ties}{by_loss}"
 
 
 def notes(probe: Any) -> list[str]:
     """What a reader should know before using the winner, a sentence each."""
     told = []
     if probe.stopped:
-        told.append(f"The search was interrupted after {len(probe.strengths)} strengths: others may be better.")
+        told.append(f"The search was interrupted after {len(probe.strengths)} penalties: others may be better.")
     if len(probe.peaks) > 1:
-        places = ", ".join(f"{probe.strengths[i]:.3g}" for i in probe.peaks)
+        places = f"{probe.protocol.unit} = " + ", ".join(f"{probe.strengths[i]:.3g}" for i in probe.peaks)
         by = " by more than a standard error" if probe.n_val else ""
         told.append(
-            f"The validation accuracy has {len(probe.peaks)} peaks{by}, at {places}: the best strength is uncertain."
+            f"The validation accuracy has {len(probe.peaks)} peaks{by}, at {places}: the best penalty is uncertain."
         )
     ends = probe.protocol.strengths[[0] if probe.sparse else [0, -1]]  # where no feature is used there is no wider
     if not probe.stopped and len(probe.protocol.strengths) > 1 and probe.strengths[probe.best] in ends:
-        told.append("The best strength is the last one at its end of the range: a wider range may have a better one.")
+        told.append("The best penalty is the last one at its end of the range: a wider range may have a better one.")
+    for status in sorted({*probe.path.status, probe.result.status} & {"max_iter", "precision_floor", "nonfinite"}):
+        told.append(f"{status} says of a fit that {MEANING[status]}.")
     return told

@@ -23,6 +23,7 @@ class Evaluation(NamedTuple):
       Z: (n, k) net input.
       O: (n, k) probabilities.
       classes: (k,) labels.
+      held_out: whether they are others than those of the fit.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Evaluation(NamedTuple):
     Z: np.ndarray
     O: np.ndarray
     classes: np.ndarray
+    held_out: bool = True
 
     @property
     def truth(self) -> np.ndarray:
@@ -71,4 +73,5 @@ def evaluate(run: TrainingRun) -> Evaluation:
         chosen = np.sort(np.random.default_rng(0).permutation(n)[: max(1, _MOST_PROBABILITIES // k)])
     Z = host_net_input(result.params, some_rows(X, chosen))
     words = f"all {n} {name} rows" if len(chosen) == n else f"a sample of {len(chosen)} of {n} {name} rows"
-    return Evaluation(words, np.searchsorted(result.classes, labels[chosen]), Z, host_softmax(Z), result.classes)
+    y = np.searchsorted(result.classes, labels[chosen])
+    return Evaluation(words, y, Z, host_softmax(Z), result.classes, held_out=len(split.y_test) > 0)

@@ -6,12 +6,16 @@ import numpy as np
 
 from softmax_jax import plots
 from softmax_jax.calibration import expected_calibration_error, temperature_scale
+from softmax_jax.plots.confused_pairs import plot_confusion
 from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import Evaluation
 from softmax_jax.report.page import figure, parts
 
 MOST_LISTED = 25  # classes in a table
-_LIMITS = {"separated": " (all right: the sharper, the better)", "uninformative": " (no better than equal chances)"}
+_NO_TEMPERATURE = {
+    "separated": "none: half of these rows, on which it is fitted, are all predicted right",
+    "uninformative": "none: on half of these rows, on which it is fitted, equal probabilities do best",
+}
 
 
 def metrics(evaluation: Evaluation) -> str:
@@ -27,8 +31,8 @@ def metrics(evaluation: Evaluation) -> str:
 
 
 def confusion(evaluation: Evaluation) -> str:
-    """The confusion matrix as a picture."""
-    ax = plots.plot_confusion_matrix(evaluation.truth, evaluation.predicted, classes=evaluation.classes)
+    """The confusion matrix as a picture; of many classes the most confused pairs."""
+    ax = plot_confusion(evaluation.truth, evaluation.predicted, evaluation.classes)
     return figure(ax, "Counts of true class against predicted class.", f"Counts of {evaluation.name}.")
 
 
@@ -48,17 +52,39 @@ def calibration(evaluation: Evaluation) -> list[str]:
     """How far confidence is from accuracy, in numbers and as a picture."""
     indices = np.arange(len(evaluation.classes))
     error = expected_calibration_error(evaluation.O, evaluation.y, classes=indices)
-    scaling = temperature_scale(evaluation.Z, evaluation.y, classes=indices)
     rows = {
-        "expected calibration error": error,
-        "cross-entropy": f"{scaling.cost_before:.6g} nats per sample",
-        "best temperature": f"{scaling.temperature:.4g}{_LIMITS.get(scaling.status, '')}",
-        "cross-entropy at it": f"{scaling.cost_after:.6g} nats per sample",
         "rows": evaluation.name,
+        "expected calibration error": error,
+        "cross-entropy": f"{_cross_entropy(evaluation.Z, evaluation.y):.6g} nats per sample",
     }
-    words = (
-        f"On average the stated confidence is {error:.1%} away from the share of right predictions. "
-        "Dividing the net input by the best temperature gives the lowest cross-entropy on these rows."
-    )
-    ax = plots.plot_reliability_diagram(evaluation.O, evaluation.y, classes=indices, ax=new_axes((4.8, 4.4)))
-    return [parts.text(words) + parts.facts(rows), figure(ax, "Accuracy against confidence, by bins.")]
+    words = [f"On average the stated confidence is {error:.1%} away from the share of right predictions."]
+    if evaluation.held_out and len(evaluation.y) > 1:
+        rows |= _temperature(evaluation)
+        words.append(
+            "Dividing the net input by a temperature changes how sure the model is, and no prediction. It is fitted on "
+            "one half of these rows, drawn at random, and tried on the other: rows that it was not fitted on."
+        )
+    ax = plots.plot_reliability_diagram(evaluation.O, evaluation.y, classes=indices, ax=new_axes((4.8, 5.2)))
+    return [parts.text(*words) + parts.facts(rows), figure(ax, "Accuracy against confidence, by bins.")]
+
+
+def _temperature(evaluation: Evaluation) -> dict[str, str]:
+    """The best temperature of half of the rows, and what it does to the cross-entropy of the others."""
+    n, k = evaluation.Z.shape
+    order = np.random.default_rng(0).permutation(n)
+    fitted, tried = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+    scaling = temperature_scale(evaluation.Z[fitted], evaluation.y[fitted], classes=np.arange(k))
+    if scaling.status != "converged":
+        return {"temperature": _NO_TEMPERATURE[scaling.status]}
+    Z, y = evaluation.Z[tried], evaluation.y[tried]
+    before, after = _cross_entropy(Z, y), _cross_entropy(Z / scaling.temperature, y)
+    return {
+        f"temperature, of {len(fitted)} of the rows": f"{scaling.temperature:.4g}",
+        f"cross-entropy of the other {len(tried)}": f"{before:.6g}, with the temperature {after:.6g} nats per sample",
+    }
+
+
+def _cross_entropy(Z: np.ndarray, y: np.ndarray) -> float:
+    Z = Z.astype(np.float64)
+    Z = Z - Z.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(len(y)), y]))

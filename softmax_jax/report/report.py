@@ -20,11 +20,13 @@ from softmax_jax.plots.style import new_axes
 from softmax_jax.report.evaluation import evaluate
 from softmax_jax.report.judged import MOST_LISTED, calibration, confusion, metrics, mistakes
 from softmax_jax.report.page import figure, page, parts
+from softmax_jax.runs.pictures import draw_descent
 from softmax_jax.runs.summary import TrainingRun, data_warnings_of, kept_words, outcome, told
 from softmax_jax.runtime.host import on_host
 from softmax_jax.storage.atomic import write_atomically
 
 _MOST_CHECKED = 1000  # rows of the gradient check, of which finite differences take hundreds of passes
+_NARROW = 8  # classes up to which a heat map of weights has room in half of the page
 _HALF = (5.0, 3.7)  # inches, of a figure that takes half of the page
 _SCALED = "standardised to mean 0, variance 1 of the training rows"
 _PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn", "optax")
@@ -53,7 +55,7 @@ def write_report(run: TrainingRun, path: str | Path) -> Path:
 def report_html(run: TrainingRun) -> str:
     """The report of `write_report` as a string."""
     evaluation, data, summary, good = evaluate(run), run.data, run.summary, run.result.status == "converged"
-    tested, gap = "test" if summary["n_test"] else "train", run.result.duality_gap
+    gap = run.result.duality_gap
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     return page(
         name=data.name,
@@ -62,16 +64,17 @@ def report_html(run: TrainingRun) -> str:
         good=good,
         verdict="✓ converged: the optimum, with a proof" if good else f"! {run.result.status}: ended short of its goal",
         cards={
-            f"accuracy, {'training' if tested == 'train' else tested} rows": f"{summary[f'accuracy_{tested}']:.4f}",
+            **({"accuracy, test rows": f"{summary['accuracy_test']:.4f}"} if summary["n_test"] else {}),
+            "accuracy, training rows": f"{summary['accuracy_train']:.4f}",
             "objective J, nats per sample": f"{run.result.objective:.6g}",
-            "certified distance to J*": f"{gap:.1e}" if math.isfinite(gap) else "none",
+            "most it can be above the optimum": f"{gap:.1e}" if math.isfinite(gap) else "none",
             "for the fit": f"{summary['fit_wall_s']:.2f} s",
         },
         sections={
             "Certificate": _certificate(run),
             "Data": _data(run),
             "Metrics per class": [metrics(evaluation), mistakes(evaluation)],
-            "Confusion matrix": [confusion(evaluation)],
+            "Confusion": [confusion(evaluation)],
             **({"Calibration": calibration(evaluation)} if len(evaluation.classes) > 1 else {}),
             "Weights": _weights(run),
             "Gradient check": [_gradient(run)],
@@ -85,14 +88,10 @@ def _certificate(run: TrainingRun) -> list[str]:
     result, summary = run.result, run.summary
     words = (_meaning(run), *data_warnings_of(run))
     proof = parts.text(*words) + parts.facts(told(summary))
-    if summary["solver"] == "SGD":
-        floor, updates = result.objective - result.duality_gap, summary["updates_per_epoch"]
-        ax = plots.plot_loss_curve(result.history, floor=floor, updates_per_epoch=updates, ax=new_axes(_HALF))
-    elif len(result.history):
-        found = (result.history, result.objective, result.duality_gap)
-        ax = plots.plot_convergence(*found, tol=summary["tol"], ax=new_axes(_HALF))
-    else:
+    if not len(result.history):
         return [proof]
+    certified = result.history, result.objective, result.duality_gap, summary["tol"]
+    ax = draw_descent(*certified, summary["updates_per_epoch"], new_axes(_HALF))
     return [proof, figure(ax, "The cost on its way to the optimum, by iteration.")]
 
 
@@ -137,10 +136,10 @@ def _extent(X: Any) -> tuple[float, float, int]:
 
 def _settings(summary: dict[str, Any]) -> list[str]:
     settings = {
-        "l2": f"{summary['l2']:g} nats per squared weight; the bias is not penalised",
+        "l2": f"{summary['l2']:g} times half the sum of squared weights is part of J; the bias is not penalised",
         "l1": _l1_words(summary),
         "solver": summary["solver"],
-        "tol": f"{summary['tol']:g} nats per sample",
+        "tol": f"{summary['tol']:g} nats per sample: as near to the least possible J the fit was to come",
         "features": _SCALED if summary["standardised"] else "as they are",
         "seed": summary["seed"],
     }
@@ -157,7 +156,8 @@ def _settings(summary: dict[str, Any]) -> list[str]:
 def _l1_words(summary: dict[str, Any]) -> str:
     if not summary.get("l1"):
         return ""
-    return f"{summary['l1']:g} nats per unit of " + ("a feature's norm" if summary["group"] else "an absolute weight")
+    of = "norms of each feature's weights" if summary["group"] else "absolute weights"
+    return f"{summary['l1']:g} times the sum of {of} is part of J"
 
 
 def _weights(run: TrainingRun) -> list[str]:
@@ -176,7 +176,9 @@ def _weights(run: TrainingRun) -> list[str]:
     left = f"{kept_words(run.summary)} are not zero. " if run.summary.get("l1") else ""
     told = parts.text(f"{scaled}{left}The features with the largest weights:") + table
     if W.shape[0] != 2:
-        return [told]
+        ax = plots.plot_feature_weights(W, feature_names=data.feature_names, classes=classes)
+        drawn = figure(ax, "The weights of the features that count most, for each class.")
+        return [told + drawn] if len(classes) > _NARROW else [told, drawn]
     plane: Any = {"classes": classes, "feature_names": data.feature_names}
     ax = plots.plot_decision_regions(run.result.params, in_memory(run.split.X_train), run.split.y_train, **plane)
     return [told, figure(ax, "The class predicted at each point of the plane.", "Training rows.")]

@@ -13,8 +13,11 @@ painter            the process that draws them
 metrics            accuracy, F1, log loss, calibration of probabilities, by class
 predict_table      predictions of a saved model as a table
 benchmark          this library against scikit-learn on one data set, with one judge
+load               what others took of the machine while something was timed, and whether a ratio may be given
+blas_threads       rivals on one BLAS thread and on all
 gradient_audit     `compare_gradients` on each device and in each dtype
 product_precision  how exactly each device multiplies
 progress           the live line of a fit
 screens            where the line is shown
+versions           what a bug report needs
 """

@@ -22,28 +22,32 @@ from softmax_jax.runs.training import predict
 MODEL_FILE = "model.safetensors"
 
 
-def write_run(run: TrainingRun, out: Path, draw: Callable[[Shown, Path], list[Path]] = draw) -> list[Path]:
-    """Write loss_curve.png, confusion_matrix.png, results.json, model.json and model.safetensors.
+def write_run(
+    run: TrainingRun, out: Path, draw: Callable[[Shown, Path], list[Path]] = draw, *, model: Path | None = None
+) -> list[Path]:
+    """Write model.safetensors, results.json, model.json, and then loss_curve.png and confusion_matrix.png.
 
     Args:
       run: from `train`.
       out: an existing folder, of which files of these names are replaced; or a .safetensors file for the model alone.
       draw: who draws the pictures.
+      model: where `write_fitted` has written the model already.
 
     Returns:
       The paths written; without the loss curve where no iteration was done.
     """
+    model = write_fitted(run, out) if model is None else model
     if not out.is_dir():
-        return write_model(run, out)
-    pictures = draw(_shown(run), out)
-    return [*pictures, _write_json(out / "model.json", _numbers(run)), *write_model(run, out)]
+        return [model]
+    numbers = [_write_json(out / "results.json", run.summary), _write_json(out / "model.json", _numbers(run))]
+    return [model, *numbers, *draw(_shown(run), out)]
 
 
 def _shown(run: TrainingRun) -> Shown:
     result, (rows, X, y) = run.result, run.split.judged_by()
-    floor, updates = result.objective - result.duality_gap, run.summary["updates_per_epoch"]
+    certified = result.history, result.objective, result.duality_gap, run.summary["tol"]
     words = f"{rows} rows of {run.data.name}"
-    return Shown(result.history, floor, updates, y, predict(result, X), result.classes, words)
+    return Shown(*certified, run.summary["updates_per_epoch"], y, predict(result, X), result.classes, words)
 
 
 def write_model(run: TrainingRun, out: Path) -> list[Path]:
@@ -56,10 +60,20 @@ def write_model(run: TrainingRun, out: Path) -> list[Path]:
     Returns:
       The paths written.
     """
-    summary = [_write_json(out / "results.json", run.summary)] if out.is_dir() else []
-    path = out / MODEL_FILE if summary else out
+    model = write_fitted(run, out)
+    return [_write_json(out / "results.json", run.summary), model] if out.is_dir() else [model]
+
+
+def write_fitted(run: TrainingRun, out: Path) -> Path:
+    """Write the model alone, for which the run needs no summary yet, and return its path.
+
+    Args:
+      run: from `train`.
+      out: an existing folder, or a .safetensors file.
+    """
+    path = out / MODEL_FILE if out.is_dir() else out
     save_described(*_described(run), path)
-    return [*summary, path]
+    return path
 
 
 def fitted_model(run: TrainingRun) -> Any:

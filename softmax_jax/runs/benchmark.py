@@ -3,13 +3,17 @@
 Every contestant is run anew with 1, 2, 4, ... iterations until its distance to the optimum is at most `gap`, then with
 fewer until the least number that suffices is known to an eighth. No tolerance of its own decides when it stops, so none
 can flatter it. One judge for all: J in float64, less a proven lower bound of the optimum, which is J - gap of a fit a
-hundred times as near. Times are of warm runs. The first run of each contestant, of one iteration, stands beside: with
-the compilation that this process has not done yet, so that the first of this library pays for what its contestants
-share, and a later benchmark in the same process for nothing.
+hundred times as near. Times are of warm runs: what a contestant compiles is compiled before its clock starts. Its
+first run, of one iteration, stands beside: with the compilation that this process has not done yet, so that the first
+of this library pays for what its contestants share, and a later benchmark in the same process for nothing.
+
+scikit-learn computes on one BLAS thread and on all, and the faster counts. What other processes took of the machine is
+recorded, and `ratio` gives none where it was busy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 import warnings
@@ -25,6 +29,8 @@ from softmax_jax.inputs import checks
 from softmax_jax.inputs.samples import samples
 from softmax_jax.losses import objective
 from softmax_jax.model import Params, one_hot_encode
+from softmax_jax.runs import blas_threads
+from softmax_jax.runs.load import Load, Ratio, ratio, reading, since
 from softmax_jax.runtime.host import on_host
 from softmax_jax.solvers import LBFGS, Newton, NewtonCG
 
@@ -34,6 +40,7 @@ _REPEATS, _SHORT_S = 3, 0.1  # a run shorter than that is run again, and the fas
 _OURS = {"auto": None, "LBFGS": LBFGS(), "NewtonCG": NewtonCG(), "Newton": Newton()}
 _THEIRS = ("lbfgs", "newton-cg", "newton-cholesky")
 
+OWN = "its own"  # threads of this library's contestants, which are not those of BLAS
 Contestant = Callable[[int], tuple[Params, int]]  # most iterations -> parameters, iterations done
 
 
@@ -54,6 +61,8 @@ class Entry(NamedTuple):
       runs: by the number of iterations.
       wall_s: of its fastest run that got to the gap, or None.
       note: why there is no such run, or "".
+      way: the BLAS threads of a rival in words, "" where the contestant has its own.
+      load: of the machine while it ran.
     """
 
     name: str
@@ -61,14 +70,26 @@ class Entry(NamedTuple):
     runs: list[Run]
     wall_s: float | None
     note: str
+    way: str = ""
+    load: Load | None = None
 
 
 class Race(NamedTuple):
-    """All entries, and what each library returns at its defaults: name -> Run."""
+    """What all contestants did.
+
+    Attributes:
+      entries: of each contestant, a rival in its faster way.
+      defaults: what each library returns at its defaults: name -> Run.
+      optimum: J, nats per sample.
+      slower: the entries of rivals in their slower ways.
+      load: of the machine, from the first contestant's start to the last one's end.
+    """
 
     entries: list[Entry]
     defaults: dict[str, Run]
     optimum: float
+    slower: list[Entry]
+    load: Load
 
 
 @on_host
@@ -88,7 +109,8 @@ def compare(
       y: (n,) labels.
       l2: strength > 0: without it no distance to the optimum is known.
       gap: distance to the optimum to reach, nats per sample.
-      limit_s: wall time for each contestant; a run that would not end within it is not begun.
+      limit_s: wall time for each contestant in each of its ways, not counting what it compiles and its run to warm up;
+        a run that would not end within it is not begun.
       watch: called with the name of each contestant before it starts.
 
     Returns:
@@ -113,26 +135,77 @@ def compare(
     def judge(params: Params) -> float:
         return max(float(objective(_two_columns(params), wide, T, l2)) - floor, 0.0)
 
-    entries, defaults = [], {}
+    def entered(name: str, threads: Any) -> Entry:
+        way = "" if threads is OWN else blas_threads.in_words(threads)
+        watch(f"{name}, {way}" if way else name)
+        with _on(threads):
+            if threads is OWN:
+                _warm_up(X, y, l2, _OURS[name.split(" ", 1)[1]], gap / 2, limit_s)
+            return _enter(runs[name], first_s[name], judge, gap, limit_s)._replace(name=name, way=way)
+
+    entries, slower, begin = [], [], reading()
     skipped = Entry("", 0.0, [], None, f"not run: a dense Hessian of {unknowns} unknowns")
     with warnings.catch_warnings(action="ignore"):
-        for name, run in runs.items():
-            watch(name)
-            entry = skipped if name in dense else _enter(run, first_s[name], judge, gap, limit_s)
-            entries.append(entry._replace(name=name))
-        for name, call in _at_defaults(X, y, l2, len(classes)).items():
-            watch(f"{name} at its defaults")
-            if name == "softmax_jax":
-                call()  # compiles
-            (params, n_iter), wall_s = _timed(call, _REPEATS)
-            defaults[name] = Run(n_iter, wall_s, judge(params))
-    return Race(entries, defaults, best.objective)
+        for name in runs:
+            ways = [] if name in dense else sorted((entered(name, way) for way in _ways(name)), key=_time_then_gap)
+            entries.append(ways[0] if ways else skipped._replace(name=name))
+            slower += ways[1:]
+        defaults = _run_at_defaults(X, y, l2, len(classes), judge, watch)
+    return Race(entries, defaults, best.objective, slower, since(begin))
+
+
+def race_ratio(found: Race) -> tuple[str, Ratio]:
+    """The name of scikit-learn's fastest entry with its way, and its time over that of the first contestant.
+
+    Args:
+      found: what `compare` returned.
+
+    Returns:
+      The name, "" where none got there, and the ratio or why there is none.
+    """
+    ours = found.entries[0]
+    theirs = [e for e in found.entries if e.name.startswith("scikit-learn") and e.wall_s is not None]
+    if ours.wall_s is None or not theirs:
+        who = "scikit-learn" if ours.wall_s is not None else ours.name
+        return "", Ratio(None, f"{who} did not get there")
+    best = min(theirs, key=_time_then_gap)
+    loads = [load for load in (found.load, ours.load, best.load) if load is not None]
+    return f"{best.name} ({best.way})", ratio(best.wall_s, ours.wall_s, loads)
+
+
+def _ways(name: str) -> tuple[Any, ...]:
+    """The numbers of BLAS threads that a contestant is tried with."""
+    return blas_threads.ways() if name.startswith("scikit-learn") else (OWN,)
+
+
+def _on(threads: Any) -> Any:
+    return contextlib.nullcontext() if threads is OWN else blas_threads.limited(threads)
+
+
+def _time_then_gap(entry: Entry) -> tuple[float, float]:
+    wall_s = np.inf if entry.wall_s is None else entry.wall_s
+    return wall_s, min(run.gap for run in entry.runs)
+
+
+def _warm_up(X: np.ndarray, y: np.ndarray, l2: float, solver: Any, tol: float, limit_s: float) -> None:
+    """Let a contestant go to its end once, or for so long: it may compile more than in its first iteration."""
+    late: list[bool] = []
+    begin_s = time.perf_counter()
+
+    def look(progress: Any) -> bool:
+        late.append(time.perf_counter() - begin_s > limit_s)
+        return late[-1]
+
+    settings: Any = {"l2": l2, "solver": solver, "tol": tol, "max_iter": _MOST_ITERATIONS}
+    result = fit(samples(checks.features(X), y, None), None, callback=look, **settings)
+    if result.status == "interrupted" and not any(late):
+        raise KeyboardInterrupt
 
 
 def _enter(run: Contestant, first_s: float, judge: Callable[[Params], float], gap: float, limit_s: float) -> Entry:
     """Double the iterations until the gap is reached, then halve the interval to the last number that was too few."""
     runs: dict[int, Run] = {}
-    low, high, spent_s, note = 0, 0, 0.0, ""
+    low, high, spent_s, note, begin = 0, 0, 0.0, "", reading()
     while not note and (not high or high - low > max(1, low // 8)):
         i = (low + high) // 2 if high else 2 * low or 1
         (params, n_iter), wall_s = _timed(lambda i=i: run(i), _REPEATS)
@@ -148,7 +221,8 @@ def _enter(run: Contestant, first_s: float, judge: Callable[[Params], float], ga
         if high and spent_s > limit_s:
             break
     reached = [r.wall_s for r in runs.values() if r.gap <= gap]
-    return Entry("", first_s, [runs[i] for i in sorted(runs)], min(reached) if reached else None, note)
+    done = [runs[i] for i in sorted(runs)]
+    return Entry("", first_s, done, min(reached) if reached else None, note, load=since(begin))
 
 
 def _contestants(X: np.ndarray, y: np.ndarray, l2: float, gap: float, k: int) -> dict[str, Contestant]:
@@ -157,6 +231,24 @@ def _contestants(X: np.ndarray, y: np.ndarray, l2: float, gap: float, k: int) ->
     return {f"softmax_jax {name}": lambda i, s=solver: ours(solver=s, max_iter=i) for name, solver in _OURS.items()} | {
         f"scikit-learn {solver}": lambda i, s=solver: theirs(solver=s, max_iter=i) for solver in _THEIRS
     }
+
+
+def _run_at_defaults(
+    X: np.ndarray, y: np.ndarray, l2: float, k: int, judge: Callable[[Params], float], watch: Callable[[str], Any]
+) -> dict[str, Run]:
+    """A warm run of each library at its defaults, in its fastest way."""
+    found = {}
+    for name, call in _at_defaults(X, y, l2, k).items():
+        watch(f"{name} at its defaults")
+        if name == "softmax_jax":
+            call()  # compiles
+        done = []
+        for threads in _ways(name):
+            with _on(threads):
+                done.append(_timed(call, _REPEATS))
+        (params, n_iter), wall_s = min(done, key=lambda run: run[1])
+        found[name] = Run(n_iter, wall_s, judge(params))
+    return found
 
 
 def _at_defaults(X: np.ndarray, y: np.ndarray, l2: float, k: int) -> dict[str, Callable[[], tuple[Params, int]]]:

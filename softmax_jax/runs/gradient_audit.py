@@ -1,6 +1,6 @@
 """Is the gradient right on these data, on these devices? Autodiff, closed form and finite differences, with a verdict.
 
-Compared at random parameters and at the optimum, in float32 and float64; judged by what rounding explains.
+Compared at random parameters and at the optimum, in float32 and float64, within what rounding alone may make.
 With u the unit roundoff of the dtype and x the largest column mean of |X|,
 
     autodiff - closed form      32 u (1 + max |Z|) x                          an entry is a mean of n products
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether every difference is within what rounding explains."""
+        """Whether every difference is within the tolerance."""
         return self.worst <= 1
 
 

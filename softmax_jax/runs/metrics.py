@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from softmax_jax.calibration import binned, error_of
+from softmax_jax.runtime.fields import with_documented_fields
 
 _BINS = 15
 
 
+@with_documented_fields
 class Metrics(NamedTuple):
     """What predictions are worth on n rows.
 

@@ -37,6 +37,14 @@ class _Line:
         """Take the line away."""
         self.close()
 
+    def say(self, words: str) -> None:
+        """Show these words.
+
+        Args:
+          words: what is being done.
+        """
+        self._screen.draw(words, 1.0)
+
     def close(self) -> None:
         """End the line; the next call would begin a new one."""
         self._screen.close()
@@ -72,10 +80,14 @@ class ProgressLine(_Line):
             self._screen.draw(self.text(self._screen.columns), done)
         return False
 
-    def stopping(self) -> None:
-        """Say that the fit is being stopped: what it has reached still has to be certified, which may take seconds."""
-        self._note = "stopping: certifying what was reached"
-        self._screen.draw(self._note, self._done(self._records[-1][1]) if self._records else 0.0)
+    def say(self, words: str) -> None:
+        """Show these words from now on, in place of the numbers.
+
+        Args:
+          words: what is being done.
+        """
+        self._note = words
+        self._screen.draw(words, self._done(self._records[-1][1]) if self._records else 0.0)
 
     def text(self, columns: int = 200) -> str:
         """The line as it stands now, after the last call.
@@ -91,7 +103,7 @@ class ProgressLine(_Line):
             "n": f"iteration {last.n_iter}" if self.epochs is None else f"epoch {last.n_iter} of {self.epochs}",
             "J": f"J {last.objective:.6f}",
             "gap": f"gap {last.duality_gap:.1e}, to reach {self.tol:.0e}" if math.isfinite(last.duality_gap) else "",
-            "pace": f"{self._passes_per_s():.3g} passes/s",
+            "pace": f"data read {self._passes_per_s():.3g} times/s",
             "left": "" if left_s is None else f"{_duration(left_s)} left" if left_s else "certifying",
         }
         words = {name: word for name, word in words.items() if word}
@@ -142,7 +154,8 @@ class SearchLine(_Line):
         """The line after this fit."""
         p = progress
         left = f"  {_duration(p.left_s)} left" if math.isfinite(p.left_s) else ""
-        words = f"{p.n_fits} of at most {p.most} fits{left}  strength {p.strength:.3g}  gap {p.duality_gap:.1e}"
+        penalty = f"l2 {p.l2:.3g}" if p.n_features is None else f"l1 {p.strength:.3g}"
+        words = f"{p.n_fits} of at most {p.most} fits{left}  {penalty}  gap {p.duality_gap:.1e}"
         return f"{words}  validation accuracy {p.val_accuracy:.4f}"
 
 

@@ -16,8 +16,10 @@ from softmax_jax.data.rows.reading import some_rows
 from softmax_jax.data.rows.source import computed_in
 from softmax_jax.runs.scaling import Scaling, scaling_of
 from softmax_jax.runs.stratified import stratified_rows
+from softmax_jax.runtime.fields import with_documented_fields
 
 
+@with_documented_fields
 class Split(NamedTuple):
     """Training and test rows; the test arrays are empty where no test is asked for.
 

@@ -10,17 +10,19 @@ import numpy as np
 
 from softmax_jax._version import __version__
 from softmax_jax.data import Dataset
-from softmax_jax.display.html import bound_text
+from softmax_jax.display.plain_words import ended_words, gap_words
 from softmax_jax.fitting.data_warnings import data_warnings
 from softmax_jax.fitting.messages import convergence_message
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.runs.splitting import Split
+from softmax_jax.runtime.fields import with_documented_fields
 
 _DEFAULTS = {"l2": 1e-4, "solver": None, "tol": 1e-6, "max_iter": 1000, "l1": 0.0, "group": None}  # those of `fit`
 _APART = 0.05  # of training and test accuracy
-_GRADIENT = "largest entry {largest_entry:.1e}, autodiff - closed form {autodiff_minus_closed_form:.1e}"
+_GRADIENT = "autodiff and closed form differ by {autodiff_minus_closed_form:.1e} at most"
 
 
+@with_documented_fields
 class TrainingRun(NamedTuple):
     """What a run used and found.
 
@@ -105,14 +107,22 @@ def told(summary: dict[str, Any]) -> dict[str, str]:
         "read": "\n".join(s["notes"]),
         "cost": f"{s['cost']:.8g} nats per sample ({penalty_words(s)})",
         "kept": kept_words(s) if s.get("l1") else "",
-        "duality gap": bound_text(s["duality_gap"]),
-        "status": f"{s['status']} after {s['n_iter']} {unit}, {s['n_passes']} passes",
+        "duality gap": gap_words(s["duality_gap"]),
+        "status": ended_words(s["status"], s["n_iter"], s["n_passes"], unit),
         "accuracy": f"train {s['accuracy_train']:.4f}{tested}",
         "gradient": _GRADIENT.format(**s["gradient"]) if "gradient" in s else "",
         "device, dtype": f"{s['device']}, {s['dtype']}",
-        "time": f"{s['fit_wall_s']:.2f} s for the fit, compilation included" if "fit_wall_s" in s else "",
+        "time": _time_words(s) if "fit_wall_s" in s else "",
     }
     return {name: words for name, words in table.items() if words}
+
+
+def _time_words(summary: dict[str, Any]) -> str:
+    """How long the fit took, over all of its runs."""
+    words, before = f"{summary['fit_wall_s']:.2f} s for the fit, compilation included", summary.get("resumed")
+    if not before:
+        return words
+    return f"{words}; {before['wall_s']:.2f} s of them before it went on after {before['n_done']} {before['unit']}"
 
 
 def penalty_words(summary: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ The main job of the command line, without the command line: data in, numbers out
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,19 @@ from softmax_jax.runs.splitting import Split, split_rows
 from softmax_jax.runs.summary import TrainingRun, asked, found, known_settings
 from softmax_jax.runtime.host import in_numpy, on_host
 from softmax_jax.solvers import SGD
+from softmax_jax.storage.before import fit_before
 
 
 @on_host
-def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: int = 0, **settings: Any) -> TrainingRun:
+def train(
+    data: Dataset,
+    *,
+    test: float = 0.2,
+    standardise: bool = True,
+    seed: int = 0,
+    fitted: Callable[[TrainingRun], Any] = lambda run: None,
+    **settings: Any,
+) -> TrainingRun:
     """Split, standardise, fit and evaluate.
 
     Args:
@@ -34,6 +44,7 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
       test: fraction of the rows, in [0, 1), kept for the test; each class in proportion.
       standardise: whether to scale features to mean 0 and variance 1 over the training rows.
       seed: of the split, and of gradient descent.
+      fitted: called with the run as soon as the fit has ended, before it is judged: its summary is still empty.
       **settings: further arguments of `fit`, such as l2, solver, tol.
 
     Returns:
@@ -44,10 +55,12 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
     """
     split = split_rows(data, test=test, standardise=standardise, seed=seed)
     start = time.perf_counter()
+    before = fit_before(settings.get("checkpoint"))
     rows = samples(checked_rows(split.X_train), split.y_train, split.weights)
     result = fit(rows, None, seed=seed, **settings)
-    fit_wall_s = time.perf_counter() - start
+    fit_wall_s = time.perf_counter() - start + (before.wall_s if before else 0.0)
     known, n = known_settings(settings, seed), len(split.y_train)
+    fitted(TrainingRun(data, split, result, {}, known))
     solver = known["solver"]
     summary = summarise(data, split, result, known["l2"]) | asked(known, fit_wall_s)
     summary |= {
@@ -55,6 +68,7 @@ def train(data: Dataset, *, test: float = 0.2, standardise: bool = True, seed: i
         "standardised": standardise,
         "weighted": split.weights is not None,
         "test": test,
+        "resumed": None if before is None else before._asdict(),
         "streamed": isinstance(data.X, RowSource),
     }
     return TrainingRun(data, split, result, summary, known)

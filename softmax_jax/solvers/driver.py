@@ -22,6 +22,7 @@ from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
 from softmax_jax.placement.platforms import FLOAT32, copied, precision_of, with_products
 from softmax_jax.problem.problem import Data, Problem
+from softmax_jax.runtime.fields import with_documented_fields
 from softmax_jax.solvers import separability
 from softmax_jax.solvers.one_thread import one_blas_thread
 from softmax_jax.solvers.protocol import Solver
@@ -49,8 +50,16 @@ HANDED_OVER = ("slow", "nonfinite", "precision_floor")
 SEPARATION_STEPS = 8  # where l2 = 0, chunks end at multiples, and there data are tested for separation
 
 
+@with_documented_fields
 class Progress(NamedTuple):
-    """What a callback sees: iterations and passes so far, J and the estimated gap in nats per sample."""
+    """What a callback sees.
+
+    Attributes:
+      n_iter: iterations so far.
+      objective: J now, nats per sample.
+      duality_gap: how far above the optimum this is, estimated; what a result states is proven.
+      n_passes: passes over the data so far.
+    """
 
     n_iter: int
     objective: float
@@ -116,7 +125,7 @@ class _Driver:
     def snapshot(self) -> Any:
         """All that the next steps depend on, as tensors and texts."""
         host_state = {"n_iter": self.n_iter, "failed": self.failed, "target": self.target}
-        host_state["level"] = self.level
+        host_state |= {"level": self.level, "n_passes": self.n_passes}
         host_state |= {"stage": self.stage, "stage_start": self.stage_start, "passes_before": self.passes_before}
         host_state["reviewed"] = self.reviewed if np.isfinite(self.reviewed) else None
         host_state["parts"] = self.problem.rows.collectives.count  # over other devices, logits may lie in another order
@@ -330,7 +339,7 @@ def optimise(
     driver = _Driver((solver, *fallbacks), data, tol, max_iter, callback)
     params = params if driver.scale is None else Params(params.W / driver.scale[:, None], params.b)
     params = Params(*(np.array(p, driver.problem.dtype) for p in params))
-    driver.latest = params
+    driver.latest, status = params, ""
     try:
         found = session.load() if session else None
         status = driver.begin(params)
@@ -339,5 +348,8 @@ def optimise(
             status = driver.advance()
             status = session.after(driver.n_iter, status, driver.snapshot) if session else status
     except KeyboardInterrupt:
-        status = "interrupted"
-    return driver.finish(status)
+        return driver.finish(status or "interrupted")
+    try:
+        return driver.finish(status)
+    except KeyboardInterrupt:  # the fit had ended: what it found is not lost
+        return driver.finish(status)

@@ -221,7 +221,7 @@ def descend(
 
 def _snapshot(carry: _Carry, generator: np.random.Generator, n_epochs: int, history: list[np.ndarray]) -> Any:
     """All that the next epochs depend on, as tensors and texts."""
-    host_state = {"n_epochs": n_epochs, "generator": generator.bit_generator.state}
+    host_state = {"n_epochs": n_epochs, "n_passes": n_epochs, "generator": generator.bit_generator.state}
     return {"history": np.concatenate(history), **to_tensors("carry", carry)}, {"host_state": json.dumps(host_state)}
 
 

@@ -27,7 +27,7 @@ def solver_record(solver: Any = "auto", *, max_epochs: int = 100, **given: Any) 
     """The solver for a name, or None for `fit` to choose.
 
     Args:
-      solver: a name in SOLVERS, or a record, which is returned as it is.
+      solver: a name in SOLVERS, None for "auto", or a record, which is returned as it is.
       max_epochs: epochs of gradient descent where `given` has none.
       given: eta, epochs or minibatches, which select gradient descent where they are not None.
 
@@ -38,6 +38,7 @@ def solver_record(solver: Any = "auto", *, max_epochs: int = 100, **given: Any) 
       ValueError: an unknown solver, or eta, epochs or minibatches out of range or beside an exact solver.
     """
     given = {name: value for name, value in given.items() if value is not None}
+    solver = "auto" if solver is None else solver
     if isinstance(solver, str) and (solver == "sgd" or (solver == "auto" and given)):
         return SGD(**{"epochs": max_epochs, **given})
     if not (is_record(solver) or (isinstance(solver, str) and solver in SOLVERS)):

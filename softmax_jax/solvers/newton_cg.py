@@ -33,7 +33,8 @@ class NewtonCG:
 
     Attributes:
       max_products: Hessian-vector products per iteration.
-      forcing: relative residual at which the linear solve of an iteration stops.
+      forcing: how exactly the linear system of each iteration is solved: its residual falls to this part of what it was
+        at first, so that 0.1 leaves a tenth.
       gradient: "closed_form" or "autodiff", two sources of the same numbers.
       precision: of products in float32: "float32", "tf32x3", "bf16x6", "bf16x3", or "auto" for the fastest of the
         platform that comes near it (see `placement/platforms`). Where a fit can get no closer it goes on in float32.

@@ -12,6 +12,7 @@ from softmax_jax.problem.problem import Data
 from softmax_jax.problem.sparse import LARGEST_BLOCK
 from softmax_jax.solvers.gradient_descent import SGD
 from softmax_jax.solvers.lbfgs import LBFGS
+from softmax_jax.solvers.names import SOLVERS
 from softmax_jax.solvers.newton import ROWS_PER_UNKNOWN, Newton
 from softmax_jax.solvers.newton_cg import NewtonCG
 from softmax_jax.solvers.protocol import Record, Solver, is_record
@@ -26,7 +27,7 @@ def check_exact(solver: Any) -> None:
     """Raise ValueError unless `solver` is None or an exact solver's record."""
     if solver is None or (is_record(solver) and solver.is_exact):
         return
-    words = "; gradient descent proves no gap" if is_record(solver) else ""
+    words = "; gradient descent proves no gap" if is_record(solver) else _names(solver)
     raise ValueError(f"solver must be None or an exact solver such as LBFGS(), got {solver!r}{words}.")
 
 
@@ -88,7 +89,7 @@ def fallbacks(solver: Record, kind: Kind, k: int) -> tuple[Solver, ...]:
 def _check(solver: Any, kind: Kind) -> None:
     """Raise ValueError where `solver` is none, or not one for such features."""
     if not is_record(solver):
-        raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}.")
+        raise ValueError(f"solver must be None, LBFGS, NewtonCG, Newton or SGD, got {solver!r}{_names(solver)}.")
     if not (solver.is_exact or isinstance(solver, SGD)):
         raise ValueError(f"solver must be an exact one or SGD, got {solver!r}.")
     if isinstance(solver, SGD) and kind.is_sparse:
@@ -98,6 +99,11 @@ def _check(solver: Any, kind: Kind) -> None:
             f"solver must be None, LBFGS() or NewtonCG() where X is read by blocks, got {type(solver).__name__}: "
             "it takes rows in another order than that in which they are stored."
         )
+
+
+def _names(solver: Any) -> str:
+    """What to say of a name that is none."""
+    return f"; the names are {', '.join(map(repr, SOLVERS))}" if isinstance(solver, str) else ""
 
 
 def _check_minibatch(solver: SGD, n: int, m: int) -> None:

@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import tempfile
+import time
 import warnings
 from typing import Any
 
@@ -46,6 +47,7 @@ class CheckpointStore:
 
     Attributes:
       directory: absolute path.
+      before_s: seconds that the runs took whose checkpoint was loaded; each checkpoint has those until it is written.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class CheckpointStore:
             "settings": {"format of checkpoints": FORMAT, **_as_json(settings)},
             "conditions": _as_json(conditions or {}),
         }
+        self.before_s, self._entered_s = 0.0, time.perf_counter()
         self._lock: int | None = None  # the descriptor of a locked file
 
     def __enter__(self) -> CheckpointStore:
@@ -82,6 +85,7 @@ class CheckpointStore:
         tempfile.TemporaryFile(dir=self.directory).close()  # that it cannot be written to is better known now
         self._lock = _locked(os.path.join(self.directory, "lock"))
         remove_stale(self.directory)
+        self._entered_s = time.perf_counter()
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -102,6 +106,7 @@ class CheckpointStore:
           Whether it was written.
         """
         identity = {name: json.dumps(value) for name, value in self._identity.items()}
+        identity["wall_s"] = repr(self.before_s + time.perf_counter() - self._entered_s)
         path = os.path.join(self.directory, f"checkpoint-{step:012d}.safetensors")
         try:
             container.write(path, {"kind": "checkpoint", **identity, "texts": json.dumps(texts)}, tensors)
@@ -133,6 +138,7 @@ class CheckpointStore:
                 continue
             self._check_identity(texts)
             _put_aside(damaged, path)
+            self.before_s = float(texts.get("wall_s", 0.0))
             return tensors, json.loads(texts["texts"])
         if damaged:
             found = "; ".join(f"{os.path.basename(path)}: {defect}" for path, defect in damaged)
@@ -143,9 +149,7 @@ class CheckpointStore:
         return None
 
     def _files(self) -> list[str]:
-        """Paths of the checkpoints, the oldest first."""
-        names = sorted(name for name in os.listdir(self.directory) if _NAME.fullmatch(name))
-        return [os.path.join(self.directory, name) for name in names]
+        return checkpoint_files(self.directory)
 
     def _check_identity(self, texts: dict[str, str]) -> None:
         """Raise CheckpointError unless data and settings agree; warn where the conditions do not."""
@@ -164,6 +168,12 @@ class CheckpointStore:
                 CheckpointWarning,
                 stacklevel=3,
             )
+
+
+def checkpoint_files(directory: str) -> list[str]:
+    """Paths of the checkpoints in a directory, the oldest first."""
+    names = sorted(name for name in os.listdir(directory) if _NAME.fullmatch(name))
+    return [os.path.join(directory, name) for name in names]
 
 
 def _as_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,23 @@ def read(path: AnyPath) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     return texts, tensors
 
 
+def read_texts(path: AnyPath) -> dict[str, str]:
+    """The texts alone, from the start of the file: not proven unchanged.
+
+    Raises:
+      ModelFileError: no file that `write` wrote.
+      OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > LARGEST_HEADER:
+            _refuse_foreign(path, "truncated, or no safetensors file")
+        texts = _header(path, file.read(length)).get("__metadata__")
+    if not isinstance(texts, dict) or texts.get("format") != FORMAT:
+        _refuse_foreign(path, "a safetensors file that softmax_jax did not write")
+    return texts
+
+
 def checksum(texts: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
     """The sha256, as in the module docstring, in hexadecimal digits.
 

@@ -56,7 +56,7 @@ def test_the_table_numbers_picture_and_model_are_of_the_probe(capsys):
     equals = [i for i, accuracy in enumerate(accuracies) if accuracy == max(accuracies)]
     assert told["best"] == min(equals, key=lambda i: rows[i]["val_loss"])
     lines = [line.split() for line in out.splitlines()[:5]]
-    assert lines[0][:4] == ["so", "far", "strength", "l2"] and [line[-6] for line in lines[1:]] == [
+    assert lines[0][:4] == ["so", "far", "C", "l2"] and [line[-6] for line in lines[1:]] == [
         "0.0001",
         "0.01",
         "1",
@@ -101,7 +101,7 @@ def test_ctrl_c_in_the_search_keeps_and_reports_what_is_done(capsys, monkeypatch
     monkeypatch.setattr(SearchLine, "__call__", press)
     assert run([*WORDS.split()[:-1], "half", "--checkpoint", "kept"]) == 130
     out, err = capsys.readouterr()
-    assert "2 strengths are done; the best of them is written" in err and "as found on the training rows" in out
+    assert "2 penalties are done; the best of them is written" in err and "as found on the training rows" in out
     assert json.loads(Path("half/results.json").read_text())["status"] == "interrupted"
     assert len(load("half/model.safetensors").predict(pd.read_csv("val.csv")[["sl", "sw", "pl", "pw"]])) == 50
     assert sorted(path.name for path in Path("kept").iterdir()) == ["search-0"]
@@ -169,7 +169,7 @@ def test_another_grid_is_refused(words):
 
 def test_the_line_tells_how_many_fits_are_done():
     words = SearchLine.text(ProbeProgress(3, 15, 0.01, 1e-4, 2e-7, 0.75, left_s=7.2))
-    assert words == "3 of at most 15 fits  7 s left  strength 0.01  gap 2.0e-07  validation accuracy 0.7500"
+    assert words == "3 of at most 15 fits  7 s left  l2 0.0001  gap 2.0e-07  validation accuracy 0.7500"
 
 
 @pytest.mark.parametrize(

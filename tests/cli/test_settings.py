@@ -74,7 +74,7 @@ def test_what_a_file_should_not_hold_is_told_in_a_line(text, words, capsys):
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("softmax-jax: error: ") and err.count("\n") == 1
     assert words in err
-    assert not Path("softmax_jax_output").exists()
+    assert not Path("softmax-jax-fit").exists()
 
 
 def test_a_file_that_is_not_there_is_named(capsys):

@@ -78,8 +78,8 @@ def test_a_probe_of_few_features_is_a_table_a_picture_and_a_model(capsys):
 
 def test_what_does_not_go_together_is_said_in_a_line(capsys):
     assert "--group says how --l1 counts weights" in refused("fit wine --group features", capsys)
-    assert "'l1' parameter must be" in refused("fit wine --l1 -1", capsys)
+    assert "--l1 must be" in refused("fit wine --l1 -1", capsys)
     assert "solver must be 'auto' or 'proximal-newton'" in refused("fit wine --l1 1 --solver lbfgs", capsys)
     assert "eta select gradient descent" in refused("fit wine --l1 1 --eta 0.1", capsys)
     assert "leave out --l1" in refused("fit wine --distributed --test 0 --no-standardise --l1 1", capsys)
-    assert "'sparse' parameter must be" in refused("probe wine --sparse 0", capsys)
+    assert "--sparse must be" in refused("probe wine --sparse 0", capsys)

@@ -15,8 +15,11 @@ import pytest
 from places import ROOT
 
 from softmax_jax.cli import run
+from softmax_jax.cli.fit_options import FitOptions
+from softmax_jax.cli.probe_options import ProbeOptions
 from softmax_jax.data import load_named
 from softmax_jax.runs import benchmark, training
+from softmax_jax.runs.load import Load
 
 pd = pytest.importorskip("pandas")
 
@@ -106,6 +109,8 @@ def test_check_fails_where_the_gradients_differ(capsys, monkeypatch):
 def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkeypatch):
     monkeypatch.setattr(benchmark, "_OURS", {"auto": None})
     monkeypatch.setattr(benchmark, "_THEIRS", ("lbfgs",))
+    others = [0.0]
+    monkeypatch.setattr(benchmark, "since", lambda begin: Load(others[0], 1.0, 2, "made up"))
     assert run(["bench", "iris", "--limit", "20", "--l2", "1e-2", "--out", "race"]) == 0
     out = capsys.readouterr().out
     for word in ("softmax_jax auto", "scikit-learn lbfgs", "at its defaults", "times", "first run", "race/bench.png"):
@@ -113,9 +118,13 @@ def test_bench_writes_a_picture_and_numbers_and_names_the_fastest(capsys, monkey
     assert Path("race/bench.png").read_bytes().startswith(b"\x89PNG")
     numbers = json.loads(Path("race/bench.json").read_text())
     assert [entry["name"] for entry in numbers["entries"]] == ["softmax_jax auto", "scikit-learn lbfgs"]
+    assert numbers["ratio"] > 0
+    others[0] = 0.75
     assert run(["bench", "iris", "--limit", "1e-9", "--l2", "1e-2", "--out", "race", "--json"]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["entries"][0]["wall_s"] is None
+    assert json.loads(out)["load"]["busy"]
+    assert json.loads(out)["ratio"] is None
     assert "Raise --limit" in err
 
 
@@ -207,7 +216,7 @@ def test_no_iteration_is_no_curve_but_a_model(capsys):
         ("fit iris.csv --target kind --drop note --weights kind", "another column"),
         ("fit iris.npz --weights w", "no array 'w'"),
         ("fit iris --weights w", "weights is for files"),
-        ("fit iris --every 5", "every"),
+        ("fit iris --every 5", "--every must be left out"),
         ("fit iris --report model.safetensors", "--report"),
         ("fit --images iris.csv --labels iris.csv --weights w", "--weights"),
         ("check iris --rows 1", "--rows"),
@@ -245,3 +254,7 @@ def test_help_loads_neither_jax_nor_scikit_learn():
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_fit_and_probe_write_to_folders_of_their_own_where_none_is_given():
+    assert (FitOptions().out, ProbeOptions().out) == (Path("softmax-jax-fit"), Path("softmax-jax-probe"))

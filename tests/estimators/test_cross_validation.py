@@ -131,7 +131,7 @@ def test_a_class_of_one_member_is_missing_from_the_fold_that_holds_it_out(iris):
         ({"scoring": "luck"}, "luck"),
         ({"l2_values": [-1.0]}, "l2_values must be >= 0"),
         ({"l2_values": ["a"]}, "l2_values must be numbers"),
-        ({"solver": "lbfgs"}, "solver must be None or an exact solver"),
+        ({"solver": "adam"}, "solver must be None or an exact solver"),
         ({"solver": sj.SGD()}, "solver must be None or an exact solver"),
     ],
 )

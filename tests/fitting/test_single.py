@@ -200,7 +200,7 @@ def test_a_rate_that_is_too_large_is_called_diverging():
         ({"max_iter": -1}, "max_iter"),
         ({"l2": -1.0}, "l2"),
         ({"l2": np.nan}, "l2"),
-        ({"solver": "lbfgs"}, "solver"),
+        ({"solver": "adam"}, "solver must be None, LBFGS.*the names are"),
         ({"init": "ones"}, "init"),
         ({"init": Params(np.zeros((2, 2)), np.zeros(2))}, "init"),
     ],

@@ -150,7 +150,7 @@ def test_ctrl_c_keeps_what_is_solved():
         ({"X_val": np.zeros((1, 4)), "y_val": [7]}, "y_val: y must hold the labels 0, 1, 2, got 7"),
         ({"X_val": np.zeros((1, 3)), "y_val": [0]}, "X_val has 3 features"),
         ({"solver": sj.SGD()}, "solver must be None or an exact solver"),
-        ({"solver": "lbfgs"}, "solver must be None or an exact solver"),
+        ({"solver": "adam"}, "solver must be None or an exact solver"),
         ({"retire": "luck"}, "retire must be one of .* got 'luck'"),
         ({"prune": "luck"}, "prune must be one of .* got 'luck'"),
         ({"prune": "proof", "retire": "validation"}, "prune and retire, its former name, must not differ"),

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from softmax_jax import plots
 from softmax_jax.calibration import expected_calibration_error
 from softmax_jax.model import Params
+from softmax_jax.model_selection.path import PathResult
 from softmax_jax.plots.validation import best_strength
 
 L2 = np.array([1e-1, 1e-3, 1e-2])  # on purpose not in order
@@ -27,6 +28,7 @@ def path():
         val_loss=np.array([0.9, 0.5, np.nan]),
         val_accuracy=np.array([0.6, 0.8, np.nan]),
         dropped=["", "", "hopeless"],
+        best_by=lambda kind: 1,
     )
 
 
@@ -56,6 +58,20 @@ def test_convergence_without_a_certificate_claims_none():
     np.testing.assert_allclose(_line(ax, "above the cost").get_ydata(), [1.1, 0.1])
     assert "no certificate" in ax.get_title(loc="left")
     assert len(ax.get_lines()) == 1
+
+
+def test_convergence_of_minibatches_is_that_of_the_means_of_epochs():
+    ax = plots.plot_convergence([4.0, 2.0, 3.0, 1.0, 2.0], 1.5, 0.5, updates_per_epoch=2)
+    np.testing.assert_allclose(_line(ax, "at most").get_xydata(), [[1, 2.0], [2, 1.0], [3, 1.0]])
+    np.testing.assert_allclose(_line(ax, "certified gap").get_xydata(), [[3, 0.5]])
+    assert (ax.get_xlabel(), ax.get_ylabel()[:22]) == ("epoch", "mean cost of an epoch ")
+
+
+def test_no_line_is_drawn_through_a_legend():
+    for ax in (plots.plot_convergence([2.0, 1.5], 1.4, 0.1, tol=1e-2), plots.plot_validation_curve(L2, [3, 1, 2])):
+        legend = ax.get_legend()
+        assert legend.get_frame_on() and legend.get_frame().get_alpha() >= 0.9
+        assert legend.zorder > max(artist.zorder for artist in ax.get_lines())
 
 
 def test_the_path_shows_norms_and_weights_sorted_by_strength(path):
@@ -89,6 +105,26 @@ def test_the_validation_curve_marks_the_winner_and_what_was_dropped():
     np.testing.assert_allclose(_line(ax, "training").get_ydata(), [0.9, 0.8, 0.7])
 
 
+def test_the_display_marks_what_the_path_calls_best():
+    path = PathResult(
+        l2_values=L2,
+        params=Params(np.zeros((3, 4, 2)), np.zeros((3, 2))),
+        classes=np.array([0, 1]),
+        objective=np.ones(3),
+        duality_gap=np.zeros(3),
+        status=["converged"] * 3,
+        n_iter=np.ones(3, int),
+        n_passes=np.ones(3, int),
+        val_loss=np.array([0.9, 0.5, 0.7]),
+        val_accuracy=np.array([0.8, 0.8, 0.6]),  # equal, and the weaker of the two has the smaller loss
+        dropped=["", "", ""],
+    )
+    for kind, value in (("accuracy", 0.8), ("loss", 0.5)):
+        ax = plots.ValidationCurveDisplay.from_result(path, kind=kind).ax_
+        assert path.best == path.best_by(kind) == 1
+        np.testing.assert_allclose(_line(ax, "best").get_xydata(), [[1e-3, value]])
+
+
 def test_among_equals_the_strongest_penalty_wins():
     assert best_strength(L2, [0.5, 0.5, 0.5], kind="loss") == 0
     assert best_strength(L2, [0.5, 0.5, 0.5], kind="accuracy", dropped=[True, False, False]) == 2
@@ -111,6 +147,23 @@ def test_weights_lie_in_the_order_of_the_pixels():
     assert [text.get_text() for text in ax.texts] == ["a", "b"]
     low, high = ax.get_images()[0].get_clim()
     assert low == -high
+
+
+def test_weights_of_named_features_are_cells_the_largest_on_top():
+    W = np.array([[0.1, -0.2, 0.0], [3.0, 0.0, -2.0], [0.0, 0.0, 0.0], [1.0, 1.0, -1.0]])
+    ax = plots.plot_feature_weights(W, feature_names=["low", "high", "none", "middle"], classes=["a", "b", "c"])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["high", "middle", "low"]
+    np.testing.assert_array_equal(ax.get_images()[0].get_array(), W[[1, 3, 0]])
+    assert ax.get_images()[0].get_clim() == (-3, 3)
+    assert "3 of 4 features" in ax.get_title(loc="left")
+    ax = plots.plot_feature_weights(np.ones((3, 50)))
+    assert "30 of 50 classes" in ax.get_title(loc="left")
+
+
+def test_weights_of_two_classes_are_bars_of_their_difference():
+    ax = plots.plot_feature_weights([[1.0, 2.0], [3.0, -3.0]], classes=["no", "yes"])
+    assert [bar.get_width() for bar in ax.patches] == [-6.0, 1.0]
+    assert ax.get_xlabel().startswith("← for no") and ax.get_xlabel().endswith("for yes →")
 
 
 def test_of_very_many_classes_the_first_are_shown():
@@ -141,7 +194,17 @@ def test_the_reliability_diagram_shows_accuracy_by_confidence():
     points = ax.collections[-1].get_offsets()
     inside = (O.max(axis=1) > 0.8) & (O.max(axis=1) <= 1.0)
     np.testing.assert_allclose(points[-1], [O.max(axis=1)[inside].mean(), np.mean((O.argmax(axis=1) == y)[inside])])
-    assert sum(bar.get_height() > 0 for bar in ax.patches) == len(points)
+    below = ax.figure.axes[-1]
+    shares = [bar.get_height() for bar in below.patches]
+    assert np.sum(shares) == pytest.approx(1) and np.count_nonzero(shares) == len(points)
+    assert shares[-1] == pytest.approx(np.mean(inside)) and below.get_ylim() == (0, 1)
+    assert below.get_shared_x_axes().joined(ax, below)
+
+
+def test_shares_of_rows_need_a_place_in_a_grid():
+    free = Figure().add_axes((0.1, 0.1, 0.8, 0.8))
+    with pytest.raises(ValueError, match="ax must be a part of a grid"):
+        plots.plot_reliability_diagram([[0.9, 0.1]], [0], ax=free)
 
 
 def test_the_race_is_on_logarithmic_axes_and_leaves_out_what_is_not_finite():
@@ -173,6 +236,7 @@ def test_displays_of_estimators_pick_their_attributes():
     )
     assert len(plots.ConvergenceDisplay.from_estimator(model).ax_.get_lines()) == 3
     assert [t.get_text() for t in plots.WeightsDisplay.from_estimator(model, (2, 2)).ax_.texts] == ["a", "b"]
+    assert len(plots.WeightsDisplay.from_estimator(model).ax_.patches) == 2  # of four features two have no weight
     ax = plots.ReliabilityDisplay.from_estimator(model, np.zeros((4, 1)), ["a", "a", "b", "a"]).ax_
     assert "0.1500" in ax.get_title(loc="left")  # 0.75 right, 0.9 sure
     with pytest.raises(ValueError, match="y must hold the labels 'a', 'b', got 'c'"):
@@ -188,12 +252,17 @@ def test_displays_of_estimators_pick_their_attributes():
         ("values must be as long", lambda: plots.plot_validation_curve([1.0], [1, 2])),
         ("values must hold a finite", lambda: plots.plot_validation_curve([1.0], [np.nan])),
         ("dropped must be as long", lambda: plots.plot_validation_curve([1.0], [1], dropped=["", ""])),
+        ("best must be.* got 1", lambda: plots.plot_validation_curve([1.0, 2.0], [1, np.nan], best=1)),
         ("kind must be", lambda: plots.plot_validation_curve([1.0], [1], kind="f1")),
         ("W must be", lambda: plots.plot_regularisation_path([1.0], np.ones((2, 2, 2)))),
         ("of must be", lambda: plots.plot_regularisation_path([1.0], np.ones((1, 2, 2)), of="pixels")),
         ("most must be", lambda: plots.plot_regularisation_path([1.0], np.ones((1, 2, 2)), most=0)),
         ("classes must hold 2", lambda: plots.plot_regularisation_path([1.0], np.ones((1, 3, 2)), classes=["a"])),
-        ("image_shape", lambda: plots.plot_weights(np.ones((6, 2)), (2, 2))),
+        ("W must be .m, k.", lambda: plots.plot_feature_weights(np.ones(3))),
+        ("feature_names must hold 3", lambda: plots.plot_feature_weights(np.ones((3, 2)), feature_names=["a"])),
+        ("most must be", lambda: plots.plot_feature_weights(np.ones((3, 2)), most=0)),
+        ("updates_per_epoch", lambda: plots.plot_convergence([1.0], 1.0, 0.1, updates_per_epoch=0)),
+        ("image_shape.*plot_feature_weights", lambda: plots.plot_weights(np.ones((6, 2)), (2, 2))),
         ("classes must hold 2", lambda: plots.plot_weights(np.ones((4, 2)), (2, 2), classes=["a"])),
         (
             "two features",

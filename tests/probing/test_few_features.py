@@ -45,7 +45,7 @@ def test_it_says_which_features_it_keeps(probe):
     kept = [NAMES[j] for j in probe.result.support]
     assert f"{len(kept)} of 8 features: {', '.join(kept)}" in str(named)
     lines = str(probe).splitlines()
-    assert lines[0].startswith("at most 2 features") and lines[1].split()[:3] == ["strength", "features", "gap"]
+    assert lines[0].startswith("at most 2 features") and lines[1].split()[:3] == ["l1", "features", "gap"]
     best = next(line for line in lines if line.startswith("best"))
     assert best.split()[2] == str(probe.path.n_features[probe.best])
     assert f"l1 = {probe.l1:.3g} of whole features" in str(probe)

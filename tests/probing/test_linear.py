@@ -93,7 +93,7 @@ def test_equal_accuracies_are_told_apart_by_the_loss_and_the_rows_are_counted():
     assert len(equal) > 1
     assert probe.best == equal[np.argmin(probe.path.val_loss[equal])]
     assert probe.n_val == 9 and 0.05 < probe.standard_error < 0.2
-    assert f"({9} rows)" in str(probe) and "the least loss decides" in str(probe)
+    assert f"({9} rows)" in str(probe) and "the least validation loss decides" in str(probe)
     assert probe.n_within >= len(equal)
 
 
@@ -146,7 +146,7 @@ def test_what_was_done_before_an_interruption_is_kept(folds):
             raise KeyboardInterrupt
 
     probe = sj.linear_probe(X, y, l2_values=[1e-1, 1e-2, 1e-3], folds=folds, seed=1, callback=stop)
-    assert probe.stopped and probe.status == "interrupted" and "interrupted after 2 strengths" in probe.note
+    assert probe.stopped and probe.status == "interrupted" and "interrupted after 2 penalties" in probe.note
     assert len(probe.strengths) == probe.n_fits == 2
     assert probe.predict(X).shape == (120,)
     if folds is None:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 import softmax_jax as sj
-from softmax_jax.model_selection.protocols import dinov2
+from softmax_jax.model_selection.protocols import dinov2, grid
 from softmax_jax.probing.files import load
 from softmax_jax.probing.result import ProbeResult
 from softmax_jax.storage.container import ModelFileError
@@ -51,7 +51,7 @@ def test_named_columns_are_paired_and_columns_without_names_match_by_place(probe
 
 def test_print_is_the_table_and_repr_is_one_line(probe):
     lines = str(probe).splitlines()
-    assert lines[0].startswith("dinov2 (Oquab et al. 2023") and lines[1].split()[:2] == ["strength", "l2"]
+    assert lines[0].startswith("dinov2 (Oquab et al. 2023") and lines[1].split()[:2] == ["C", "l2"]
     assert [line.split()[0] for line in lines[2:5]].count("best") == 1
     assert any(line.startswith("validation") and "12 rows" in line for line in lines)
     for shown in (repr(probe), repr(probe.path)):
@@ -59,6 +59,25 @@ def test_print_is_the_table_and_repr_is_one_line(probe):
     assert f"fits={probe.n_fits}" in repr(probe) and "ProbeResult(status=" in repr(probe)
     assert probe._repr_html_().count("<tr>") >= 3 + 5 and "best" in probe._repr_html_()
     assert f"l2={len(probe.path.l2_values)} from" in repr(probe.path)
+
+
+def test_its_penalty_is_explained_in_the_words_of_the_source_and_in_ours(probe):
+    told = (
+        "C of cuML is the penalty as the source counts it (C sum of losses + 1/2 ||W||^2), l2 the same as counted here"
+    )
+    assert f"{told} (mean of losses + l2/2 ||W||^2)" in str(probe)
+    assert f"C = {probe.strengths[probe.best]:.3g}, fitted again" in str(probe)
+    own = probe._replace(protocol=grid(probe.path.l2_values), strengths=probe.path.l2_values)
+    lines = str(own).splitlines()
+    assert lines[1].split()[:2] == ["l2", "gap"]  # one column, not the same twice
+    assert all(len(line.split()) in (5, 6) for line in lines[2 : 2 + len(own.strengths)])
+
+
+def test_a_status_that_is_not_plain_is_explained(probe):
+    status = ["precision_floor", *probe.path.status[1:]]
+    short = probe._replace(path=probe.path._replace(status=status))
+    assert "precision_floor says of a fit that rounding in this number format" in short.note
+    assert "precision_floor" not in probe.note
 
 
 def test_more_than_one_peak_is_reported(probe):

@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from softmax_jax.calibration import temperature_scale
 from softmax_jax.data import Dataset, load_data
-from softmax_jax.report.evaluation import evaluate
+from softmax_jax.report.evaluation import Evaluation, evaluate
+from softmax_jax.report.judged import calibration
 from softmax_jax.report.page import page
 from softmax_jax.report.report import report_html, write_report
 from softmax_jax.runs.training import train
@@ -96,6 +98,45 @@ def test_it_states_the_certificate_and_the_metrics(iris_run, iris_report):
     assert each[list(labels).index("accuracy"), 1] == pytest.approx(recall)
     assert means["macro"][1] == pytest.approx(each[:, 1].mean())
     assert f">{recall:.3f}</td>" in iris_report
+
+
+def test_it_states_training_accuracy_beside_that_of_the_test(iris_run, iris_report):
+    for rows, value in (("test", "accuracy_test"), ("training", "accuracy_train")):
+        assert f"<b>{iris_run.summary[value]:.4f}</b><span>accuracy, {rows} rows" in iris_report
+
+
+def test_the_temperature_is_fitted_on_one_half_of_the_rows_and_tried_on_the_other():
+    rng = np.random.default_rng(0)
+    Z = 3 * rng.standard_normal((400, 3))
+    y = (Z / 5 + rng.gumbel(size=Z.shape)).argmax(axis=1)  # five times too sure
+    text = re.sub("<[^>]+>", " ", calibration(_evaluation(Z, y))[0])
+    order = np.random.default_rng(0).permutation(400)
+    t = temperature_scale(Z[order[:200]], y[order[:200]], classes=range(3)).temperature
+    assert 3 < t < 8
+    shown = re.search(r"temperature, of 200 of the rows\s+([\d.]+)", text)
+    assert shown and float(shown[1]) == pytest.approx(t, rel=1e-3)
+    logs = Z[order[200:]] / t
+    after = np.mean(np.log(np.exp(logs).sum(axis=1)) - logs[np.arange(200), y[order[200:]]])
+    assert f"with the temperature {after:.6g} nats" in text
+
+
+def test_rows_of_the_training_have_no_temperature(iris_run):
+    none = np.zeros(0, int)
+    split = iris_run.split._replace(X_test=iris_run.split.X_test[none], y_test=iris_run.split.y_test[none])
+    evaluation = evaluate(iris_run._replace(split=split))
+    assert not evaluation.held_out and evaluate(iris_run).held_out
+    assert "temperature" not in calibration(evaluation)[0]
+
+
+def test_rows_that_are_all_right_have_no_temperature():
+    Z = np.array([[2.0, 0.0], [0.0, 1.0]] * 3)
+    text = calibration(_evaluation(Z, Z.argmax(axis=1)))[0]
+    assert "none: half of these rows, on which it is fitted, are all predicted right" in text
+
+
+def _evaluation(Z, y):
+    O = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
+    return Evaluation(f"all {len(y)} test rows", y, Z, O, np.arange(Z.shape[1]))
 
 
 def test_a_fit_that_fell_short_says_so_and_what_to_do(descent_report):

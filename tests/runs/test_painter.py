@@ -13,7 +13,7 @@ from softmax_jax.runs.pictures import Shown, draw
 
 pytest.importorskip("matplotlib")
 LABELS = np.array(["a", "b", "b", "c"])
-SHOWN = Shown(np.geomspace(1, 0.01, 7), 0.009, 1, LABELS, LABELS[::-1], np.array(["a", "b", "c"]), "4 rows")
+SHOWN = Shown(np.geomspace(1, 0.01, 7), 0.01, 1e-3, 1e-4, 1, LABELS, LABELS[::-1], np.array(["a", "b", "c"]), "4 rows")
 
 
 @pytest.fixture

@@ -45,18 +45,18 @@ def test_the_line_tells_iteration_objective_gap_pace_and_time_left(clock):
     for i in range(3):
         clock[0] = 1.0 + i
         assert line(Progress(10 * i, 0.5, 10.0**-i, 20 * i)) is False
-    assert line.text() == "iteration 20  J 0.500000  gap 1.0e-02, to reach 1e-06  20 passes/s  4 s left"
+    assert line.text() == "iteration 20  J 0.500000  gap 1.0e-02, to reach 1e-06  data read 20 times/s  4 s left"
     assert line.text(60) == "iteration 20  gap 1.0e-02, to reach 1e-06  4 s left"
     assert line.text(12) == "iteration 20"
-    line.stopping()
-    assert line.text().startswith("stopping")
+    line.say("the model is written")
+    assert line.text() == "the model is written"
 
 
 def test_epochs_are_counted_down_and_no_gap_is_no_gap(clock):
     line = ProgressLine(1e-6, epochs=10, stream=io.StringIO())
     clock[0] = 60.0
     line(Progress(2, 0.5, math.nan, 2))
-    assert line.text() == "epoch 2 of 10  J 0.500000  0.0333 passes/s  4 min left"
+    assert line.text() == "epoch 2 of 10  J 0.500000  data read 0.0333 times/s  4 min left"
 
 
 def test_a_terminal_shows_it_and_the_cursor_comes_back():

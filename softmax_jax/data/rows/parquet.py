@@ -17,7 +17,8 @@ import numpy as np
 from softmax_jax.data.columns import column_of, index_notes, normalised, shown
 from softmax_jax.data.files import Stamp, unchanged
 from softmax_jax.data.label_columns import Part, refuse_label_columns
-from softmax_jax.data.parquet_schema import Column, Contents, contents, numbers, opened
+from softmax_jax.data.parquet_schema import Column, Contents, contents, opened
+from softmax_jax.data.rows.arrow import matrix
 from softmax_jax.data.rows.source import Fill, packed, storage_dtype
 
 if TYPE_CHECKING:
@@ -72,47 +73,8 @@ class ParquetRows:
         """The features (rows, m) of each batch."""
         first = 0
         for batch in batches:
-            yield self._matrix(batch, first)
+            yield matrix(batch, self.taken, self.dtype, str(self.path), first)
             first += batch.num_rows
-
-    def _matrix(self, batch: pa.RecordBatch, first: int) -> np.ndarray:
-        """The features of rows of which the first is in row `first` of the file: none missing, all finite."""
-        widths = [1 if column.width is None else column.width for column in self.taken]
-        X, ends = np.empty((batch.num_rows, sum(widths)), self.dtype), np.cumsum(widths)
-        for column, end in zip(self.taken, ends, strict=True):
-            values, where = batch.column(column.name), f"{self.path}, column {column.name!r}"
-            if values.null_count:
-                row = first + _first(values.is_null())
-                raise ValueError(f"{where}: values are missing in row {row}; fill them in or drop the row.")
-            if column.width is None:
-                X[:, end - 1] = numbers(values)
-            else:
-                X[:, end - column.width : end] = _list_numbers(values, column.width, where, first)
-        if self.dtype.kind == "f" and not np.isfinite(X).all():
-            row, j = divmod(_first(~np.isfinite(X)), X.shape[1])
-            where = f"{self.path}, column {self.columns[int(np.searchsorted(ends, j, side='right'))]!r}"
-            raise ValueError(f"{where}: expected finite numbers, got {X[row, j]} in row {first + row}.")
-        return X
-
-
-def _list_numbers(lists: pa.ListArray, width: int, where: str, first: int) -> np.ndarray:
-    """The lists of an array without nulls as (rows, width)."""
-    values, lengths = lists.flatten(), np.asarray(lists.value_lengths())
-    row, found = _first(lengths != width), "missing numbers"
-    if lengths[row] != width or width == 0:
-        found = f"{lengths[row]} numbers"
-    elif not values.null_count:
-        return numbers(values).reshape(len(lists), width)
-    else:
-        row = _first(values.is_null()) // width
-    raise ValueError(
-        f"{where}: expected lists of {width or 'at least 1'} numbers in all rows, got {found} in row {first + row}."
-    )
-
-
-def _first(where: np.ndarray | pa.BooleanArray) -> int:
-    """The place of the first true entry."""
-    return int(np.argmax(np.asarray(where)))
 
 
 def parquet_rows(file: Contents, names: Sequence[str], dtype: np.dtype | None = None) -> ParquetRows:

@@ -138,7 +138,7 @@ FAULTS = {
     "objects": (lambda X, f: npy(X.astype(object), f), ValueError, "pickle is refused"),
     "not npy": (garbage, ValueError, "is not a .npy file"),
     "absent": (lambda X, f: f / "no.npy", ValueError, "no.npy cannot be read: No such file"),
-    "other ending": (lambda X, f: f / "no.csv", ValueError, "must be a .npy or .parquet file"),
+    "other ending": (lambda X, f: f / "no.csv", ValueError, "must be a .npy, .parquet or .safetensors file"),
     "empty folder": (lambda X, f: f, ValueError, "without any"),
     "one-dimensional": (lambda X, f: npy(X[0], f), ValueError, r"must hold a matrix .* got shape \(3,\)"),
     "text": (lambda X, f: npy(X.astype(str), f), TypeError, "must hold float16"),
