@@ -256,8 +256,9 @@ CASES: dict[str, Case] = {
 # they take no numbers, or only ever raise
 WITHOUT_NUMBERS = {
     "load",
+    "show_versions",
     *(f"data.load_{name}" for name in ("data", "features", "labelled", "named")),
-    *(f"data.read_{name}" for name in ("arrays", "idx", "images", "labels", "npy", "parquet", "table")),
+    *(f"data.read_{name}" for name in ("arrays", "idx", "images", "labels", "npy", "parquet", "table", "tensors")),
     *(f"presets.{name}" for name in ("clip", "dinov2", "simclr")),
     *(f"distributed.{name}" for name in ("initialise", "read_shards", "together")),
     *(f"conventions.l2_from_{name}" for name in ("decoupled_weight_decay", "penalised_bias", "unsquared_norm")),
