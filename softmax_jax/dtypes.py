@@ -40,11 +40,11 @@ def compute_dtype(*arrays: Any) -> np.dtype:
 
 
 def follows_dtype(function: Function) -> Function:
-    """Run `function` in float64 when a NumPy float64 array is among its arguments and x64 is off.
+    """Run `function` in float64 when a float64 array is among its arguments and x64 is off.
 
     Floating arguments of a narrower dtype are promoted with it, so that a gradient is float64 where X is, whatever the
     params. The results are then NumPy arrays, because a float64 JAX array outside the scope is narrowed by the next
-    operation. Under a JAX transformation, and for JAX arrays, the function is called unchanged. Arrays over
+    operation. Under a JAX transformation, and for narrower arrays, the function is called unchanged. Arrays over
     a mesh with Explicit axes are read as over one with Auto axes (see meshes.py), tensors of torch as arrays (see
     tensors.py). Transfer guards are lifted, but not under a transformation. In a forked process: RuntimeError.
     """
@@ -55,7 +55,7 @@ def follows_dtype(function: Function) -> Function:
         args, kwargs = jax.tree.map(lambda leaf: with_auto_axes(plain_tensor(leaf)), (args, kwargs))
         leaves = jax.tree.leaves((args, kwargs))
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)
-        wide = any(isinstance(leaf, np.ndarray) and leaf.dtype == np.float64 for leaf in leaves)
+        wide = any(isinstance(leaf, np.ndarray | jax.Array) and leaf.dtype == np.float64 for leaf in leaves)
         if traced:
             return function(*args, **kwargs)
         if not wide or jax.config.read("jax_enable_x64"):

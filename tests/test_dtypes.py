@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cases import TOLERANCE, make_case, relative_difference
 
+import softmax_jax as sj
 from softmax_jax.dtypes import compute_dtype, follows_dtype, scope
 from softmax_jax.gradients import autodiff_gradient, closed_form_gradient
 
@@ -59,3 +60,11 @@ def test_float32_params_are_widened_to_float64_features():
     closed = closed_form_gradient(params, case.X, case.T, case.l2)
     assert auto.W.dtype == closed.W.dtype == np.float64
     assert relative_difference(auto, closed) <= TOLERANCE["float64"]
+
+
+def test_a_jax_array_of_float64_outside_of_x64_is_computed_in_it():
+    X, T, params = np.ones((4, 2)), np.eye(2)[[0, 1, 0, 1]], sj.init_params(2, 2, seed=0, dtype=np.float64)
+    with scope(np.float64):
+        placed = jnp.asarray(X)  # as dlpack gives it of a tensor on a GPU
+    found = sj.objective(params, placed, T.astype(np.float32), 0.1)
+    assert found.dtype == np.float64 and found == sj.objective(params, X, T, 0.1)

@@ -130,7 +130,8 @@ def dropped_columns(table: Table, drop: Iterable[str]) -> list[str]:
 
 def _label_column(table: Table, names: Sequence[str], there: Sequence[str]) -> str | None:
     """The one column too many, at either end, where columns are taken by position and it holds text; else None."""
-    by_name = set(map(normalised, names)) <= set(map(normalised, there))
+    nameless = is_positions(names) and is_positions(there)
+    by_name = not nameless and set(map(normalised, names)) <= set(map(normalised, there))
     if by_name or len(there) != len(names) + 1 or not (is_positions(names) or is_positions(there)):
         return None
     return next((name for name in (there[-1], there[0]) if not _holds_numbers(table, name)), None)
@@ -161,12 +162,13 @@ def matched(names: Sequence[str], available: Sequence[str], where: str) -> list[
     form = normalised if plain else str  # both spellings of one name are two columns
     there = {form(name): name for name in available}
     missing = [name for name in names if form(name) not in there]
-    if not missing:
+    nameless = is_positions(names) and is_positions(available)
+    if not missing and not (nameless and len(names) != len(available)):
         return [there[form(name)] for name in names]
     if is_positions(names) or is_positions(available):
         if len(available) == len(names):
             return list(available)
-        more = " Leave out the others by drop (--drop)." if len(available) > len(names) else ""
+        more = " Leave out the others of a table by drop (--drop)." if len(available) > len(names) else ""
         words = f"{where} has {len(available)} columns, but the model takes {len(names)}: {shown(names)}."
         raise ValueError(f"{words}{more}")
     close = difflib.get_close_matches(missing[0], available, 1)

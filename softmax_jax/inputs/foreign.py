@@ -37,6 +37,9 @@ def as_plain(X: Any, name: str) -> Any:
 
 def _from_arrow(column: Any, name: str) -> Any:
     """A column of lists as (n, m); of numbers or text as it is, for NumPy to read."""
+    stored = getattr(column.type, "storage_type", None)  # of an extension, such as tensors of one shape
+    if stored is not None:
+        column = column.cast(stored)
     if "list" not in str(column.type).partition("<")[0]:
         return column
     parts, start = [], 0

@@ -103,7 +103,8 @@ def affine_of(model: Any) -> Affine:
         raise ValueError(f"model must have W of shape (m, k), got {params.W.shape}.")
     classes = decode_labels(texts["classes"]) if "classes" in texts else np.arange(params.W.shape[1])
     mean = getattr(scaler, "mean_", None) if getattr(scaler, "with_mean", False) else None
-    return Affine(*params, mean, getattr(scaler, "scale_", None), classes, names or texts.get("feature_names"))
+    scale = getattr(scaler, "scale_", None) if getattr(scaler, "with_std", False) else None
+    return Affine(*params, mean, scale, classes, names or texts.get("feature_names"))
 
 
 def _scaler_and_last(pipeline: Any) -> tuple[Any, Any]:
@@ -114,8 +115,9 @@ def _scaler_and_last(pipeline: Any) -> tuple[Any, Any]:
     *steps, last = [step for _, step in pipeline.steps]
     if any(type(step) is not StandardScaler for step in steps) or len(steps) > 1:
         raise TypeError(
-            "model must be a Pipeline of StandardScaler and SoftmaxRegression, got other steps: export its last step, "
-            "pipeline[-1], and apply the other steps before it."
+            "model must be a Pipeline of StandardScaler and SoftmaxRegression, got other steps (a probe with "
+            "normalise=True has one): export its last step, pipeline[-1], of a ProbeResult probe.pipeline()[-1], and "
+            "apply the other steps before it."
         )
     for step in steps:
         check_is_fitted(step)

@@ -43,7 +43,8 @@ def plot_feature_weights(
         raise ValueError(f"most must be >= 1, got {most}.")
     m, k = W.shape
     named, labels = names(feature_names, m, "feature_names", length=28), names(classes, k, "classes", length=14)
-    norms = np.linalg.norm(W, axis=1)
+    common = W.mean(axis=1, keepdims=True) if k > 1 else 0.0  # to all classes: it predicts nothing
+    norms = np.linalg.norm(W - common, axis=1)
     rows = np.argsort(-norms, kind="stable")[: min(most, max(1, np.count_nonzero(norms)))]
     words = f"the {len(rows)} of {m} features with the largest weights" if len(rows) < m else f"weights of {m} features"
     shown = [named[i] for i in rows]

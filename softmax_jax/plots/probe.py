@@ -94,7 +94,7 @@ def _accuracies(ax: Axes, l2: np.ndarray, values: dict[str, np.ndarray], best: i
         transform=raised,
         clip_on=False,
         zorder=5,
-        label="best",
+        label="best l2",
     )
     ax.margins(y=0.14)
     ax.set_ylabel("accuracy")

@@ -88,4 +88,4 @@ def _draw(ax: Axes, l2: np.ndarray, curves: np.ndarray, labels: list[str], most:
         style = {"marker": marker, "markersize": 4.5, "markevery": every, "linewidth": 1.6}
         ax.plot(l2, curves[:, curve], color=colour, label=labels[curve], **style)
     if others.size:
-        ax.plot([], [], color="#c8c8c8", linewidth=0.8, label=f"{others.size} others")
+        ax.plot([], [], color="#c8c8c8", linewidth=0.8, label=f"{others.size} other{'s' * (others.size > 1)}")

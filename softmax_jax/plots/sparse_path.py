@@ -137,7 +137,7 @@ def _draw(ax: Axes, l1: np.ndarray, curves: np.ndarray, sizes: np.ndarray, label
         style: Any = {"marker": MARKERS[i % len(MARKERS)], "markersize": 4.5, "markevery": every, "linewidth": 1.6}
         ax.plot(l1, curves[:, curve], color=colour, label=labels[curve], **style)
     if others.size:
-        ax.plot([], [], color="#c8c8c8", linewidth=0.8, label=f"{others.size} others")
+        ax.plot([], [], color="#c8c8c8", linewidth=0.8, label=f"{others.size} other{'s' * (others.size > 1)}")
     ax.axhline(0, color=GREY, linewidth=0.8)
 
 

@@ -33,7 +33,11 @@ def metrics(evaluation: Evaluation) -> str:
 def confusion(evaluation: Evaluation) -> str:
     """The confusion matrix as a picture; of many classes the most confused pairs."""
     ax = plot_confusion(evaluation.truth, evaluation.predicted, evaluation.classes)
-    return figure(ax, "Counts of true class against predicted class.", f"Counts of {evaluation.name}.")
+    return figure(
+        ax,
+        "Rows of each true class by predicted class, of many classes the most confused pairs.",
+        f"Counts of {evaluation.name}.",
+    )
 
 
 def mistakes(evaluation: Evaluation) -> str:

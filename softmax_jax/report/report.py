@@ -92,7 +92,7 @@ def _certificate(run: TrainingRun) -> list[str]:
         return [proof]
     certified = result.history, result.objective, result.duality_gap, summary["tol"]
     ax = draw_descent(*certified, summary["updates_per_epoch"], new_axes(_HALF))
-    return [proof, figure(ax, "The cost on its way to the optimum, by iteration.")]
+    return [proof, figure(ax, "The cost on its way to the optimum, by iteration or epoch.")]
 
 
 def _meaning(run: TrainingRun) -> str:
@@ -139,7 +139,7 @@ def _settings(summary: dict[str, Any]) -> list[str]:
         "l2": f"{summary['l2']:g} times half the sum of squared weights is part of J; the bias is not penalised",
         "l1": _l1_words(summary),
         "solver": summary["solver"],
-        "tol": f"{summary['tol']:g} nats per sample: as near to the least possible J the fit was to come",
+        "tol": f"{summary['tol']:g} nats per sample: how near to the least possible J the fit had to come",
         "features": _SCALED if summary["standardised"] else "as they are",
         "seed": summary["seed"],
     }

@@ -91,3 +91,9 @@ def test_gzip_is_read_for_a_model_too_and_named_sets_are(tmp_path):
     assert iris.X[0].tolist() == [0.2, 5.1]
     with pytest.raises(ValueError, match="DATA must be"):
         load_features("nothing", ("a",))
+
+
+@pytest.mark.parametrize("more", [["0", "1", "2", "3"], ["0", "1"]])
+def test_a_nameless_matrix_of_another_width_is_not_taken_for_the_models(more):
+    with pytest.raises(ValueError, match=f"x.npy has {len(more)} columns, but the model takes 3"):
+        matched(["0", "1", "2"], more, "x.npy")

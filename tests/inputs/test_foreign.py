@@ -121,3 +121,8 @@ class TestDatasets:
     def test_the_whole_is_refused_with_the_names_of_its_columns(self, dataset):
         with pytest.raises(TypeError, match=r"X\['e'\], or open_rows.* 'e', 'label', 'n'"):
             checks.features(dataset)
+
+
+def test_tensors_of_one_shape_in_arrow_are_the_lists_that_they_are_stored_as():
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(np.arange(6, dtype=np.float32).reshape(3, 2))
+    np.testing.assert_array_equal(as_plain(tensors, "X"), [[0, 1], [2, 3], [4, 5]])

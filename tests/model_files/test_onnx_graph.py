@@ -109,3 +109,10 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(path, monkeyp
     with pytest.raises(ImportError, match=r"export_onnx needs onnx: pip install 'softmax_jax\[onnx\]'"):
         export_onnx(make_params(), path)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_scaler_that_no_longer_divides_is_exported_so(path):
+    pipe, (X, _) = make_pipe("float64"), make_data("float64")
+    pipe[0].set_params(with_std=False)
+    export_onnx(pipe, path)
+    np.testing.assert_allclose(answer(path, X), pipe.predict_proba(X), atol=1e-12)

@@ -161,6 +161,8 @@ def test_weights_of_named_features_are_cells_the_largest_on_top():
 
 
 def test_weights_of_two_classes_are_bars_of_their_difference():
+    common = plots.plot_feature_weights([[5.0, 5.0], [0.0, 1.0], [2.0, 2.0]], feature_names=["a", "b", "c"], most=1)
+    assert [label.get_text() for label in common.get_yticklabels()] == ["b"]  # the others are for all classes alike
     ax = plots.plot_feature_weights([[1.0, 2.0], [3.0, -3.0]], classes=["no", "yes"])
     assert [bar.get_width() for bar in ax.patches] == [-6.0, 1.0]
     assert ax.get_xlabel().startswith("← for no") and ax.get_xlabel().endswith("for yes →")

@@ -32,7 +32,7 @@ def test_error_bars_and_band_are_one_standard_error_of_the_rows():
 
 def test_the_star_is_raised_above_the_winner():
     ax = plot_probe(L2, ACCURACY, best=2)
-    star = next(line for line in ax.get_lines() if line.get_label() == "best")
+    star = next(line for line in ax.get_lines() if line.get_label() == "best l2")
     height = star.get_transform().transform([(0.01, 0.9)])[0, 1] - ax.transData.transform([(0.01, 0.9)])[0, 1]
     assert height == pytest.approx(15 / 72 * ax.figure.dpi)
 

@@ -128,7 +128,7 @@ def test_the_picture_has_accuracy_loss_and_certificates(probe):
     assert len(ax.figure.axes) == 3
     curve = next(line for line in ax.get_lines() if line.get_label() == "validation")
     np.testing.assert_array_equal(curve.get_ydata(), probe.path.val_accuracy[::-1])
-    star = next(line for line in ax.get_lines() if line.get_label() == "best")
+    star = next(line for line in ax.get_lines() if line.get_label() == "best l2")
     assert star.get_xdata()[0] == probe.path.l2_values[probe.best]
     assert star.get_transform() != curve.get_transform()  # raised above the curve
     assert f"{probe.val_accuracy:.4f} ± {probe.standard_error:.4f}" in ax.get_title(loc="left")

@@ -71,8 +71,11 @@ def open_dataset(dataset: Any, columns: Sequence[str] | str | None) -> DatasetRo
 
     Raises:
       ValueError: there are no rows, no such column, or it is not clear which; or a function makes the values.
-      TypeError: a column is not of numbers.
+      TypeError: a column is not of numbers, or this is a DatasetDict.
     """
+    if isinstance(dataset.column_names, dict):
+        splits = list(dataset.column_names)
+        raise TypeError(f"{PLACE} must be one split, got a DatasetDict of {splits}: pass dataset[{splits[0]!r}].")
     n = len(dataset)
     if n == 0:
         raise ValueError(f"{PLACE} must have at least one row, got none.")
