@@ -117,6 +117,6 @@ def _fit_alone(given: FitOptions, settings: dict[str, Any], painter: Painter) ->
 def _told_of_model(run: TrainingRun, model: Path) -> int:
     """Say that there is the model alone, and how its fit ended."""
     r = run.result
-    ended = f"{r.status} after {r.n_iter} iterations with a gap of {r.duality_gap:.1e}"
+    ended = f"{r.status!r} after {r.n_iter} iterations with a gap of {r.duality_gap:.1e}"
     say("interrupted", f"The model is written to {model} ({ended}); numbers and pictures may be missing.")
     return INTERRUPTED_BUT_SAVED

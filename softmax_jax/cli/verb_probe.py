@@ -171,6 +171,6 @@ def _verdict(run: ProbeRun) -> int:
         return verdict("interrupted", f"{done}, as it was found on the training rows." if probe.stopped else f"{done}.")
     ended = [status for status in (*probe.path.status, probe.result.status) if status != "dropped"]
     short = [status for status in ended if status != "converged"]
-    kinds = ", ".join(sorted(set(short)))
+    kinds = ", ".join(map(repr, sorted(set(short))))
     words = f"{len(short)} of {len(ended)} fits ({kinds}); raise --max-iter or --tol."
     return verdict("not converged" if short else "converged", words)

@@ -2,11 +2,13 @@
 
 The one place where that is done: `terminal.say` passes every error, warning and note through `in_options`. A library
 names an argument as "max_iter", "The 'max_iter' parameter", "max_iter=20" or "target (--target)"; here all of these
-become "--max-iter". What the user wrote, in quotes or in names of files and columns, stays as it is.
+become "--max-iter". What the user wrote, in quotes or in names of files and columns, stays as it is, and so do records
+as Python prints them.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +38,8 @@ _SWITCHES = {
     "columns=[...]": "--drop for each of the others",
 }
 _AT_START = {"X": "DATA", "y": "the labels of DATA"}
-_VERBS = r"(?=\s(?:must|needs?|has|have|holds?|is for|are for|is taken|belongs?|stands?|contains?|selects?|splits?)\b)"
+_VERBS = r"(?=\s(?:must|needs?|has|have|is for|are for|is taken|belongs?|stands?|contains?|selects?|splits?)\b)"
+_RECORD = re.compile(r"\b[A-Z]\w*\([^()]*=[^()]*\)")
 _FREE = r"(?<![\w.'\"/=-])"  # neither part of a word, of a path or of an option, nor quoted
 
 
@@ -48,13 +51,15 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
       options: argument -> option.
     """
     message, listed, names = message.partition("columns: ")  # which are the user's
+    records = _RECORD.findall(message)
+    message = _RECORD.sub("\0", message)
     for words, option in _SWITCHES.items():
         message = re.sub(rf"{_FREE}{re.escape(words)}", option, message)
     for name, option in options.items():
         word = re.escape(name)
         message = re.sub(rf"{_FREE}{word}(?:=\S*)? \(({re.escape(option)}\b[^)]*)\)", r"\1", message)
         message = re.sub(rf"The '{word}' parameter", option, message)
-        message = re.sub(rf"{_FREE}{word}=(?=[\w'\"\[(.-])", f"{option} ", message)
+        message = re.sub(rf"{_FREE}{word}=(?=[\w'\"\[(.-])(?!\S*/)", f"{option} ", message)
         if name in _LONG:
             message = re.sub(rf"{_FREE}{word}(?![\w.'\"(=/])", option, message)
         else:
@@ -63,7 +68,8 @@ def in_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
             message = re.sub(advised, option, message)
     for name, words in _AT_START.items():
         message = re.sub(rf"(?:^|(?<=: )){name}{_VERBS}", words, message)
-    return re.sub(r"^(--\S+ must be) None\b", r"\1 left out", message) + listed + names
+    message = re.sub(r"^(--\S+ must be) None\b", r"\1 left out", message)
+    return "".join(itertools.chain(*itertools.zip_longest(message.split("\0"), records, fillvalue=""))) + listed + names
 
 
 @contextmanager

@@ -150,5 +150,5 @@ def notes(probe: Any) -> list[str]:
     if not probe.stopped and len(probe.protocol.strengths) > 1 and probe.strengths[probe.best] in ends:
         told.append("The best penalty is the last one at its end of the range: a wider range may have a better one.")
     for status in sorted({*probe.path.status, probe.result.status} & {"max_iter", "precision_floor", "nonfinite"}):
-        told.append(f"{status} says of a fit that {MEANING[status]}.")
+        told.append(f"{status!r} says of a fit that {MEANING[status]}.")
     return told

@@ -49,3 +49,16 @@ def test_a_context_says_which_option_it_is():
         raise ValueError("v.npy: give its labels by labels (--labels).")
     with pytest.raises(TypeError, match="^--val-labels must be a path"), spoken(labels="--val-labels"):
         raise TypeError("labels must be a path.")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "test holds 3 labels, but X in a.npy has 4 rows.",
+        "lr=0.1 tol=1e-3/x.npy is cut short.",
+        "got SGD(eta=0.5, epochs=100, minibatches=None).",
+        "'max_iter' says of a fit that it ran out of iterations.",
+    ],
+)
+def test_files_records_and_statuses_are_no_arguments(message):
+    assert in_options(message) == message
