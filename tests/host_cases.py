@@ -163,9 +163,10 @@ CASES: dict[str, Case] = {
     "SoftmaxRegressionCV": Case(estimator("SoftmaxRegressionCV", "fit"), {"X": X, "tol": 1e-7, **WEIGHTS, "cv": 2}),
     "SGD": Case(lambda eta: sj.SGD(eta).eta, {"eta": 0.1}, "numpy"),
     "save": Case(to_file("save"), {"W": PARAMS.W, "b": PARAMS.b}, "numpy"),
+    "export.export_predict": Case(to_file("export.export_predict"), {"W": PARAMS.W, "b": PARAMS.b}),
     **{
-        f"export.export_{name}": Case(to_file(f"export.export_{name}"), {"W": PARAMS.W, "b": PARAMS.b})
-        for name in ("predict", "onnx", "state_dict")
+        f"export.export_{name}": Case(to_file(f"export.export_{name}"), {"W": PARAMS.W, "b": PARAMS.b}, "numpy")
+        for name in ("onnx", "state_dict")
     },
     "statistics.laplace_posterior": Case(
         lambda **given: of("statistics.laplace_posterior")(**given).point.Z, {"params": PARAMS, "X": X, "l2": 0.1}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.dtypes import scope
 from softmax_jax.inputs.conversion import is_jax, is_sparse
 
 LARGEST_SPREAD = 1e3  # ratio of deviations beyond which it is said
@@ -42,8 +43,11 @@ def _deviations(X: Any) -> np.ndarray:
     if callable(getattr(X, "reader", None)):
         return np.zeros(0)
     if is_jax(X):  # of an array on several devices or processes, what the first one of these has
-        X = np.asarray(X.addressable_data(0))
-    rows = X[:: max(1, -(-X.shape[0] // _ROWS))]
+        X = X.addressable_data(0)
+    step = max(1, -(-X.shape[0] // _ROWS))
+    with scope(X.dtype):
+        rows = X[::step]  # of a JAX array where it lies: these rows alone come to the host
+    rows = np.asarray(rows) if is_jax(rows) else rows
     if rows.shape[0] < _FEWEST:
         return np.zeros(0)
     rounding = 8 * float(np.finfo(X.dtype).eps if X.dtype.kind == "f" else 2.0**-8)

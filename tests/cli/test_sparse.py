@@ -43,7 +43,7 @@ def test_fit_with_l1_tells_what_is_kept_and_leaves_a_model_that_predicts(capsys)
     assert "(l1 = 0.1 of whole features, l2 = 0.0001)" in out
     page = Path("page/report.html").read_text(encoding="utf-8")
     assert f"{kept} of 13 features, {weights} of 39 weights are not zero" in page
-    assert "0.1 nats per unit of a feature" in page
+    assert "0.1 times the sum of norms of each feature" in page
     model: Any = load("out/model.safetensors")
     assert (model[-1].l1, model[-1].group) == (0.1, "features")
     assert (model[-1].coef_ != 0).any(axis=0).sum() == kept

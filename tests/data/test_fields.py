@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 
-import numpy as np
 import pytest
 
 from softmax_jax.data import fields, load_data
@@ -84,21 +82,3 @@ def test_a_mixed_column_of_many_rows_names_the_cell(tmp_path):
     (tmp_path / "t.csv").write_text("a,y\n" + "\n".join(lines))
     with pytest.raises(ValueError, match="line 300000, column 'a': expected a number, got 'red'"):
         load_data(str(tmp_path / "t.csv"), "y")
-
-
-@pytest.mark.slow
-def test_reading_takes_at_most_twice_the_time_of_pandas(tmp_path, rng):
-    frame = pd.DataFrame(rng.standard_normal((100_000, 20)), columns=[f"x{j}" for j in range(20)])
-    frame["y"] = np.array(["red", "blue, or so"])[rng.integers(0, 2, len(frame))]
-    path = tmp_path / "t.csv"
-    frame.to_csv(path, index=False)
-
-    def least(read) -> float:
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            read()
-            times.append(time.process_time() - start)
-        return min(times)
-
-    assert least(lambda: load_data(str(path), "y")) <= 2 * least(lambda: pd.read_csv(path))

@@ -169,9 +169,10 @@ def test_labels_and_weights_may_be_any_series(series):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_jax_array_is_never_copied_to_the_host(dtype, monkeypatch):
+    X, y = np.tile(load_iris().data, (8, 1)), np.tile(Y, 8)  # of more rows than the spread of columns is told from
     with jax.enable_x64(True):
         X_jax = jax.block_until_ready(jax.numpy.asarray(X, dtype))
-    expected = SoftmaxRegression().fit(X.astype(dtype), Y)
+    expected = SoftmaxRegression().fit(X.astype(dtype), y)
     expected_P = expected.predict_proba(X.astype(dtype))
     to_host = []
 
@@ -188,7 +189,7 @@ def test_a_jax_array_is_never_copied_to_the_host(dtype, monkeypatch):
     np.asarray(X_jax)
     assert to_host == [X.shape]  # the spy sees what it should
     to_host.clear()
-    model = SoftmaxRegression().fit(X_jax, Y)
+    model = SoftmaxRegression().fit(X_jax, y)
     P = model.predict_proba(X_jax)
     assert to_host == []
     monkeypatch.undo()
