@@ -61,7 +61,8 @@ def _one(given: ProbeOptions) -> int:
     page = None if given.report is None else options.folder_for(given.report, "--report") / "report.html"
     rows = None if given.as_json else _Strengths(given.sparse)
     say_before(search_before(given.checkpoint))
-    with SearchLine() as line, CtrlC(line) as pressed:
+    with SearchLine() as line:
+        pressed = CtrlC(line)  # not entered: the search answers Ctrl-C by itself
 
         def tell(progress: ProbeProgress) -> None:
             line(progress)

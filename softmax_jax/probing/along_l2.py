@@ -64,13 +64,16 @@ def along_l2(
     search = Search(protocol, protocol.l2(of_search, k), trials, callback, checkpoint)
     path, tried = search.run()
     best, strengths = path.best, protocol.strengths[tried]
+    so_far = as_found(path, best, certified=not folds), len(tried), float(path.l2_values[best])
     if search.stopped:
-        found, l2 = as_found(path, best, certified=not folds), float(path.l2_values[best])
-        return Found(protocol, path, strengths, best, found, len(tried), l2, stopped=True)
+        return Found(protocol, path, strengths, best, *so_far, stopped=True)
     everything = rows.everything if protocol.refit_on_all or folds else rows.train
     l2 = float(protocol.l2(everything.X.shape[0], k)[tried[best]])
     winner = None if checkpoint is None else Path(checkpoint) / "winner"
-    result = fit(everything, None, l2=l2, init=path.at(best), checkpoint=winner, **settings)
+    try:
+        result = fit(everything, None, l2=l2, init=path.at(best), checkpoint=winner, **settings)
+    except KeyboardInterrupt:  # the strengths are not lost; a checkpoint has what the winner's fit has reached
+        return Found(protocol, path, strengths, best, *so_far, stopped=True)
     return Found(protocol, path, strengths, best, result, len(tried) + 1, l2)
 
 

@@ -56,11 +56,14 @@ def few_features(most: int, rows: Rows, settings: dict[str, Any], callback: Any,
     told.rest(path)
     protocol = sparse_search.of_few_features(most)._replace(strengths=path.strengths[::-1])
     best, done = sparse_search.best_of_few(path, most), len(path.status)
+    l1 = float(path.strengths[best])
+    so_far = as_found(path, best, l1=l1, group=sparse_search.PENALTY["group"]), done, 0.0, l1
     if stopped:
-        l1 = float(path.strengths[best])
-        found = as_found(path, best, l1=l1, group=sparse_search.PENALTY["group"])
-        return Found(protocol, path, path.strengths, best, found, done, 0.0, l1, stopped=True)
-    result, l1, fits = sparse_search.refit(rows.everything, None, path, best, most, settings, folder)
+        return Found(protocol, path, path.strengths, best, *so_far, stopped=True)
+    try:
+        result, l1, fits = sparse_search.refit(rows.everything, None, path, best, most, settings, folder)
+    except KeyboardInterrupt:  # the strengths are not lost
+        return Found(protocol, path, path.strengths, best, *so_far, stopped=True)
     return Found(protocol, path, path.strengths, best, result, done + fits, 0.0, l1)
 
 

@@ -47,7 +47,8 @@ class ProbeResult(NamedTuple):
       train_loss: (L,) mean cross-entropy on the training rows, NaN where it was not measured.
       train_accuracy: (L,) share of the training rows predicted right.
       columns: names of the features, where they came in a frame.
-      stopped: whether Ctrl-C or the callback ended the search: other strengths may be better.
+      stopped: whether Ctrl-C or the callback ended it before the winner was fitted again: strengths not tried may be
+        better.
       wall_s: of everything, compilation included; with a checkpoint, of the runs before, too.
       tol: bound that every fit was to prove, nats per sample.
       max_iter: most iterations of a fit.

@@ -139,7 +139,8 @@ def notes(probe: Any) -> list[str]:
     """What a reader should know before using the winner, a sentence each."""
     told = []
     if probe.stopped:
-        told.append(f"The search was interrupted after {len(probe.strengths)} penalties: others may be better.")
+        when = f"The probe was interrupted after {len(probe.strengths)} penalties, before the winner was fitted again"
+        told.append(f"{when}: penalties not tried may be better.")
     if len(probe.peaks) > 1:
         places = f"{probe.protocol.unit} = " + ", ".join(f"{probe.strengths[i]:.3g}" for i in probe.peaks)
         by = " by more than a standard error" if probe.n_val else ""

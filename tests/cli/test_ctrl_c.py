@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pressing import folder, press, pressed_in
 
 from softmax_jax.cli import run
 from softmax_jax.cli.ctrl_c import CtrlC
-from softmax_jax.probing import run as probing
 from softmax_jax.runs import artifacts
 from softmax_jax.runs.painter import Painter
 from softmax_jax.runs.progress import ProgressLine
 from softmax_jax.solvers import driver
 from softmax_jax.solvers.driver import Progress
 
+__all__ = ["folder"]  # a fixture that every test here has
 FIT = "fit iris --test 0 --l2 1e-2 --out"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
-
-
-def press(*_, **__):
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def pressed_in(monkeypatch, place, name):
-    """Ctrl-C is pressed when a function begins."""
-    real = getattr(place, name)
-
-    def called(*arguments, **settings):
-        press()
-        return real(*arguments, **settings)
-
-    monkeypatch.setattr(place, name, called)
+CONVERGED = SimpleNamespace(result=SimpleNamespace(status="converged"))
 
 
 def test_while_it_is_painted_the_model_stays_and_the_line_says_so(capsys, monkeypatch):
@@ -60,22 +39,85 @@ def test_while_it_is_painted_the_model_stays_and_the_line_says_so(capsys, monkey
     assert run(["predict", "painted", "iris", "--out", "p.csv"]) == 0
 
 
-def test_right_after_the_fit_has_ended_nothing_is_left_out(capsys, monkeypatch):
+def test_right_after_the_fit_has_ended_the_model_is_written_and_the_rest_left_out(capsys, monkeypatch):
     finish = driver._Driver.finish
     seen = []
 
     def finishing(self, status):
-        if not seen:  # as the fit has converged, and again as its model is written
+        if not seen:  # as the fit has converged
             seen.append(status)
             press()
         return finish(self, status)
 
     monkeypatch.setattr(driver._Driver, "finish", finishing)
-    pressed_in(monkeypatch, artifacts, "save_described")
-    assert run([*FIT.split(), "after"]) == 0
+    assert run([*FIT.split(), "after"]) == 130
     assert seen == ["converged"]
-    assert Path("after/loss_curve.png").exists()
-    assert "converged after" in capsys.readouterr().out
+    assert not Path("after/loss_curve.png").exists()
+    assert "The model is written to after/model.safetensors (converged after" in capsys.readouterr().err
+
+
+def test_while_the_model_is_written_it_is_written_whole_and_the_rest_left_out(capsys, monkeypatch):
+    pressed_in(monkeypatch, artifacts, "save_described")
+    assert run([*FIT.split(), "during"]) == 130
+    assert [path.name for path in Path("during").iterdir()] == ["model.safetensors"]
+    assert "The model is written to during/model.safetensors (converged after" in capsys.readouterr().err
+    assert run(["predict", "during", "iris", "--out", "p.csv"]) == 0
+
+
+def test_a_model_that_cannot_be_written_leaves_the_next_one_heard():
+    def fail(run):
+        raise OSError("disk full")
+
+    line = ProgressLine(1e-6, stream=io.StringIO())
+    with CtrlC(line) as pressed:
+        with pytest.raises(OSError, match="disk full"):
+            pressed.keep(fail, CONVERGED)
+        assert pressed.model is None
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_a_fit_that_it_ended_is_written_without_another_interruption():
+    line = ProgressLine(1e-6, stream=io.StringIO())
+    with CtrlC(line) as pressed:
+        pressed(Progress(1, 1.0, 1.0, 1))
+        press()
+        pressed.keep(lambda run: Path("m"), SimpleNamespace(result=SimpleNamespace(status="interrupted")))
+    assert line.text().startswith("the model is in m")
+
+
+@pytest.mark.parametrize("entered", [True, False])
+def test_where_it_is_ignored_it_stays_so(entered, monkeypatch):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pressed = CtrlC(ProgressLine(1e-6, stream=io.StringIO()))
+    try:
+        if entered:
+            with pressed:
+                press()
+                assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        pressed.keep(lambda run: (press(), Path("m"))[1], CONVERGED)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)  # a handler that Python does not know
+    with pressed:
+        pressed.keep(lambda run: Path("m"), CONVERGED)
+    monkeypatch.undo()
+
+
+def test_outside_the_main_thread_the_signal_is_left_alone():
+    seen = []
+
+    def work():
+        with CtrlC(ProgressLine(1e-6, stream=io.StringIO())) as pressed:
+            seen.append(signal.getsignal(signal.SIGINT))
+            pressed.keep(lambda run: Path("m"), CONVERGED)
+            seen.append(pressed.model)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler, Path("m")]
 
 
 def test_in_a_fit_that_has_ended_it_is_finished_all_the_same(monkeypatch):
@@ -106,21 +148,11 @@ def test_the_first_stops_a_fit_through_its_callback_and_the_second_at_once():
         assert pressed(progress) is True
         with pytest.raises(KeyboardInterrupt):
             press()
-        pressed.keep(lambda run: (press(), Path("m"))[1], "run")
-        assert (pressed.model, pressed.run) == (Path("m"), "run")
-        assert line.text().startswith("the model is in m")
+        with pytest.raises(KeyboardInterrupt):
+            pressed.keep(lambda run: (press(), Path("m"))[1], CONVERGED)
+        assert (pressed.model, pressed.run) == (Path("m"), CONVERGED)
         with pytest.raises(KeyboardInterrupt):
             press()
-
-
-def test_a_probe_writes_its_model_before_its_pictures(capsys, monkeypatch):
-    pressed_in(monkeypatch, probing.ProbeResult, "plot")
-    assert (
-        run(["probe", "iris", "--preset", "dinov2", "--l2-grid", "1e-3:1e-1:2", "--test", "0", "--out", "probed"])
-        == 130
-    )
-    assert "The model is written to probed/model.safetensors" in capsys.readouterr().err
-    assert Path("probed/results.json").exists()
 
 
 def test_a_fit_that_is_resumed_says_from_where_and_its_times_add_up(capsys):
@@ -140,29 +172,6 @@ def test_a_fit_that_is_resumed_says_from_where_and_its_times_add_up(capsys):
     assert "before it went on after" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_a_probe_that_is_resumed_says_from_where_and_its_times_add_up(capsys):
-    words = [
-        "probe",
-        "iris",
-        "--l2-grid",
-        "1e-3:1e-1:2",
-        "--test",
-        "0",
-        "--out",
-        "again",
-        "--checkpoint",
-        "kept",
-        "--json",
-    ]
-    assert run(words) == 0
-    once = json.loads(capsys.readouterr().out)
-    assert run(words) == 0
-    out, err = capsys.readouterr()
-    assert "note: Going on from kept: 2 strengths, " in err
-    assert json.loads(out)["strengths"] == once["strengths"]
-
-
 def test_a_process_that_is_interrupted_while_it_paints_leaves_a_model_that_predicts():
     program = (
         "import time, sys; from softmax_jax.runs.painter import Painter\n"
@@ -173,7 +182,7 @@ def test_a_process_that_is_interrupted_while_it_paints_leaves_a_model_that_predi
     command = [sys.executable, "-c", program, *FIT.split(), "real"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
-            assert child.stdout.readline() == "painting\n"
+            assert child.stdout is not None and child.stdout.readline() == "painting\n"
             child.send_signal(signal.SIGINT)
             _, err = child.communicate(timeout=30)
         finally:
