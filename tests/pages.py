@@ -17,6 +17,7 @@ import math
 import os
 import re
 import shlex
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,8 @@ def run_page(path: Path, folder: Path) -> None:
                 _run_python(block, path, names)
             elif block.language == "bash" and _is_here(block):
                 _run_shell(block)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")  # what a reader's session would show
 
 
 def _is_here(block: Block) -> bool:
