@@ -9,6 +9,7 @@ from streamed_cases import Case
 
 import softmax_jax as sj
 from softmax_jax.data import open_rows
+from softmax_jax.data.rows.reading import some_rows
 from softmax_jax.probing.rows import rows_of
 from softmax_jax.probing.streamed_rows import streamed_rows_of
 
@@ -39,6 +40,14 @@ def test_the_probe_is_that_in_memory(source, more):
 
 def test_folds_of_streamed_rows_are_those_in_memory(source):
     check_alike(*(sj.linear_probe(X, CASE.y, folds=2, **SETTINGS) for X in (source, CASE.X)))
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_folds_of_rows_that_a_split_drew_are_those_in_memory(source, standardise):
+    rows = np.random.default_rng(1).permutation(len(CASE.y))
+    how = {"folds": 2, "standardise": standardise, **SETTINGS}
+    streamed = sj.linear_probe(some_rows(source, rows), CASE.y, **how)
+    check_alike(streamed, sj.linear_probe(CASE.X[rows], CASE.y[rows], **how))
 
 
 @pytest.mark.parametrize("streamed", ["X", "X_val", "both"])
