@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 from streamed_cases import Case
@@ -69,6 +71,15 @@ def test_rows_and_scaling_are_those_of_the_same_seed(source):
         with rows.reader(50) as fill:
             fill(found)
         np.testing.assert_allclose(found[np.lexsort(found.T)], whole[np.lexsort(whole.T)], rtol=1e-10)
+
+
+def test_labels_among_the_features_of_a_parquet_file_are_refused(tmp_path):
+    table = {f"x{j}": CASE.X[:, j] for j in range(3)} | {"leak": CASE.y * 0.5 + 0.25}
+    pq.write_table(pa.table(table), tmp_path / "X.parquet")
+    with pytest.raises(ValueError, match="leak"):
+        sj.linear_probe(open_rows(tmp_path / "X.parquet"), CASE.y, **SETTINGS)
+    chosen = open_rows(tmp_path / "X.parquet", columns=["x0", "x1", "x2", "leak"])
+    assert sj.linear_probe(chosen, CASE.y, **SETTINGS).status == "converged"
 
 
 @pytest.mark.parametrize(
