@@ -90,7 +90,7 @@ class FitOptions(options.Source):
         """
         from softmax_jax.runs.streaming import is_streamed
 
-        found = self.images is None and is_streamed([self.data or "iris"], self.stream)
+        found = self.images is None and is_streamed(self.data or "iris", self.stream)
         if self.images is not None and self.stream:
             raise ValueError("--stream is not for --images, which are read whole; leave it out.")
         descent = any(value is not None for value in (self.eta, self.epochs, self.minibatches))

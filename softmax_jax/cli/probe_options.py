@@ -92,19 +92,20 @@ class ProbeOptions(options.Source):
         """Whether this is a comparison, or few-shot curves."""
         return len(self.sources) > 1 or self.seeds > 1 or self.shots is not None
 
-    def streamed(self) -> bool:
-        """Whether the rows of DATA, --val and --test-file are read by blocks.
+    def streamed(self) -> dict[str, bool]:
+        """Whether the rows of each are read by blocks: DATA, --val and --test-file.
 
         Raises:
           ValueError: another option needs them in memory.
         """
-        from softmax_jax.runs.streaming import is_streamed
+        from softmax_jax.runs.streaming import are_streamed
 
         if self.stream and self.images is not None:
             raise ValueError("--stream is not for --images, which are read whole; leave it out.")
-        sources = [*self.sources, *([self.val] if self.val else []), *(self.test_file or [])]
-        found = self.images is None and is_streamed([source or "iris" for source in sources], self.stream)
-        if found and self.prune is PruneRule.proof:
+        tuned = [source or "iris" for source in (*self.sources, *([self.val] if self.val else []))]
+        sources = [*tuned, *(self.test_file or [])]
+        found = dict.fromkeys(sources, False) if self.images is not None else are_streamed(sources, self.stream)
+        if any(found[source] for source in tuned) and self.prune is PruneRule.proof:
             raise ValueError("--prune proof needs all rows in memory, and they are read by blocks: give --no-stream.")
         return found
 
@@ -182,9 +183,9 @@ class ProbeOptions(options.Source):
         test = self.test_file[0] if self.test_file else None
         if len(self.test_file or ()) > 1:
             raise ValueError(f"--test-file must be given once for each DATA, got {len(self.test_file or ())} for 1.")
-        streamed = self.streamed()
+        streamed, data = self.streamed(), self.sources[0]
         return (
-            replace(self, data=self.sources[0]).open(streamed=streamed),  # type: ignore[arg-type] # as one
+            replace(self, data=data).open(streamed=streamed[data or "iris"]),  # type: ignore[arg-type] # as one
             self._beside(self.val, self.val_labels, "--val", "--val-labels", streamed),
             self._beside(test, self.test_labels, "--test-file", "--test-labels", streamed),
         )
@@ -194,11 +195,11 @@ class ProbeOptions(options.Source):
         return one.open(streamed=streamed)
 
     def _beside(
-        self, source: str | None, labels: str | None, name: str, name_of_labels: str, streamed: bool
+        self, source: str | None, labels: str | None, name: str, name_of_labels: str, streamed: dict[str, bool]
     ) -> Dataset | None:
         if source is not None:
             with spoken(labels=name_of_labels):
-                return self._open(source, labels, streamed)
+                return self._open(source, labels, streamed[source])
         if labels is not None:
             raise ValueError(f"{name_of_labels} belongs to {name}; give both.")
         return None

@@ -1,8 +1,8 @@
 """The settings of a run as TOML: written beside what it leaves, and read by --from-config in place of the defaults.
 
 A key is the name of an option without its dashes, such as max-iter; DATA is data. What is given on the command line
-counts more than the file. Relative paths in the file are, like those on the command line, relative to the folder in
-which the command is run.
+counts more than the file, but a switch that has no opposite, such as no-standardise, cannot be undone there. Relative
+paths in the file are, like those on the command line, relative to the folder in which the command is run.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ FromConfig = Annotated[
         is_eager=True,
         callback=read_settings,
         rich_help_panel="Output",
-        help=f"A TOML file of options, such as {FILE} of a run; those given here count more.",
+        help=f"A TOML file of options, such as {FILE} of a run; those given here count more. A switch "
+        "that it sets, such as no-standardise = true, stays on: take it out of the file.",
     ),
 ]
 

@@ -49,7 +49,7 @@ def evaluate(given: Options) -> int:
 
     fitted = load_model(given.model)
     chosen: Any = {"target": given.target, "labels": given.labels, "drop": given.drop or (), **given.written()}
-    chosen["streamed"] = is_streamed([given.data], given.stream, on_device=False)
+    chosen["streamed"] = is_streamed(given.data, given.stream, on_device=False)
     features, y = load_labelled(given.data, predict_table.feature_names(fitted), **chosen)
     note_columns(features, besides={given.target, *(given.drop or ())})
     classes = predict_table.classes_of(fitted)

@@ -45,7 +45,7 @@ def predict(given: Options) -> int:
     from softmax_jax.runs.streaming import is_streamed
 
     out, fitted = options.file_for(given.out, "--out", *predict_table.ENDINGS), load_model(given.model)
-    streamed = is_streamed([given.data], given.stream, on_device=False)
+    streamed = is_streamed(given.data, given.stream, on_device=False)
     chosen: Any = {"drop": given.drop or (), **given.written(), "streamed": streamed}
     features = load_features(given.data, predict_table.feature_names(fitted), **chosen)
     note_columns(features, besides=given.drop or ())

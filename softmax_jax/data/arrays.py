@@ -158,9 +158,8 @@ def _stacked(shards: Shards) -> Unlabelled:
     first = parts[0]
     for path, part in zip(shards.features, parts, strict=True):
         if part.X.shape[1] != first.X.shape[1] or part.image_shape != first.image_shape:
-            raise ValueError(
-                f"{path}: rows of {part.X.shape[1]} numbers, but {first.X.shape[1]} in {shards.features[0].name}."
-            )
+            shapes = [each.image_shape or each.X.shape[1:] for each in (part, first)]
+            raise ValueError(f"{path}: rows of shape {shapes[0]}, but {shapes[1]} in {shards.features[0].name}.")
     X = first.X if len(parts) == 1 else np.concatenate([part.X for part in parts])
     return Unlabelled(X, first.names, first.image_shape, shards.notes)
 

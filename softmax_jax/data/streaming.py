@@ -63,8 +63,11 @@ def open_arrays(path: Path) -> Unlabelled:
         return Unlabelled(source, positions(source.shape[1]), images)
     shards = find_shards(path)
     rows: RowSource = ShardedRows(tuple(open_npy(file, flat=True) for file in shards.features))
-    images = {_images(file) for file in shards.features}
-    return Unlabelled(rows, positions(rows.shape[1]), images.pop() if len(images) == 1 else None, shards.notes)
+    first, *others = shards.features
+    for file in others:
+        if _images(file) != _images(first):
+            raise ValueError(f"{file}: rows of shape {_row_shape(file)}, but {_row_shape(first)} in {first.name}.")
+    return Unlabelled(rows, positions(rows.shape[1]), _images(first), shards.notes)
 
 
 def streamed_note(X: RowSource) -> str:
@@ -107,3 +110,8 @@ def _images(path: Path) -> tuple[int, ...] | None:
     """(height, width) where the rows of a .npy file are images."""
     shape, *_ = read_header(path)
     return shape[1:] if len(shape) == 3 else None
+
+
+def _row_shape(path: Path) -> tuple[int, ...]:
+    """Of a row of a .npy file, as stored."""
+    return read_header(path)[0][1:]

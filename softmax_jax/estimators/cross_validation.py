@@ -199,16 +199,18 @@ def cross_validate(
     if sparse:
         rows, settings["group"] = Given(X, T, classes, fitted, kind_of(X)), group
         pairs = penalties(rows, l1_values, n_l1, l1_ratio, l2_values, settings)
-        found, strengths, of_l1 = swept(rows, folds, pairs, tol, max_iter, settings), pairs.l2, pairs.l1
+        found, seen = swept(rows, folds, pairs, tol, max_iter, settings)
+        strengths, of_l1 = pairs.l2, pairs.l1
     else:
-        found = _swept(X, T, folds, len(classes), strengths, tol, settings | {"max_iter": max_iter})
+        found, seen = _swept(X, T, folds, len(classes), strengths, tol, settings | {"max_iter": max_iter})
         of_l1 = np.zeros(len(strengths))
 
     def by_fold(part: Callable[[Solutions], Any]) -> np.ndarray:
         return np.concatenate([np.stack([np.asarray(part(o)) for o in group], axis=1) for group in found])
 
     if speaks:
-        warn_of_fits([word for group in found for o in group for word in o.status], X, tol=tol, max_iter=max_iter)
+        status = [word for group in found for o in group for word in o.status]
+        warn_of_fits(status, X, tol=tol, max_iter=max_iter, rows=seen)
     found_params = Params(by_fold(lambda o: o.params.W), by_fold(lambda o: o.params.b))
     return CrossValidation(
         l2_values=strengths,
@@ -229,16 +231,21 @@ def cross_validate(
 
 def _swept(
     X: Any, T: np.ndarray, folds: np.ndarray, k: int, strengths: np.ndarray, tol: float, settings: dict[str, Any]
-) -> list[list[Solutions]]:
-    """For each group of folds that is swept together, an outcome at each strength, in the order of `strengths`."""
+) -> tuple[list[list[Solutions]], Any]:
+    """For each group of folds that is swept together, an outcome at each strength, in the order of `strengths`.
+
+    And the rows of the first group where they are streamed, else None.
+    """
     order = np.argsort(-strengths, kind="stable")
     together = not (is_sparse(X) or isinstance(X, RowSource)) and folds.size * k <= LANE_ELEMENTS
-    groups = []
+    groups, rows = [], None
     for group in [folds] if together else [fold[None] for fold in folds]:
         sweep = Sweep(X, T, group, n_classes=k, **settings)
         found = {i: sweep.solve(float(strengths[i]), tol) for i in order}
         groups.append([found[i] for i in range(len(strengths))])
-    return groups
+        if rows is None and isinstance(X, RowSource):
+            rows = sweep.data.exact.rows
+    return groups, rows
 
 
 def _scores(params: Params, X: Any, y: np.ndarray, classes: np.ndarray, splits: Splits, on_rows: Any) -> np.ndarray:

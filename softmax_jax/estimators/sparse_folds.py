@@ -73,8 +73,8 @@ def penalties(
 
 def swept(
     data: Given, folds: np.ndarray, pairs: Penalties, tol: float, max_iter: int, settings: dict[str, Any]
-) -> list[list[Solutions]]:
-    """For each fold a solution at each pair, in their order.
+) -> tuple[list[list[Solutions]], Any]:
+    """For each fold a solution at each pair, in their order, and the rows of the first fold where they are streamed.
 
     Args:
       data: all rows.
@@ -84,7 +84,7 @@ def swept(
       max_iter: most iterations for a pair.
       settings: of SparseFits.
     """
-    found = []
+    found, rows = [], None
     for fold in folds:
         fits, at = sparse_fits(data._replace(weight=fold), **settings), {}
         for path in pairs.paths:
@@ -92,4 +92,6 @@ def swept(
             for i in path:
                 at[i] = sweep.solve(float(pairs.l1[i]), tol)
         found.append([at[i] for i in range(len(pairs.l1))])
-    return found
+        if rows is None and data.kind.is_streamed:
+            rows = fits.sets.data.exact.rows
+    return found, rows

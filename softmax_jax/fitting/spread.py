@@ -6,16 +6,37 @@ weights of the first at zero and leaves those of the second free, whatever it is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from softmax_jax.dtypes import scope
+from softmax_jax.data.rows.source import RowSource, computed_in
+from softmax_jax.dtypes import has_float64, scope
 from softmax_jax.inputs.conversion import is_jax, is_sparse
+from softmax_jax.problem.streamed import Survey, survey
 
 LARGEST_SPREAD = 1e3  # ratio of deviations beyond which it is said
 _ROWS = 1024  # that are looked at
 _FEWEST = 10  # of which deviations are told: of two or three rows they differ by chance
+
+
+class Surveyed(NamedTuple):
+    """Rows that are read by blocks, and what one pass over them found; in their own units."""
+
+    source: RowSource
+    survey: Survey
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+def surveyed(X: RowSource) -> Surveyed:
+    """X after a pass over it, for who has no problem of its rows at hand.
+
+    Raises:
+      ValueError: X is not finite, or cannot be read.
+    """
+    n = X.shape[0]
+    return Surveyed(X, survey(X, np.full(n, 1 / n), n, np.dtype(np.float64) if has_float64() else computed_in(X.dtype)))
 
 
 def spread_message(X: Any, rows: Any = None) -> str:
@@ -23,7 +44,8 @@ def spread_message(X: Any, rows: Any = None) -> str:
 
     Args:
       X: (n, m) checked features, dense or CSR; rows that are read by blocks are not looked at by themselves.
-      rows: of their problem, whose first pass has found the deviations of all of them (`problem.streamed`); else None.
+      rows: of their problem, whose first pass has found the deviations of all of them (`problem.streamed`), or what
+        `surveyed` gave; else None.
     """
     deviations = _deviations(X) if rows is None else _surveyed(rows)
     if len(deviations) < 2 or deviations.max() / LARGEST_SPREAD <= deviations.min():

@@ -46,7 +46,9 @@ class Folds:
             least = rows.classes[members.argmin()].item()
             raise ValueError(f"folds={count} need {count} rows of each class, got {members.min()} of {least!r}.")
         self.rows, self.settings = rows, settings
-        self.splits = [(train, np.sort(held)) for train, held in splits_of(splitter, rows.T, {}, None)]
+        drawn = getattr(rows.X, "drawn", None)  # of rows read by blocks: the order that they would have in memory
+        at = np.arange(len(rows.T)) if drawn is None else drawn
+        self.splits = [(at[train], np.sort(at[held])) for train, held in splits_of(splitter, rows.T[at], {}, None)]
         self.weights = fold_weights(self.splits, rows.T, None, len(rows.classes))
         self._sweeps: list[Sweep] = []
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.rows.source import RowSource
 from softmax_jax.fitting.arguments import iterations, tolerance
 from softmax_jax.fitting.doors import door
+from softmax_jax.fitting.spread import surveyed
 from softmax_jax.fitting.warned import warn_of_fits
 from softmax_jax.inputs import checks
 from softmax_jax.model_selection.path import PathResult
@@ -111,6 +113,7 @@ def linear_probe(
         rows = streamed_rows_of(source, source_val, (X, y), (X_val, y_val), **how)
     else:
         rows = rows_of(X, y, X_val, y_val, **how)
+    seen = surveyed(rows.train.X) if isinstance(rows.train.X, RowSource) and not standardise else None
     if most:
         found = few_features(most, rows, settings, callback, checkpoint)
     else:
@@ -121,7 +124,8 @@ def linear_probe(
         )
         found = along_l2(protocol, rows, trials, settings, callback, checkpoint)
     path, result = found.path, found.result
-    warn_of_fits([*path.status, result.status], rows.train.X, tol=settings["tol"], max_iter=settings["max_iter"])
+    status, limits = [*path.status, result.status], {name: settings[name] for name in ("tol", "max_iter")}
+    warn_of_fits(status, rows.train.X, **limits, rows=seen)
     n_val = rows.train.X.shape[0] if folds else rows.X_val.shape[0]
     loss, accuracy = _on_training_rows(path, rows, bool(folds))
     probe = ProbeResult(

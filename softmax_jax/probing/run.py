@@ -15,6 +15,7 @@ import numpy as np
 from softmax_jax.data import Dataset, RowSource
 from softmax_jax.data.columns import is_positions, matched
 from softmax_jax.data.rows.reading import in_blocks, some_columns
+from softmax_jax.data.rows.source import computed_in
 from softmax_jax.display.user_warnings import NotConvergedWarning
 from softmax_jax.model_files.files import save, save_described
 from softmax_jax.probing.linear import linear_probe
@@ -211,7 +212,7 @@ def write_winner(probe: ProbeResult, names: Sequence[str], folder: Path) -> Path
 
 
 def aligned(data: Dataset, other: Dataset, what: str) -> tuple[Any, np.ndarray]:
-    """Features of `other` with the columns of `data`, in memory in its dtype, and labels.
+    """Features of `other` with the columns of `data`, in memory in the dtype in which those are computed; and labels.
 
     Args:
       data: whose columns are wanted.
@@ -221,4 +222,4 @@ def aligned(data: Dataset, other: Dataset, what: str) -> tuple[Any, np.ndarray]:
     used = matched(data.feature_names, other.feature_names, f"{what} data {other.name}")
     at = {name: j for j, name in enumerate(other.feature_names)}
     X = other.X if list(other.feature_names) == used else some_columns(other.X, [at[name] for name in used])
-    return X if isinstance(X, RowSource) else X.astype(data.X.dtype, copy=False), other.y
+    return X if isinstance(X, RowSource) else X.astype(computed_in(data.X.dtype), copy=False), other.y

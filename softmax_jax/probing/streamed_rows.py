@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from softmax_jax.data.rows.opening import refuse_labels_among
 from softmax_jax.data.rows.reading import as_rows, some_rows
 from softmax_jax.data.rows.shards import ShardedRows
 from softmax_jax.data.rows.source import RowSource, computed_in
@@ -51,7 +52,7 @@ def streamed_rows_of(
     names = tuple(table_names(given[0] if X is None else X))
     y, (matrix_val, y_val) = labels_of(given[1], "y"), given_val
     X = _source(given[0], "X") if X is None else X
-    labels_for(y, X.shape[0], "y", "X")
+    refuse_labels_among(X, np.unique(labels_for(y, X.shape[0], "y", "X"), return_inverse=True)[1])
     if (matrix_val is None) != (y_val is None):
         raise ValueError("X_val and y_val must be given together, or neither.")
     whole, y_whole, train = X, y, X

@@ -84,7 +84,8 @@ def fitted_model(run: TrainingRun) -> Any:
 
     Returns:
       A fitted SoftmaxRegression, or a Pipeline of StandardScaler and SoftmaxRegression where `run` standardised;
-      with the feature names of the data.
+      with the feature names of the data. Give the Pipeline float16 rows as float32, in which the run scaled them:
+      scikit-learn's scaler works in the dtype of its rows.
     """
     kind, stored = _described(run)
     return KINDS[kind].restore(stored)

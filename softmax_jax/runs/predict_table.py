@@ -11,6 +11,7 @@ import numpy as np
 
 from softmax_jax.data.columns import positions
 from softmax_jax.data.rows.reading import in_blocks
+from softmax_jax.data.rows.source import computed_in
 from softmax_jax.fitting.single import FitResult
 from softmax_jax.model import Params
 from softmax_jax.prediction import host_net_input, host_softmax
@@ -55,8 +56,10 @@ def predict(model: Any, X: np.ndarray) -> Predictions:
 
     Args:
       model: what `load` returns.
-      X: (n, m) features in the order of `feature_names(model)`.
+      X: (n, m) features in the order of `feature_names(model)`; those of 16 bits are computed in float32, as by fits,
+        while scikit-learn's scaler would work in their own dtype.
     """
+    X = X.astype(computed_in(X.dtype), copy=False)
     if isinstance(model, (Params, FitResult)):
         O = host_softmax(host_net_input(_params(model), X))
     else:

@@ -54,12 +54,12 @@ def scaling_of(X: np.ndarray | RowSource, weights: np.ndarray | None = None) -> 
     """The scaling of the columns of X.
 
     Args:
-      X: (n, m) float32 or float64, or a source of rows.
+      X: (n, m) floating, or a source of rows.
       weights: (n,) floating >= 0, or None.
     """
     if isinstance(X, RowSource):
         return _in_one_pass(X, weights)
-    s = None if weights is None else weights.astype(X.dtype).astype(np.float64)
+    s = None if weights is None else weights.astype(computed_in(X.dtype)).astype(np.float64)
     seen = np.float64(len(X)) if s is None else (s[:, None] * np.ones_like(X)).sum(axis=0)[0]
     mean = _sums(X, s) / seen
     deviation = X - mean

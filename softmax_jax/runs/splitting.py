@@ -80,7 +80,7 @@ def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> S
         rows, test_rows = np.sort(rows), np.sort(test_rows)
     weights = None if data.weights is None else data.weights[rows] / data.weights.max()
     scaling = scaling_of(X_train, weights) if standardise else None
-    m, dtype = data.X.shape[1], computed_in(data.X.dtype) if isinstance(data.X, RowSource) else data.X.dtype
+    m, dtype = data.X.shape[1], computed_in(data.X.dtype)
     mean, scale = np.zeros(m, dtype), np.ones(m, dtype)
     if scaling is not None:
         mean, scale = scaling.mean, scaling.scale
@@ -89,8 +89,8 @@ def split_rows(data: Dataset, *, test: float, standardise: bool, seed: int) -> S
 
 
 def _scaled(X: Any, scaling: Scaling) -> Any:
-    """Rows in memory, or a source of them, scaled."""
-    return scaling.of_rows(X) if isinstance(X, RowSource) else scaling.apply(X)
+    """Rows in memory, or a source of them, scaled in the dtype in which they are computed."""
+    return scaling.of_rows(X) if isinstance(X, RowSource) else scaling.apply(X.astype(computed_in(X.dtype), copy=False))
 
 
 def _check_split(y: np.ndarray, test: float) -> None:

@@ -165,3 +165,17 @@ def test_rows_are_streamed_by_their_size(monkeypatch, capsys):
     monkeypatch.setattr(memory, "_lines", lambda path: ["MemAvailable: 30 kB"] if path == "/proc/meminfo" else [])
     assert "streamed: 9.375 KiB" in _told(words, capsys)["notes"][0]
     assert _told(f"{words} --no-stream", capsys)["notes"] == []
+
+
+def test_files_that_can_only_be_read_whole_do_not_bring_the_others_into_memory(monkeypatch, capsys):
+    pd.read_parquet("table.parquet")[200:].to_csv("rest.csv", index=False)
+    files = "--val rest.csv --test-file rest.csv --target label --drop weight"
+    words = f"probe table.parquet {files} --l2-grid 1e-3,1e-1 --tol {TOL} --out beside"
+    whole = _told(words, capsys)
+    monkeypatch.setattr(memory, "_lines", lambda path: ["MemAvailable: 30 kB"] if path == "/proc/meminfo" else [])
+    streamed = _told(words, capsys)
+    assert (whole["streamed"], streamed["streamed"]) == (False, True)
+    assert [note for note in streamed["notes"] if "streamed" in note and "validation" not in note]
+    _close(streamed["refit"], whole["refit"], "n_train accuracy_train accuracy_test", 0)
+    for a, b in zip(streamed["strengths"], whole["strengths"], strict=True):
+        _close(a, b, "val_loss", 1e-4)

@@ -148,7 +148,7 @@ def test_shards_of_different_width_and_folders_without_any_are_refused(tmp_path)
     np.save("X-0.npy", X)
     np.save("X-1.npy", X[:, :1])
     np.save("y.npy", [1] * 6)
-    with pytest.raises(ValueError, match=r"X-1\.npy: rows of 1 numbers, but 2 in X-0\.npy"):
+    with pytest.raises(ValueError, match=r"X-1\.npy: rows of shape \(1,\), but \(2,\) in X-0\.npy"):
         load_data(str(tmp_path))
     (tmp_path / "inner").mkdir()
     with pytest.raises(ValueError, match="inner is a folder without"):

@@ -84,6 +84,15 @@ def test_the_size_in_memory_is_that_of_the_features(folder):
     assert [bytes_in_memory(name) for name in (folder / "table.csv", "iris", folder / "nothing")] == [None] * 3
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_shards_whose_images_differ_in_shape_are_refused(tmp_path, streamed):
+    for i, shape in enumerate([(N, 2, 2), (N, 1, 4)]):
+        np.save(tmp_path / f"X-{i}.npy", X.reshape(shape))
+        np.save(tmp_path / f"y-{i}.npy", Y)
+    with pytest.raises(ValueError, match=r"X-1\.npy: rows of shape \(1, 4\), but \(2, 2\) in X-0\.npy"):
+        load_data(tmp_path, streamed=streamed)
+
+
 @pytest.mark.parametrize("source", ["iris", "table.csv"])
 def test_what_is_only_read_whole_is_refused_by_name(folder, source, monkeypatch):
     monkeypatch.chdir(folder)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import softmax_jax as sj
+from softmax_jax.data.rows.iterable import rows_of_array
 from softmax_jax.display.user_warnings import NotConvergedWarning, SpreadWarning
 from softmax_jax.fitting.warned import unconverged_message
 from softmax_jax.inputs.samples import samples
@@ -40,6 +41,20 @@ def test_ordinary_data_are_not_warned_of(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         CALLS[name](X)
+
+
+STREAMED = CALLS | {
+    "along l1": lambda X: sj.cross_validate(X, Y, l1_values=[1e-1], cv=2),
+    "linear_probe": lambda X: sj.linear_probe(X, Y, l2_values=[1e-2], standardise=False),
+    "normalised": lambda X: sj.linear_probe(X, Y, l2_values=[1e-2], standardise=False, normalise=True, folds=2),
+}
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_columns_of_rows_that_are_read_by_blocks_are_warned_of_too(name):
+    with pytest.warns(SpreadWarning, match="differ in spread by a factor of"):
+        STREAMED[name](rows_of_array(X * [1, 1, 1, 1e4]))
+    STREAMED[name](rows_of_array(X))  # warnings are errors here
 
 
 def test_what_was_asked_for_is_not_warned_of():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 from streamed_cases import Case
 
 import softmax_jax as sj
 from softmax_jax.data import open_rows
+from softmax_jax.data.rows.reading import some_rows
 from softmax_jax.probing.rows import rows_of
 from softmax_jax.probing.streamed_rows import streamed_rows_of
 
@@ -41,6 +44,14 @@ def test_folds_of_streamed_rows_are_those_in_memory(source):
     check_alike(*(sj.linear_probe(X, CASE.y, folds=2, **SETTINGS) for X in (source, CASE.X)))
 
 
+@pytest.mark.parametrize("standardise", [True, False])
+def test_folds_of_rows_that_a_split_drew_are_those_in_memory(source, standardise):
+    rows = np.random.default_rng(1).permutation(len(CASE.y))
+    how = {"folds": 2, "standardise": standardise, **SETTINGS}
+    streamed = sj.linear_probe(some_rows(source, rows), CASE.y, **how)
+    check_alike(streamed, sj.linear_probe(CASE.X[rows], CASE.y[rows], **how))
+
+
 @pytest.mark.parametrize("streamed", ["X", "X_val", "both"])
 def test_validation_rows_may_be_streamed_or_not(source, streamed):
     X, X_val = (source if streamed in (name, "both") else CASE.X for name in ("X", "X_val"))
@@ -60,6 +71,15 @@ def test_rows_and_scaling_are_those_of_the_same_seed(source):
         with rows.reader(50) as fill:
             fill(found)
         np.testing.assert_allclose(found[np.lexsort(found.T)], whole[np.lexsort(whole.T)], rtol=1e-10)
+
+
+def test_labels_among_the_features_of_a_parquet_file_are_refused(tmp_path):
+    table = {f"x{j}": CASE.X[:, j] for j in range(3)} | {"leak": CASE.y * 0.5 + 0.25}
+    pq.write_table(pa.table(table), tmp_path / "X.parquet")
+    with pytest.raises(ValueError, match="leak"):
+        sj.linear_probe(open_rows(tmp_path / "X.parquet"), CASE.y, **SETTINGS)
+    chosen = open_rows(tmp_path / "X.parquet", columns=["x0", "x1", "x2", "leak"])
+    assert sj.linear_probe(chosen, CASE.y, **SETTINGS).status == "converged"
 
 
 @pytest.mark.parametrize(

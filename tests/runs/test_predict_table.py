@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from softmax_jax.data import load_named
+from softmax_jax.data.rows.iterable import rows_of_array
+from softmax_jax.data.rows.reading import in_memory
 from softmax_jax.fitting.single import fit
 from softmax_jax.model_files.files import load, save
 from softmax_jax.prediction import host_net_input, host_softmax
@@ -41,6 +43,32 @@ def test_the_saved_model_applies_the_standardisation_of_the_run(runs, kind, tmp_
     np.testing.assert_allclose(found.probabilities, expected, rtol=1e-9)
     np.testing.assert_array_equal(found.labels, predict(run.result, run.split.X_train))
     assert feature_names(model) == run.data.feature_names
+
+
+@pytest.fixture(scope="module")
+def narrow_runs():
+    """A run on iris in float16 in memory, and one on the same rows read by blocks."""
+    data, settings = load_named("iris"), {"test": 0, "l2": 1e-3, "tol": 1e-7}
+    X = data.X.astype(np.float16)
+    return X, [train(data._replace(X=rows), **settings) for rows in (X, rows_of_array(X))]
+
+
+def test_the_saved_model_predicts_for_rows_of_16_bits_what_the_fit_was_judged_by(narrow_runs):
+    X, runs = narrow_runs
+    for run in runs:
+        expected = host_softmax(host_net_input(run.result.params, in_memory(run.split.X_train)))
+        for rows in (X, rows_of_array(X)):
+            (found,) = predict_table.predict_blocks(fitted_model(run), rows)
+            np.testing.assert_allclose(found.probabilities, expected, atol=2e-6)
+            np.testing.assert_array_equal(found.labels, predict(run.result, run.split.X_train))
+
+
+def test_rows_of_16_bits_are_fitted_alike_in_memory_and_by_blocks(narrow_runs):
+    stored, streamed = narrow_runs[1]
+    assert stored.split.X_train.dtype == streamed.split.X_train.dtype == np.float32
+    np.testing.assert_allclose(stored.split.X_train, in_memory(streamed.split.X_train), atol=1e-6)
+    assert abs(stored.summary["cost"] - streamed.summary["cost"]) <= 2e-7
+    assert stored.summary["accuracy_train"] == streamed.summary["accuracy_train"]
 
 
 def test_sample_weights_count_for_the_scaling_and_the_cost(runs):

@@ -101,6 +101,11 @@ class MappedRows:
         """(n, width)."""
         return self.source.shape[0], self.width
 
+    @property
+    def drawn(self) -> np.ndarray | None:
+        """(n,) as of `ChosenRows`, whose rows stay where they are; None for other sources."""
+        return getattr(self.source, "drawn", None)
+
     @contextlib.contextmanager
     def reader(self, rows: int) -> Iterator[Fill]:
         """A pass over the source."""
