@@ -102,8 +102,10 @@ def small_sets(monkeypatch, few=8, least=4):
     monkeypatch.setattr(columns, "LEAST_WIDTH", 8)
 
 
-@groups
-@pytest.mark.parametrize("kind", ["dense", "CSR", "read", "shared", "shared CSR"])
+@pytest.mark.parametrize(
+    ("kind", "group"),
+    [("dense", None), ("CSR", "features"), ("read", "features"), ("shared", None), ("shared CSR", "features")],
+)
 def test_sets_that_grow_lead_to_the_optimum_of_all_features(group, kind, monkeypatch, small_blocks):
     small_sets(monkeypatch)
     X, y, T = data(m=40)
