@@ -21,7 +21,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from places import ROOT
 
@@ -79,7 +79,7 @@ def _cells(path: Path) -> Iterator[Block]:
 def run_page(path: Path, folder: Path) -> None:
     """Run the blocks of a page in a folder; AssertionError where one fails or prints something else than it says."""
     names: dict[str, object] = {"__name__": "page"}
-    with contextlib.chdir(folder):
+    with contextlib.chdir(folder), _programs_as_before():
         for block in blocks_of(path):
             if block.language == "python":
                 _run_python(block, path, names)
@@ -87,6 +87,20 @@ def run_page(path: Path, folder: Path) -> None:
                 _run_shell(block)
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")  # what a reader's session would show
+
+
+@contextlib.contextmanager
+def _programs_as_before() -> Iterator[None]:
+    """Within it a page may tell JAX where to keep programs; afterwards they are kept where they were."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    before: Any = getattr(jax.config, "jax_compilation_cache_dir", None)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+        compilation_cache.reset_cache()
 
 
 def _is_here(block: Block) -> bool:

@@ -32,7 +32,7 @@ def test_while_it_is_painted_the_model_stays_and_the_line_says_so(capsys, monkey
     assert run([*FIT.split(), "painted"]) == 130
     err = capsys.readouterr().err
     model = Path("painted/model.safetensors")
-    assert f"interrupted: The model is written to {model} (converged after" in err
+    assert f"interrupted: The model is written to {model} ('converged' after" in err
     assert err.count("\n") == 1
     assert json.loads(Path("painted/results.json").read_text())["status"] == "converged"
     assert not Path("painted/loss_curve.png").exists()
@@ -53,14 +53,14 @@ def test_right_after_the_fit_has_ended_the_model_is_written_and_the_rest_left_ou
     assert run([*FIT.split(), "after"]) == 130
     assert seen == ["converged"]
     assert not Path("after/loss_curve.png").exists()
-    assert "The model is written to after/model.safetensors (converged after" in capsys.readouterr().err
+    assert "The model is written to after/model.safetensors ('converged' after" in capsys.readouterr().err
 
 
 def test_while_the_model_is_written_it_is_written_whole_and_the_rest_left_out(capsys, monkeypatch):
     pressed_in(monkeypatch, artifacts, "save_described")
     assert run([*FIT.split(), "during"]) == 130
     assert [path.name for path in Path("during").iterdir()] == ["model.safetensors"]
-    assert "The model is written to during/model.safetensors (converged after" in capsys.readouterr().err
+    assert "The model is written to during/model.safetensors ('converged' after" in capsys.readouterr().err
     assert run(["predict", "during", "iris", "--out", "p.csv"]) == 0
 
 

@@ -101,7 +101,7 @@ def test_means_too_large_for_float32_are_warned_of(tmp_path):
 @pytest.mark.parametrize(
     ("make", "options", "error", "words"),
     [
-        (make_steps, {}, TypeError, r"got other steps: export its last step, pipeline\[-1\]"),
+        (make_steps, {}, TypeError, r"got other steps .*: export its last step, pipeline\[-1\]"),
         (sj.SoftmaxRegression, {}, ValueError, "not fitted"),
         (make_params, {"dtype": "float16"}, ValueError, "float32 or float64, got 'float16'"),
         (make_params, {"dtype": "wide"}, ValueError, "float32 or float64, got 'wide'"),

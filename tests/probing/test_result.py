@@ -76,7 +76,7 @@ def test_its_penalty_is_explained_in_the_words_of_the_source_and_in_ours(probe):
 def test_a_status_that_is_not_plain_is_explained(probe):
     status = ["precision_floor", *probe.path.status[1:]]
     short = probe._replace(path=probe.path._replace(status=status))
-    assert "precision_floor says of a fit that rounding in this number format" in short.note
+    assert "'precision_floor' says of a fit that rounding in this number format" in short.note
     assert "precision_floor" not in probe.note
 
 
