@@ -32,7 +32,7 @@ from softmax_jax.data.rows.reading import some_columns
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.rows.tensors import is_tensor_file
 from softmax_jax.data.shards import PARQUET, find_shards, has_shards
-from softmax_jax.data.streaming import bytes_in_memory, open_arrays, refuse_streamed, streamed_note
+from softmax_jax.data.streaming import check_streamed, open_arrays, streamed_note
 from softmax_jax.data.tables import DELIMITERS, CsvTable
 from softmax_jax.data.tensors import open_tensor_features, read_tensor_features, read_tensors
 
@@ -75,8 +75,8 @@ def load_data(
       ValueError: no such data set or file, or it cannot be read; the message says what was expected.
       ImportError: pandas or pyarrow is needed and not installed.
     """
-    if streamed and bytes_in_memory(source) is None:
-        refuse_streamed(source)
+    if streamed:
+        check_streamed(source)
     if source in NAMES:
         given = {"target": target, "labels": labels, "weights": weights, "drop": drop or None}
         for name, value in given.items():
@@ -133,8 +133,8 @@ def load_features(
       ImportError: pandas or pyarrow is needed and not installed.
     """
     path = Path(source)
-    if streamed and bytes_in_memory(source) is None:
-        refuse_streamed(source)
+    if streamed:
+        check_streamed(source)
     form = TextFormat(delimiter, header, decimal, thousands)
     table = None if source in NAMES else _table(path, form, streamed=streamed)
     if table is not None:
@@ -148,7 +148,7 @@ def load_features(
     elif _is_arrays(path):
         X, available, _, notes = open_arrays(path) if streamed else read_array_features(path)
     elif is_tensor_file(source):
-        X, available, _ = open_tensor_features(source) if streamed else read_tensor_features(source)
+        X, available, _, notes = open_tensor_features(source) if streamed else read_tensor_features(source)
     elif path.is_file() and is_idx(path):
         X, available, _ = read_pixels(path)
     else:
@@ -191,8 +191,8 @@ def load_labelled(
       ImportError: pandas or pyarrow is needed and not installed.
     """
     form: dict[str, Any] = {"delimiter": delimiter, "header": header, "decimal": decimal, "thousands": thousands}
-    if streamed and bytes_in_memory(source) is None:
-        refuse_streamed(source)
+    if streamed:
+        check_streamed(source)
     table = None if source in NAMES else _table(Path(source), TextFormat(**form), streamed=streamed)
     if table is None:
         data = load_data(source, target, labels=labels, drop=drop, streamed=streamed, **form)

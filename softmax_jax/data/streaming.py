@@ -79,6 +79,16 @@ def streamed_note(X: RowSource) -> str:
     return f"streamed: {size:.4g} {unit} are read by blocks of rows in every pass, not kept in memory"
 
 
+def check_streamed(source: str | Path) -> None:
+    """Raise ValueError where DATA can only be read whole.
+
+    Args:
+      source: as for `load_data`.
+    """
+    if bytes_in_memory(source) is None:
+        refuse_streamed(str(source))
+
+
 def refuse_streamed(source: str) -> None:
     """Raise ValueError for DATA that can only be read whole."""
     raise ValueError(f"streamed (--stream) is for {FORMS}; {source} is read whole: leave --stream out.")

@@ -12,16 +12,14 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from softmax_jax.data.arrays import read_labels
 from softmax_jax.data.columns import checked_weights, positions
-from softmax_jax.data.dataset import Dataset
+from softmax_jax.data.dataset import Dataset, Unlabelled
 from softmax_jax.data.files import told
 from softmax_jax.data.labels import checked_labels
-from softmax_jax.data.rows.source import RowSource
 from softmax_jax.data.rows.tensors import (
     Tensor,
     chosen_tensor,
@@ -32,14 +30,6 @@ from softmax_jax.data.rows.tensors import (
     tensors_of,
 )
 from softmax_jax.inputs import checks
-
-
-class TensorFeatures(NamedTuple):
-    """X (n, m), in memory or as a source of rows, its names, and (height, width) where its rows are images."""
-
-    X: np.ndarray | RowSource
-    names: tuple[str, ...]
-    image_shape: tuple[int, ...] | None
 
 
 def read_tensors(
@@ -72,7 +62,7 @@ def read_tensors(
             "name the tensor of labels by target (--target), or give a .npy or text file of them by labels (--labels)"
         )
         raise ValueError(f"{path} needs labels: {what}, one of both; it has {listed(tensors_of(path))}.")
-    X, names, image_shape = open_tensor_features(source) if streamed else read_tensor_features(source)
+    X, names, image_shape, _ = open_tensor_features(source) if streamed else read_tensor_features(source)
     n = X.shape[0]
     where = f"{path}: {target}" if labels is None else str(labels)
     y = checked_labels(read_labels(labels) if labels is not None else _vector(path, str(target), n), where)
@@ -82,7 +72,7 @@ def read_tensors(
     return Dataset(name or path.stem, X, y, names, image_shape, w)
 
 
-def read_tensor_features(source: str | Path) -> TensorFeatures:
+def read_tensor_features(source: str | Path) -> Unlabelled:
     """X from a safetensors file; a tensor of more than two dimensions is flattened.
 
     Args:
@@ -97,10 +87,10 @@ def read_tensor_features(source: str | Path) -> TensorFeatures:
     if array.dtype.name in ("bfloat16", "uint8"):
         array = array.astype(np.float32)
     X = checks.features(array.reshape(len(array), -1) if array.ndim > 2 and len(array) else array, name=where)
-    return TensorFeatures(X, positions(X.shape[1]), tensor.shape[1:] if len(tensor.shape) == 3 else None)
+    return Unlabelled(X, positions(X.shape[1]), tensor.shape[1:] if len(tensor.shape) == 3 else None)
 
 
-def open_tensor_features(source: str | Path) -> TensorFeatures:
+def open_tensor_features(source: str | Path) -> Unlabelled:
     """X from a safetensors file, as rows where they are.
 
     Args:
@@ -110,7 +100,7 @@ def open_tensor_features(source: str | Path) -> TensorFeatures:
       ValueError, TypeError: as of `read_tensors`; also where the tensor has not two dimensions.
     """
     X = open_tensor(*tensor_path(source))
-    return TensorFeatures(X, positions(X.shape[1]), None)
+    return Unlabelled(X, positions(X.shape[1]), None)
 
 
 def _vector(path: Path, name: str, n: int) -> np.ndarray:

@@ -37,7 +37,7 @@ _MEANT = {  # others' name -> ours, the first of them that a function has
     **dict.fromkeys(("standardize", "scale", "normalize_columns"), ("standardise",)),
     "normalize": ("normalise",),
 }
-_OF_DESCENT = {"epochs": "epochs", "eta": "eta", "minibatches": "minibatches"}
+_OF_DESCENT = ("epochs", "eta", "minibatches")
 _STRENGTHS = ("alpha", "lambda_", "lamda", "lam", "lmda", "reg", "reg_lambda", "reg_param", "regularization")
 _STRENGTHS += ("weight_decay", "alphas", "lambdas", "lambda_path")
 _ELSEWHERE = {
