@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from softmax_jax.data.rows.reading import first_infinite
 from softmax_jax.data.rows.source import RowSource
 from softmax_jax.dtypes import scope
 from softmax_jax.model import Params
@@ -242,13 +243,8 @@ def _surveyed(X: Any, w: Any, near: Any) -> tuple[Any, Any, Any, Any]:
 
 def _refuse(source: RowSource, start: int, X: np.ndarray) -> None:
     """Raise ValueError for the first entry of a block that is not finite."""
-    finite = np.isfinite(X)
-    i, j = (int(index) for index in np.unravel_index(int(np.argmin(finite)), X.shape))
-    what = "NaN" if np.isnan(X[i, j]) else "infinity"
-    raise ValueError(
-        f"Input X contains {what}, first in {source.place(start + i)}, column {j} (block {start // len(X)} of "
-        f"{len(X)} rows, row {start + i} of X); expected finite numbers."
-    )
+    row, words = first_infinite(source, start, X)
+    raise ValueError(f"{words} (block {start // len(X)} of {len(X)} rows, row {row} of X); expected finite numbers.")
 
 
 @jax.jit

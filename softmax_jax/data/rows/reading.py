@@ -53,12 +53,21 @@ def refuse_infinite(X: RowSource, start: int, block: np.ndarray) -> None:
       start: the first of them.
       block: (r, m).
     """
-    finite = np.isfinite(block)
-    if finite.all():
-        return
-    i, j = (int(index) for index in np.unravel_index(int(np.argmin(finite)), block.shape))
+    if not np.isfinite(block).all():
+        raise ValueError(f"{first_infinite(X, start, block)[1]}; expected finite numbers.")
+
+
+def first_infinite(X: RowSource, start: int, block: np.ndarray) -> tuple[int, str]:
+    """The number of the first row that is not finite in a block that has one, and words for what is where.
+
+    Args:
+      X: whose rows they are.
+      start: the first of them.
+      block: (r, m).
+    """
+    i, j = (int(index) for index in np.unravel_index(int(np.argmin(np.isfinite(block))), block.shape))
     what = "NaN" if np.isnan(block[i, j]) else "infinity"
-    raise ValueError(f"Input X contains {what}, first in {X.place(start + i)}, column {j}; expected finite numbers.")
+    return start + i, f"Input X contains {what}, first in {X.place(start + i)}, column {j}"
 
 
 def some_rows(X: Any, rows: np.ndarray) -> Any:
