@@ -164,18 +164,18 @@ def mib(field):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field)) / 1024
 def file(n):
     rng = np.random.default_rng(0)
-    X = np.lib.format.open_memmap(sys.argv[1], "w+", np.float32, (n, 64))
+    X = np.lib.format.open_memmap(sys.argv[1], "w+", np.float32, (n, 256))
     for start in range(0, n, 10_000):
-        X[start : start + 10_000] = rng.standard_normal((10_000, 64), np.float32)
+        X[start : start + 10_000] = rng.standard_normal((10_000, 256), np.float32)
     y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
     X.flush()
     return open_rows(sys.argv[1]), y
-sj.fit(*file(20_000), tol=1e-3, l2=1e-2)  # compiles
-source, y = file(700_000)
+sj.fit(*file(20_000), tol=1e-3, l2=1.0)  # compiles
+source, y = file(400_000)
 before = mib("VmRSS")
 open("/proc/self/clear_refs", "w").write("5")
-assert sj.fit(source, y, tol=1e-3, l2=1e-2).status == "converged"
-print(mib("VmHWM") - before, source.shape[0] * 256 / 2**20)
+assert sj.fit(source, y, tol=1e-3, l2=1.0).status == "converged"
+print(mib("VmHWM") - before, source.shape[0] * 1024 / 2**20)
 """
 
 
@@ -184,8 +184,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     command = [sys.executable, "-c", ALONE, str(tmp_path / "X.npy")]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300)
     growth_mib, file_mib = (float(word) for word in done.stdout.split())
-    assert file_mib > 150
-    assert growth_mib < 80  # two blocks, what is compiled, and what the allocator keeps; less than half of the file
+    assert file_mib > 350
+    assert growth_mib < file_mib / 2  # two blocks, what is compiled, and what allocators keep, which varies by 50 MiB
 
 
 def test_a_row_without_weight_hides_nothing_of_the_size_of_the_others():
