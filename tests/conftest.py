@@ -18,6 +18,8 @@ if (
 ):
     # most of the tests' time is compilation; code that is optimised less computes the same
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+    os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1 --xla_llvm_disable_expensive_passes=true"
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")  # which line a program is from, a tenth of its compilation
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # one for this run: workers and child processes share programs
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="softmax_jax_tests_")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
@@ -31,6 +33,9 @@ import numpy as np
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+gc.freeze()  # what is imported stays
+gc.set_threshold(20_000, 20, 20)  # compilation leaves hundreds of thousands of objects, few of them in cycles
 
 
 LONGEST = (  # files, each of which one worker takes
@@ -60,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
-MOST_MAPS = 40_000  # of memory, in a process: each compiled program takes some, and Linux allows about 65,000
+MOST_MAPS = 15_000  # of memory, in a process: each compiled program takes some, and more of them are slower to let go
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -40,7 +40,8 @@ def _two(folder: Path, logs: Path, *words: str) -> list[tuple[int | None, str, s
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"  # the last one counts
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "softmax_jax", "fit", str(folder), "--distributed", *AS_THEY_ARE, *words]
     command += ["--coordinator", address, "--num-processes", "2", "--process-id"]

@@ -21,7 +21,7 @@ from softmax_jax.storage import container
 
 CHILD = TESTS / "distributed_child.py"
 LIMIT_S = 240  # on a busy machine; an idle one needs a tenth
-FLAGS = "--xla_force_host_platform_device_count={} --xla_backend_optimization_level=0"
+DEVICES = "--xla_force_host_platform_device_count"
 
 
 def run(folder, processes, devices, *scenarios):
@@ -29,7 +29,8 @@ def run(folder, processes, devices, *scenarios):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "XLA_FLAGS": FLAGS.format(devices), "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ['XLA_FLAGS']} {DEVICES}={devices}"  # the last one counts
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(CHILD.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )

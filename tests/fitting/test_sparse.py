@@ -71,19 +71,18 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(budget, "streamed_rows", lambda *args: ROWS)
 
 
-@groups
-def test_sparse_features_rows_read_by_blocks_and_eight_devices_end_at_the_same(group, small_blocks):
+@pytest.mark.parametrize(
+    ("kind", "group"), [("CSR", None), ("CSR", "features"), ("read", None), ("shared", "features")]
+)
+def test_sparse_features_rows_read_by_blocks_and_eight_devices_end_at_the_same(kind, group, small_blocks):
     X, y, _ = data()
     expected = sj.fit(X, y, l1=0.04, l2=0.001, group=group, tol=1e-9)
-    others = {
-        "CSR": sj.fit(scipy.sparse.csr_matrix(X), y, l1=0.04, l2=0.001, group=group, tol=1e-9),
-        "read": sj.fit(Counting(X), y, l1=0.04, l2=0.001, group=group, tol=1e-9),
-        "shared": sj.fit(X, y, l1=0.04, l2=0.001, group=group, tol=1e-9, devices=8),
-    }
-    for name, found in others.items():
-        assert (found.status, name) == ("converged", name)
-        np.testing.assert_array_equal(found.params.W != 0, expected.params.W != 0)
-        np.testing.assert_allclose(found.params.W, expected.params.W, atol=1e-5)
+    given = {"CSR": scipy.sparse.csr_matrix(X), "read": Counting(X), "shared": X}[kind]
+    devices = 8 if kind == "shared" else None
+    found = sj.fit(given, y, l1=0.04, l2=0.001, group=group, tol=1e-9, devices=devices)
+    assert found.status == "converged"
+    np.testing.assert_array_equal(found.params.W != 0, expected.params.W != 0)
+    np.testing.assert_allclose(found.params.W, expected.params.W, atol=1e-5)
 
 
 def test_blocks_of_rows_in_memory_end_at_the_same(monkeypatch):
