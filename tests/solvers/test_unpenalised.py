@@ -29,6 +29,8 @@ def maximum_likelihood(X: np.ndarray, y: np.ndarray) -> np.ndarray:
         H = np.einsum("ij,jl,ia,ib->jalb", O, np.eye(k), A, A) - np.einsum("ij,il,ia,ib->jalb", O, O, A, A)
         step = np.linalg.lstsq(H.reshape(k * p, k * p), g.T.reshape(-1), rcond=1e-12)[0].reshape(k, p).T
         theta -= step / max(1.0, np.abs(step).max() / 2)
+        if np.abs(step).max() < 1e-11:
+            break
     assert np.abs(step).max() < 1e-9
     W = theta[:-1] / scale[:, None]
     return W - W.mean(axis=1, keepdims=True)
