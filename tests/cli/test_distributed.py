@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from places import ROOT
+from several_processes import environment, free_port
 
 from softmax_jax.cli import run
 from softmax_jax.fitting.single import fit
@@ -37,19 +35,14 @@ def shards(tmp_path_factory) -> Path:
 
 def _two(folder: Path, logs: Path, *words: str) -> list[tuple[int | None, str, str]]:
     """Exit code, stdout and stderr of two processes on the loopback interface; none outlives the call."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"  # the last one counts
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
-    environment["PYTHONPATH"] = str(ROOT)
+    address, given = f"127.0.0.1:{free_port()}", environment(devices=1)
     command = [sys.executable, "-m", "softmax_jax", "fit", str(folder), "--distributed", *AS_THEY_ARE, *words]
     command += ["--coordinator", address, "--num-processes", "2", "--process-id"]
     running: list[subprocess.Popen] = []
     try:
         for i in range(2):
             with (logs / f"out{i}").open("w") as out, (logs / f"err{i}").open("w") as err:
-                running.append(subprocess.Popen([*command, str(i)], stdout=out, stderr=err, env=environment))
+                running.append(subprocess.Popen([*command, str(i)], stdout=out, stderr=err, env=given))
         end = time.monotonic() + LIMIT_S
         for process in running:
             process.wait(max(1, end - time.monotonic()))

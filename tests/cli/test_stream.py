@@ -81,6 +81,7 @@ def test_the_report_has_the_same_data(folder):
 def test_shards_and_parquet_stream_as_well(data, capsys):
     settings = f"--test 0 --tol {TOL} --out m.safetensors"
     found = [_told(f"fit {data} --{how} {settings}", capsys) for how in ("stream", "no-stream")]
+    assert [told["streamed"] for told in found] == [True, False]
     _close(*found, "n_train accuracy_train weighted n_features", 0)
     _close(*found, "cost", 2e-8)
 

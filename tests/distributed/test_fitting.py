@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ import distributed_child as child
 import numpy as np
 import pytest
 from places import TESTS
+from several_processes import environment, free_port
 
 import softmax_jax as sj
 from softmax_jax.distributed.fitting import fit_distributed
@@ -21,19 +20,11 @@ from softmax_jax.storage import container
 
 CHILD = TESTS / "distributed_child.py"
 LIMIT_S = 240  # on a busy machine; an idle one needs a tenth
-DEVICES = "--xla_force_host_platform_device_count"
 
 
 def run(folder, processes, devices, *scenarios):
     """Exit codes, outputs as text and results of all processes; none outlives the call."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    flags = f"{os.environ['XLA_FLAGS']} {DEVICES}={devices}"  # the last one counts
-    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(CHILD.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
+    port, given = free_port(), environment(devices)
     running, logs, answers = [], [], []
     try:
         for i in range(processes):
@@ -41,7 +32,7 @@ def run(folder, processes, devices, *scenarios):
             answers.append(folder / f"answer{i}.json")
             command = [sys.executable, str(CHILD), str(port), str(processes), str(i), str(answers[-1]), *scenarios]
             with logs[-1].open("w") as log:
-                running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment))
+                running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=given))
         end = time.monotonic() + LIMIT_S
         if scenarios[0] in ("killed", "absent"):
             running[0].wait(LIMIT_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import warnings
@@ -12,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from several_processes import free_port
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -243,9 +243,7 @@ except ValueError as error:
 
 
 def test_processes_whose_columns_are_in_another_order_all_refuse():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     children = [
         subprocess.Popen([sys.executable, "-c", PROCESS, str(port), str(i)], stdout=subprocess.PIPE, text=True)
         for i in range(2)
